@@ -1,0 +1,243 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// Ballot is what one voter says about one question of a process.
+//
+// It counts when the process is pending, its time is not after the process's closing time, the voter may vote, and the choices are
+// among those that were asked. Of two ballots of one voter the one with the later time counts, whichever arrives first.
+// What casting it returns otherwise: Conflict, the process takes no ballots (any more), or the voter has voted and votes may not be
+// changed; Denied, the voter may not vote, and the message says why; Invalid, the question or choice does not
+// exist, or there are too few or too many. Nothing has changed then.
+type Ballot struct {
+	Voter    string    // platform ID of the account
+	Question string    // "" where there is one question
+	Choices  []string  // none: the vote is taken back
+	At       time.Time // the platform's time; zero: now
+}
+
+// Receipt says what became of a ballot that was taken.
+type Receipt struct {
+	Changed bool // it moved the counts
+	Stale   bool // the voter's later ballot is known already and stays
+}
+
+// asked is the voting standard of one process as ballots need it.
+type asked struct {
+	vote.Ask
+	weights map[string]vote.Weight
+}
+
+func newAsked(a vote.Ask) *asked {
+	out := &asked{Ask: a}
+	if len(a.Weights) > 0 {
+		out.weights = make(map[string]vote.Weight, len(a.Weights))
+		for _, w := range a.Weights {
+			out.weights[w.Voter] = w.Weight
+		}
+	}
+	return out
+}
+
+func (a *asked) weight(voter string) vote.Weight {
+	if w, ok := a.weights[voter]; ok {
+		return w
+	}
+	return vote.One
+}
+
+// lines turns a ballot into what the store keeps.
+func (a *asked) lines(b Ballot) ([]store.Choice, error) {
+	if a == nil { // not a vote by the standard: what is chosen is the process's own affair
+		if len(b.Choices) > 1 {
+			return nil, Errorf(Invalid, "a ballot of a process without the voting standard takes one choice, not %d", len(b.Choices))
+		}
+		c := store.Choice{Question: b.Question, Weight: int64(vote.One)}
+		if len(b.Choices) == 1 {
+			c.Choice = b.Choices[0]
+		}
+		return []store.Choice{c}, nil
+	}
+	picked, err := a.Pick(b.Question, b.Choices...)
+	if err != nil {
+		return nil, &Error{Code: Invalid, Err: err}
+	}
+	weight := int64(a.weight(b.Voter))
+	out := make([]store.Choice, len(picked))
+	for i, p := range picked {
+		out[i] = store.Choice{Question: p.Question, Choice: p.Choice, Weight: weight}
+	}
+	return out, nil
+}
+
+// cast checks a ballot and records it, in one transaction. Its cost does not grow with the number of voters.
+func (g *Gateway) cast(tx store.Tx, row store.Process, a *asked, b Ballot) (Receipt, error) {
+	now := g.now()
+	if b.Voter == "" {
+		return Receipt{}, Errorf(Invalid, "the ballot has no voter")
+	}
+	if b.At.IsZero() {
+		b.At = now
+	}
+	if row.Status != store.Pending || !row.CloseAt.IsZero() && b.At.After(row.CloseAt) {
+		return Receipt{}, Errorf(Conflict, "process %s takes no ballots any more", row.ID)
+	}
+	allowed, denied, err := tx.Voter(row.ID, b.Voter)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if denied || !row.Open && !allowed {
+		return Receipt{}, &Error{Code: Denied, Err: &vote.Refused{Code: vote.Ineligible, Message: row.Refusal}}
+	}
+	lines, err := a.lines(b)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r, err := tx.Cast(store.Ballot{Process: row.ID, Voter: b.Voter, Choices: lines, At: b.At.UTC().Truncate(time.Microsecond), Now: now, Final: a != nil && a.Final()})
+	switch {
+	case errors.Is(err, store.ErrNotOpen):
+		return Receipt{}, &Error{Code: Conflict, Err: err}
+	case err != nil:
+		return Receipt{}, err
+	case r.Kept:
+		return Receipt{}, &Error{Code: Conflict, Err: &vote.Refused{Code: vote.NoChange, Message: "You have voted, and votes cannot be changed here."}}
+	}
+	if r.Changed {
+		due := now
+		if next := row.Shown.Add(showEvery); next.After(due) {
+			due = next
+		}
+		err = tx.Schedule(store.Task{Kind: taskShow, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: due, Created: now})
+	}
+	return Receipt{Changed: r.Changed, Stale: r.Stale}, err
+}
+
+// showEvery is how often people, and process callbacks, hear of ballots at most.
+const showEvery = time.Second
+
+// Cast records a ballot for a voter in one of the community's processes: for drivers that have a ballot box of their own.
+func (c *Community) Cast(ctx context.Context, process string, b Ballot) (Receipt, error) {
+	row, def, err := c.process(ctx, process)
+	if err != nil {
+		return Receipt{}, err
+	}
+	a, err := c.g.askedOf(row, def)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var r Receipt
+	err = c.g.update(ctx, func(tx store.Tx) error {
+		row, err := tx.Process(process)
+		if err != nil {
+			return err
+		}
+		r, err = c.g.cast(tx, row, a, b)
+		return err
+	})
+	return r, storeError(err, "casting a ballot in process %s", process)
+}
+
+// askedOf finds the voting standard of a process, from memory where it can: it does not change after the start.
+func (g *Gateway) askedOf(row store.Process, def *process) (*asked, error) {
+	if def.Ask == nil {
+		return nil, nil
+	}
+	g.mu.Lock()
+	a := g.asks[row.ID]
+	g.mu.Unlock()
+	if a != nil {
+		return a, nil
+	}
+	ask, _, err := def.Ask(row.Input)
+	if err != nil {
+		return nil, Errorf(Internal, "reading what process %s asks: %w", row.ID, err)
+	}
+	a = newAsked(*ask)
+	g.mu.Lock()
+	if len(g.asks) >= maxAsks {
+		clear(g.asks)
+	}
+	g.asks[row.ID] = a
+	g.mu.Unlock()
+	return a, nil
+}
+
+// maxAsks bounds the memory for running votes; beyond it they are read again.
+const maxAsks = 4096
+
+// tally reads the counts of a process.
+func tally(tx store.Tx, row store.Process) (vote.Tally, error) {
+	counts, err := tx.Counts(row.ID)
+	if err != nil {
+		return vote.Tally{}, err
+	}
+	var t vote.Tally
+	for _, c := range counts {
+		t.Counts = append(t.Counts, vote.Count{Question: c.Question, Choice: c.Choice, Ballots: c.Ballots, Weight: vote.Weight(c.Weight)})
+	}
+	if t.Voters, err = tx.Turnout(row.ID); err != nil {
+		return t, err
+	}
+	if !row.Open {
+		t.Eligible, err = tx.VotersAllowed(row.ID)
+	}
+	return t, err
+}
+
+// listed reads the ballots of a small vote.
+func listed(tx store.Tx, process string) ([]vote.Ballot, error) {
+	var out []vote.Ballot
+	var voter, question string
+	for {
+		held, err := tx.Ballots(process, voter, question, vote.MaxListed)
+		if err != nil || len(held) == 0 {
+			return out, err
+		}
+		out = append(out, ballotsOf(held)...)
+		last := held[len(held)-1]
+		voter, question = last.Voter, last.Question
+		if len(held) < vote.MaxListed {
+			return out, nil
+		}
+	}
+}
+
+func ballotsOf(held []store.Held) []vote.Ballot {
+	var out []vote.Ballot
+	for _, h := range held {
+		if h.Choice != "" {
+			out = append(out, vote.Ballot{Voter: h.Voter, Question: h.Question, Choice: h.Choice, Weight: vote.Weight(h.Weight), At: h.At})
+		}
+	}
+	return out
+}
+
+// Ballots lists up to limit ballots of a public vote that count, by voter and question, those after the given pair. Denied: the vote
+// does not show who voted for what.
+func (c *Community) Ballots(ctx context.Context, process, afterVoter, afterQuestion string, limit int) ([]vote.Ballot, error) {
+	row, def, err := c.process(ctx, process)
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.g.askedOf(row, def)
+	if err != nil {
+		return nil, err
+	}
+	if a != nil && !a.VotersVisible() {
+		return nil, Errorf(Denied, "process %s does not show who voted for what", process)
+	}
+	var out []vote.Ballot
+	err = c.g.view(ctx, func(tx store.Tx) error {
+		held, err := tx.Ballots(process, afterVoter, afterQuestion, limit)
+		out = ballotsOf(held)
+		return err
+	})
+	return out, storeError(err, "listing the ballots of process %s", process)
+}

@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Catalog is what a community can use now.
+type Catalog struct {
+	Community string        `json:"community"`
+	Plugins   []CatalogItem `json:"plugins"`
+}
+
+// CatalogItem is one instance, or a plugin that is not enabled.
+type CatalogItem struct {
+	Plugin      string          `json:"plugin"`
+	Instance    string          `json:"instance,omitempty"` // name; "" where the plugin is not enabled
+	PlatformID  string          `json:"community_platform_id,omitempty"`
+	Doc         string          `json:"doc"`
+	Unavailable string          `json:"unavailable,omitempty"` // why nothing of it can be used now; "" when it can
+	Config      json.RawMessage `json:"config"`                // JSON Schema of the configuration
+	Public      json.RawMessage `json:"public,omitempty"`      // the settings that clients may see
+	Actions     []ActionDef     `json:"actions"`
+	Processes   []ProcessDef    `json:"processes"`
+	Events      []EventDef      `json:"events"`
+	Choices     []ChoicesDef    `json:"choices,omitempty"` // see [Instance.Choices]
+}
+
+// Catalog lists what the community can use, with schemas, and why the rest cannot be used. The JSON form is fit for clients.
+func (c *Community) Catalog(ctx context.Context) (Catalog, error) {
+	out := Catalog{Community: c.row.Slug, Plugins: []CatalogItem{}}
+	insts, err := c.Instances(ctx)
+	if err != nil {
+		return out, err
+	}
+	used := map[string]bool{}
+	for _, i := range insts {
+		used[i.p.m.Name] = true
+		item := itemOf(i.p)
+		item.Instance, item.PlatformID = i.row.Name, i.row.PlatformID
+		if i.row.Status != statusActive {
+			item.Unavailable = i.row.Status + ": " + i.row.Reason
+		} else if _, err := c.g.open(ctx, i.row); err != nil {
+			item.Unavailable = err.Error()
+		}
+		if item.Public, err = i.p.config.Public(i.row.Config); err != nil {
+			return out, Errorf(Internal, "reading the public settings of %s: %w", i.row.Name, err)
+		}
+		out.Plugins = append(out.Plugins, item)
+	}
+	for _, p := range c.g.o.Plugins {
+		if pl := c.g.plugins[p.Manifest().Name]; !used[pl.m.Name] {
+			item := itemOf(pl)
+			item.Unavailable = "not enabled in this community"
+			out.Plugins = append(out.Plugins, item)
+		}
+	}
+	return out, nil
+}
+
+func itemOf(p *plug) CatalogItem {
+	return CatalogItem{
+		Plugin: p.m.Name, Doc: p.m.Doc, Config: p.m.Config, Actions: p.m.Actions, Processes: p.m.Processes, Events: p.m.Events, Choices: p.m.Choices,
+	}
+}
+
+// Choices lists values that only the platform knows, for fields whose schema says "x-choices": name. query is what a person
+// has typed so far.
+func (i *Instance) Choices(ctx context.Context, name, query string) ([]Choice, error) {
+	for _, d := range i.p.m.Choices {
+		if d.Name != name {
+			continue
+		}
+		inst, err := i.active(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, i.g.o.Timeout)
+		defer cancel()
+		var out []Choice
+		err = guard("choices "+name, func() (err error) { out, err = d.List(ctx, inst.self, query); return err })
+		return out, err
+	}
+	return nil, Errorf(NotFound, "plugin %s lists no choices %q", i.p.m.Name, name)
+}

@@ -1,0 +1,606 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// Filter narrows what a callback hears. Empty fields let everything pass; of several filters one has to.
+type Filter struct {
+	Community string   // slug
+	Plugin    string   // name
+	Instance  string   // ID
+	Types     []string // of events
+}
+
+func (f Filter) passes(e store.Event) bool {
+	return (f.Community == "" || f.Community == e.Community) && (f.Plugin == "" || f.Plugin == e.Plugin) &&
+		(f.Instance == "" || f.Instance == e.Instance) && (len(f.Types) == 0 || slices.Contains(f.Types, e.Type))
+}
+
+// sub is a named callback in this program.
+type sub struct {
+	name    string
+	process bool // hears processes, not platform events
+	filters []Filter
+	fn      func(context.Context, *Community, store.Event) error
+
+	mu   sync.Mutex
+	busy map[string]bool // communities whose lane a goroutine is working on
+}
+
+func (s *sub) hears(e store.Event) bool {
+	if (e.Process != "") != s.process {
+		return false
+	}
+	return len(s.filters) == 0 || slices.ContainsFunc(s.filters, func(f Filter) bool { return f.passes(e) })
+}
+
+// OnEvent has fn called for every event from now on, after it is durable, at least once, in order within each community. The
+// name makes the subscription last: after a crash, and in the next version of the program, fn goes on where it stopped. Register all
+// callbacks before Run. fn runs on the gateway's goroutines, one at a time for each community, several communities at
+// once, with a context that ends after Options.CallbackTimeout.
+//
+// When fn fails the event comes again, with growing pauses, and the community's later events wait; other communities do
+// not notice. Unavailable is tried for ever. After 12 tries with another error, or panics, the event is kept as a dead letter
+// ([Gateway.DeadLetters]) and passed over. Conflict: the name is registered already.
+func (g *Gateway) OnEvent(ctx context.Context, name string, fn func(context.Context, *Community, Event) error, filters ...Filter) error {
+	return g.subscribe(ctx, &sub{name: name, filters: filters, fn: func(ctx context.Context, c *Community, e store.Event) error {
+		return fn(ctx, c, eventOf(e))
+	}})
+}
+
+// OnProcess has fn called whenever a process has another status, and, at most once a second, when its tally has moved. fn
+// gets the process as it is when it is called, so it may see the same state twice. Everything else is as with [Gateway.OnEvent].
+func (g *Gateway) OnProcess(ctx context.Context, name string, fn func(context.Context, *Community, Process) error, filters ...Filter) error {
+	return g.subscribe(ctx, &sub{name: name, process: true, filters: filters, fn: func(ctx context.Context, c *Community, e store.Event) error {
+		p, err := g.snapshot(ctx, e.Process)
+		if errors.Is(err, NotFound) {
+			return nil // too old, and deleted
+		}
+		if err != nil {
+			return err
+		}
+		return fn(ctx, c, p)
+	}})
+}
+
+// subscribe makes the name's place in the log at once: what happens from now on is heard.
+func (g *Gateway) subscribe(ctx context.Context, s *sub) error {
+	if s.name == "" {
+		return Errorf(Invalid, "a subscription needs a name")
+	}
+	s.busy = map[string]bool{}
+	g.mu.Lock()
+	_, taken := g.subs[s.name]
+	if !taken {
+		g.subs[s.name] = s
+	}
+	g.mu.Unlock()
+	if taken {
+		return Errorf(Conflict, "the name %q is registered already", s.name)
+	}
+	err := g.update(ctx, func(tx store.Tx) error {
+		_, err := tx.Sub(s.name)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		last, err := tx.LastSeq()
+		if err != nil {
+			return err
+		}
+		return tx.PutSub(store.Sub{Name: s.name, Cursor: last, Created: g.now()})
+	})
+	if err != nil {
+		g.mu.Lock()
+		delete(g.subs, s.name)
+		g.mu.Unlock()
+	}
+	return storeError(err, "registering %q", s.name)
+}
+
+// Forget ends a subscription for good. One that nobody registers any more holds back retention until it is forgotten.
+func (g *Gateway) Forget(ctx context.Context, name string) error {
+	g.mu.Lock()
+	delete(g.subs, name)
+	g.mu.Unlock()
+	return storeError(g.update(ctx, func(tx store.Tx) error { return tx.DeleteSub(name) }), "forgetting %q", name)
+}
+
+func (g *Gateway) subscriptions() []*sub {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make([]*sub, 0, len(g.subs))
+	for _, s := range g.subs {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b *sub) int { return compare(a.name, b.name) })
+	return out
+}
+
+const (
+	batch = 256 // events read at once
+	// patience is how long the others wait for the slowest community of a batch before its events go their own way.
+	patience = 200 * time.Millisecond
+)
+
+// dispatchAll runs every subscription until ctx ends, each on one node only.
+func (g *Gateway) dispatchAll(ctx context.Context, wg *sync.WaitGroup) {
+	started := map[*sub]bool{}
+	for {
+		news := g.waker()
+		for _, s := range g.subscriptions() {
+			if !started[s] {
+				started[s] = true
+				wg.Go(func() { g.dispatch(ctx, s) })
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-news:
+		case <-time.After(lookAgain):
+		}
+	}
+}
+
+func (g *Gateway) dispatch(ctx context.Context, s *sub) {
+	for ctx.Err() == nil {
+		err := g.exclusive(ctx, "sub:"+s.name, func(ctx context.Context) error {
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			for ctx.Err() == nil {
+				news := g.waker()
+				heard, err := g.deliver(ctx, s, &wg, patience)
+				if err != nil {
+					return err
+				}
+				if heard {
+					continue
+				}
+				select {
+				case <-ctx.Done():
+				case <-news:
+				case <-time.After(lookAgain):
+				}
+			}
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			g.log.Error("events could not be delivered; trying again", "subscription", s.name, "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(lookAgain):
+			}
+		}
+	}
+}
+
+// dispatchOnce delivers what is there to every callback, and waits for them.
+func (g *Gateway) dispatchOnce(ctx context.Context) (heard bool, err error) {
+	for _, s := range g.subscriptions() {
+		for {
+			var wg sync.WaitGroup
+			more, err := g.deliver(ctx, s, &wg, 0)
+			wg.Wait()
+			if err != nil {
+				return heard, err
+			}
+			if !more {
+				break
+			}
+			heard = true
+		}
+	}
+	return heard, nil
+}
+
+// nextLane is when the earliest community that has fallen behind is tried again.
+func (g *Gateway) nextLane(ctx context.Context) (next time.Time, err error) {
+	for _, s := range g.subscriptions() {
+		err = g.view(ctx, func(tx store.Tx) error {
+			lanes, err := tx.Lanes(s.name)
+			for _, l := range lanes {
+				if next.IsZero() || l.Due.Before(next) {
+					next = l.Due
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return next, storeError(err, "reading the lanes of %q", s.name)
+		}
+	}
+	return next, nil
+}
+
+// chunk is what one community has in a batch.
+type chunk struct {
+	community string
+	events    []store.Event
+	from      int64       // everything up to here was heard before
+	done      chan result // gets one value
+}
+
+type result struct {
+	cursor int64 // heard up to here
+	failed error // by the event after it
+}
+
+// deliver takes the next batch of the log to a callback: each community's part in order, communities side by side. A community
+// that fails, or takes too long, gets a lane of its own, so that the others go on. It reports whether there was anything.
+//
+// Only the holder of the subscription's lease calls it. With patience 0 it waits for everybody.
+func (g *Gateway) deliver(ctx context.Context, s *sub, wg *sync.WaitGroup, patience time.Duration) (bool, error) {
+	var place store.Sub
+	var lanes []store.Lane
+	var events []store.Event
+	err := g.view(ctx, func(tx store.Tx) (err error) {
+		if place, err = tx.Sub(s.name); err != nil {
+			return err
+		}
+		if lanes, err = tx.Lanes(s.name); err != nil {
+			return err
+		}
+		events, err = tx.Events(store.EventQuery{After: place.Cursor}, batch)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil // forgotten
+	}
+	if err != nil {
+		return false, storeError(err, "reading events for %q", s.name)
+	}
+	behind, ran := g.runLanes(ctx, s, wg, place, lanes, patience)
+	if len(events) == 0 {
+		return ran, nil
+	}
+	chunks := g.chunks(s, events, place.Cursor, behind)
+	slots := make(chan struct{}, g.o.Workers)
+	for _, c := range chunks {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			c.done <- g.hear(ctx, s, c.community, c.events, c.from)
+		})
+	}
+	last := events[len(events)-1].Seq
+	return true, g.settleBatch(ctx, s, wg, chunks, last, patience)
+}
+
+// chunks groups a batch by community, leaving out those that have a lane and what the callback does not hear.
+func (g *Gateway) chunks(s *sub, events []store.Event, from int64, behind map[string]bool) []*chunk {
+	var out []*chunk
+	by := map[string]*chunk{}
+	for _, e := range events {
+		if behind[e.Community] || !s.hears(e) {
+			continue
+		}
+		c := by[e.Community]
+		if c == nil {
+			c = &chunk{community: e.Community, from: from, done: make(chan result, 1)}
+			by[e.Community] = c
+			out = append(out, c)
+		}
+		c.events = append(c.events, e)
+	}
+	return out
+}
+
+// settleBatch waits for the communities of a batch, and moves the subscription on. Those that are not ready in time get a
+// lane, which is settled when they are.
+func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, chunks []*chunk, last int64, patience time.Duration) error {
+	var late <-chan time.Time
+	if patience > 0 {
+		t := time.NewTimer(patience)
+		defer t.Stop()
+		late = t.C
+	}
+	var lanes []store.Lane
+	var slow []*chunk
+	for _, c := range chunks {
+		r, ok := c.wait(&late)
+		switch {
+		case !ok:
+			slow = append(slow, c)
+			lanes = append(lanes, store.Lane{Sub: s.name, Community: c.community, Cursor: c.from, Due: g.now().Add(leaseTime)})
+		case r.failed != nil:
+			lanes = append(lanes, g.laneAfter(s, c.community, r, 0))
+			g.log.Warn("a callback failed", "subscription", s.name, "community", c.community, "after", r.cursor, "error", r.failed)
+		}
+	}
+	s.setBusy(slow, true)
+	err := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		place, err := tx.Sub(s.name)
+		if err != nil {
+			return err
+		}
+		place.Cursor = last
+		if err := tx.PutSub(place); err != nil {
+			return err
+		}
+		for _, l := range lanes {
+			if err := tx.PutLane(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil { // their place was not kept: nobody may go on before they are done
+		for _, c := range slow {
+			<-c.done
+		}
+		s.setBusy(slow, false)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return storeError(err, "moving %q on", s.name)
+	}
+	for _, c := range slow {
+		wg.Go(func() {
+			g.settleLane(context.WithoutCancel(ctx), s, store.Lane{Sub: s.name, Community: c.community}, <-c.done)
+		})
+	}
+	return nil
+}
+
+// wait waits for a community until late; a chunk that is ready by then is never late.
+func (c *chunk) wait(late *<-chan time.Time) (result, bool) {
+	select {
+	case r := <-c.done:
+		return r, true
+	default:
+	}
+	select {
+	case r := <-c.done:
+		return r, true
+	case <-*late:
+		over := make(chan time.Time)
+		close(over) // for all that follow
+		*late = over
+		return result{}, false
+	}
+}
+
+func (s *sub) setBusy(chunks []*chunk, busy bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range chunks {
+		if busy {
+			s.busy[c.community] = true
+		} else {
+			delete(s.busy, c.community)
+		}
+	}
+}
+
+// hear calls the callback for a community's events in order, up to the first failure.
+func (g *Gateway) hear(ctx context.Context, s *sub, community string, events []store.Event, cursor int64) result {
+	for _, e := range events {
+		if ctx.Err() != nil {
+			return result{cursor, ctx.Err()}
+		}
+		if err := g.callback(ctx, s, community, e); err != nil {
+			return result{cursor, err}
+		}
+		cursor = e.Seq
+	}
+	return result{cursor, nil}
+}
+
+// callback runs the driver's code for one event.
+func (g *Gateway) callback(ctx context.Context, s *sub, community string, e store.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, g.o.CallbackTimeout)
+	defer cancel()
+	c, err := g.Community(ctx, community)
+	if err != nil {
+		return err
+	}
+	return guard("callback "+s.name, func() error { return s.fn(ctx, c, e) })
+}
+
+// runLanes goes on with the communities that have fallen behind and are due. It says which have a lane.
+func (g *Gateway) runLanes(ctx context.Context, s *sub, wg *sync.WaitGroup, place store.Sub, lanes []store.Lane, patience time.Duration) (behind map[string]bool, ran bool) {
+	behind = make(map[string]bool, len(lanes))
+	now := g.now()
+	for _, l := range lanes {
+		behind[l.Community] = true
+		s.mu.Lock()
+		skip := s.busy[l.Community] || l.Due.After(now)
+		if !skip {
+			s.busy[l.Community] = true
+		}
+		s.mu.Unlock()
+		if skip {
+			continue
+		}
+		ran = true
+		run := func() {
+			var events []store.Event
+			err := g.view(ctx, func(tx store.Tx) (err error) {
+				events, err = tx.Events(store.EventQuery{After: l.Cursor, Community: l.Community}, batch)
+				return err
+			})
+			r := result{l.Cursor, err}
+			if err == nil {
+				r = g.hear(ctx, s, l.Community, g.heard(s, events, place.Cursor), l.Cursor)
+				if r.failed == nil && len(events) > 0 {
+					r.cursor = min(events[len(events)-1].Seq, max(place.Cursor, l.Cursor))
+				}
+			}
+			g.settleLane(context.WithoutCancel(ctx), s, l, r)
+		}
+		if patience > 0 {
+			wg.Go(run)
+		} else {
+			run()
+		}
+	}
+	return behind, ran
+}
+
+// heard leaves out what the callback does not hear, and what the main cursor has not passed.
+func (g *Gateway) heard(s *sub, events []store.Event, upTo int64) []store.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(e store.Event) bool { return !s.hears(e) || e.Seq > upTo })
+}
+
+// laneAfter is the lane of a community after a failure. attempts is how often the event at its head had failed before.
+func (g *Gateway) laneAfter(s *sub, community string, r result, attempts int) store.Lane {
+	return store.Lane{
+		Sub: s.name, Community: community, Cursor: r.cursor, Attempts: attempts + 1,
+		Due: g.now().Add(backoff(attempts+1, r.failed)), Error: r.failed.Error(),
+	}
+}
+
+// settleLane keeps how far a community has come: it has caught up, it has more to hear, or it failed again. An event that fails too often
+// becomes a dead letter.
+func (g *Gateway) settleLane(ctx context.Context, s *sub, was store.Lane, r result) {
+	err := g.update(ctx, func(tx store.Tx) error {
+		place, err := tx.Sub(s.name)
+		if err != nil {
+			return err
+		}
+		if r.failed != nil && !shutdown(r.failed) {
+			attempts := 0
+			if r.cursor == was.Cursor {
+				attempts = was.Attempts
+			}
+			l := g.laneAfter(s, was.Community, r, attempts)
+			if l.Attempts < maxTries || CodeOf(r.failed) == Unavailable {
+				return tx.PutLane(l)
+			}
+			return g.bury(tx, s, l)
+		}
+		events, err := tx.Events(store.EventQuery{After: r.cursor, Community: was.Community}, 1)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 || events[0].Seq > place.Cursor {
+			return tx.DeleteLane(s.name, was.Community)
+		}
+		return tx.PutLane(store.Lane{Sub: s.name, Community: was.Community, Cursor: r.cursor, Due: g.now()})
+	})
+	s.mu.Lock()
+	delete(s.busy, was.Community)
+	s.mu.Unlock()
+	if r.failed != nil && !shutdown(r.failed) {
+		g.log.Warn("a callback failed", "subscription", s.name, "community", was.Community, "after", r.cursor, "error", r.failed)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		g.log.Error("a subscription's place could not be kept; events will come again", "subscription", s.name, "community", was.Community, "error", err)
+	}
+}
+
+// shutdown reports that a callback did not fail by itself but was interrupted because the program ends.
+func shutdown(err error) bool { return errors.Is(err, context.Canceled) }
+
+// bury passes over the event at a lane's head and keeps it as a dead letter.
+func (g *Gateway) bury(tx store.Tx, s *sub, l store.Lane) error {
+	events, err := tx.Events(store.EventQuery{After: l.Cursor, Community: l.Community}, batch)
+	if err != nil {
+		return err
+	}
+	next := l.Cursor
+	for _, e := range events {
+		next = e.Seq
+		if s.hears(e) {
+			t := store.Task{
+				Kind: taskEvent, Key: s.name + "/" + strconv.FormatInt(e.Seq, 10), Community: e.Community, Instance: e.Instance,
+				Group: groupDead, Error: l.Error, Payload: []byte(strconv.FormatInt(e.Seq, 10)), Created: g.now(),
+			}
+			if err := tx.Schedule(t); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return tx.PutLane(store.Lane{Sub: s.name, Community: l.Community, Cursor: next, Due: g.now()})
+}
+
+// DeadLetter is an event that a callback failed on too often.
+type DeadLetter struct {
+	Key   string    `json:"key"` // names it for [Gateway.ReplayDeadLetter]
+	Event Event     `json:"event"`
+	Error string    `json:"error"`
+	Since time.Time `json:"since"`
+}
+
+// DeadLetters lists up to limit events that a subscription has given up in this community, by key, those after the given one.
+func (c *Community) DeadLetters(ctx context.Context, after string, limit int) ([]DeadLetter, error) {
+	var out []DeadLetter
+	err := c.g.view(ctx, func(tx store.Tx) error {
+		out = nil
+		tasks, err := tx.Tasks(store.TaskQuery{Kind: taskEvent, Community: c.row.Slug, Parked: true}, taskEvent, after, limit)
+		if err != nil {
+			return err
+		}
+		for _, t := range tasks {
+			d := DeadLetter{Key: t.Key, Error: t.Error, Since: t.Created}
+			if e, err := deadEvent(tx, t); err == nil {
+				d.Event = eventOf(e)
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			out = append(out, d)
+		}
+		return nil
+	})
+	return out, storeError(err, "listing the dead letters of %s", c.row.Slug)
+}
+
+func deadEvent(tx store.Tx, t store.Task) (store.Event, error) {
+	seq, err := strconv.ParseInt(string(t.Payload), 10, 64)
+	if err != nil {
+		return store.Event{}, err
+	}
+	events, err := tx.Events(store.EventQuery{After: seq - 1, Community: t.Community}, 1)
+	if err != nil {
+		return store.Event{}, err
+	}
+	if len(events) == 0 || events[0].Seq != seq {
+		return store.Event{}, store.ErrNotFound
+	}
+	return events[0], nil
+}
+
+// ReplayDeadLetter has the callback called again for a dead letter, out of order.
+func (c *Community) ReplayDeadLetter(ctx context.Context, key string) error {
+	err := c.g.update(ctx, func(tx store.Tx) error {
+		t, err := tx.Task(taskEvent, key)
+		if err != nil {
+			return err
+		}
+		if t.Community != c.row.Slug {
+			return store.ErrNotFound
+		}
+		if err := tx.Unschedule(t.Kind, t.Key); err != nil {
+			return err
+		}
+		t.Group, t.Attempts, t.Due = "", 0, c.g.now()
+		return tx.Schedule(t)
+	})
+	return storeError(err, "replaying dead letter %q of %s", key, c.row.Slug)
+}
+
+// redeliver calls a callback for one dead letter.
+func (g *Gateway) redeliver(ctx context.Context, t store.Task) error {
+	var e store.Event
+	err := g.view(ctx, func(tx store.Tx) (err error) { e, err = deadEvent(tx, t); return err })
+	if err != nil {
+		return storeError(err, "reading dead letter %s", t.Key)
+	}
+	name := t.Key[:len(t.Key)-len(t.Payload)-1]
+	g.mu.Lock()
+	s := g.subs[name]
+	g.mu.Unlock()
+	if s == nil {
+		return &waitError{groupDead} // nobody listens under this name here
+	}
+	return g.callback(ctx, s, e.Community, e)
+}

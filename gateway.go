@@ -1,0 +1,243 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// Options configure a [Gateway]. The zero value works: it keeps everything in gateway.db and knows no plugin.
+type Options struct {
+	// Store keeps what must not be forgotten. Nil: SQLite in the file gateway.db of the working directory; Close closes it then.
+	Store store.Store
+	// Plugins are the platforms and tools that communities may enable.
+	Plugins []Plugin
+	// PublicURL is where platforms and browsers reach [Gateway.Handler], prefix included: https://gov.example/gateway.
+	// Without it everything works that nobody outside has to reach; what needs it refuses.
+	PublicURL string
+	// Seal seals secrets in the store, see [NewSeal]. Without it a configuration with a secret is refused.
+	Seal AEAD
+	// OAuth says who may install and log in, and where browsers may be sent afterwards.
+	OAuth OAuthOptions
+	// Log hears what went wrong and what was decided. Nil: slog.Default().
+	Log *slog.Logger
+	// HTTP carries the plugins' calls to platforms. Nil: a client with a timeout of 30 seconds.
+	HTTP *http.Client
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+	// Timeout bounds one action or one step of a process that says nothing else. 0: 30 seconds.
+	Timeout time.Duration
+	// CallbackTimeout ends the context of a callback that runs longer. 0: one minute.
+	CallbackTimeout time.Duration
+	// Workers is how many due tasks, and how many communities' callbacks of one name, run at the same time. 0: 16.
+	Workers int
+	// MaxBody is the size in bytes above which a delivery is refused. 0: 1 MiB.
+	MaxBody int64
+	// MaxParked is how many deliveries of up to 64 KiB wait for one unknown workspace or one paused instance, and a tenth of how many wait
+	// in all. More are dropped, and logged; those that have waited for longer than Retain are forgotten. 0: 1,000.
+	MaxParked int
+	// Retain is how long events, deliveries, calls and ended processes are kept; at least seven days, or a platform's repeated delivery could count
+	// twice. Events that a subscription has not heard are kept longer. 0: 30 days.
+	Retain time.Duration
+}
+
+// Gateway stands between drivers and platforms. Make one with [New], mount [Gateway.Handler], run [Gateway.Run]. All methods may be called from any
+// goroutine.
+type Gateway struct {
+	o       Options
+	store   store.Store
+	ours    bool // the store is ours to close
+	log     *slog.Logger
+	http    *http.Client
+	public  *url.URL
+	plugins map[string]*plug
+	node    string // who we are among those who share the store
+
+	mu      sync.Mutex
+	opened  map[string]*opened // by instance
+	subs    map[string]*sub    // by name
+	asks    map[string]*asked  // voting standards of running processes, by process
+	claimed map[string]int     // names held by Exclusive in this program
+	wake    chan struct{}      // closed and replaced when something may be due or new
+}
+
+// New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].
+func New(o Options) (*Gateway, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Timeout: 30 * time.Second}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Timeout = positive(o.Timeout, 30*time.Second)
+	o.CallbackTimeout = positive(o.CallbackTimeout, time.Minute)
+	o.Workers = positive(o.Workers, 16)
+	o.MaxBody = positive(o.MaxBody, 1<<20)
+	o.MaxParked = positive(o.MaxParked, 1000)
+	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
+	g := &Gateway{
+		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP), node: newID("n"),
+		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
+		asks: map[string]*asked{}, claimed: map[string]int{}, wake: make(chan struct{}),
+	}
+	if o.PublicURL != "" {
+		u, err := url.Parse(o.PublicURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, Errorf(Invalid, "Options.PublicURL %q: want http(s)://host[/prefix]", o.PublicURL)
+		}
+		g.public = u
+	}
+	if err := o.OAuth.check(); err != nil {
+		return nil, err
+	}
+	for _, p := range o.Plugins {
+		pl, err := compile(p)
+		if err != nil {
+			return nil, err
+		}
+		if g.plugins[pl.m.Name] != nil {
+			return nil, Errorf(Invalid, "plugin %s stands twice in Options.Plugins", pl.m.Name)
+		}
+		g.plugins[pl.m.Name] = pl
+	}
+	if g.store == nil {
+		s, err := defaultStore()
+		if err != nil {
+			return nil, storeError(err, "opening the default store")
+		}
+		g.store, g.ours = s, true
+	}
+	return g, nil
+}
+
+// Close lets go of the store if it is the gateway's own. Call it after Run has returned.
+func (g *Gateway) Close() error {
+	if !g.ours {
+		return nil
+	}
+	return storeError(g.store.Close(), "closing the store")
+}
+
+// now is the time, in the precision in which it is kept.
+func (g *Gateway) now() time.Time { return g.o.Now().UTC().Truncate(time.Microsecond) }
+
+// PublicURL joins the public address with a path. It refuses when there is none.
+func (g *Gateway) publicURL(path string) (string, error) {
+	if g.public == nil {
+		return "", Errorf(Invalid, "Options.PublicURL is not set, so nobody outside can reach %s", path)
+	}
+	return strings.TrimSuffix(g.public.String(), "/") + path, nil
+}
+
+// scope is what the gateway hangs on a context while it runs a plugin's code.
+type scope struct {
+	tx       store.Tx // not nil inside a transaction
+	delivery string   // what is being handled
+	cause    string   // the call of ours that this delivery is the echo of
+	call     *Call    // the durable call under way
+}
+
+type scopeKey struct{}
+
+func scopeOf(ctx context.Context) scope {
+	s, _ := ctx.Value(scopeKey{}).(scope)
+	return s
+}
+
+func withScope(ctx context.Context, s scope) context.Context {
+	if s.tx != nil {
+		ctx = store.Nested(ctx)
+	}
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// update runs fn in the transaction that ctx is in, or in one of its own.
+func (g *Gateway) update(ctx context.Context, fn func(store.Tx) error) error {
+	if s := scopeOf(ctx); s.tx != nil {
+		return fn(s.tx)
+	}
+	return g.store.Update(ctx, fn)
+}
+
+// view is update for reading.
+func (g *Gateway) view(ctx context.Context, fn func(store.Tx) error) error {
+	if s := scopeOf(ctx); s.tx != nil {
+		return fn(s.tx)
+	}
+	return g.store.View(ctx, fn)
+}
+
+// outside wraps the transport so that no call leaves from inside a transaction: the whole gateway would wait for the answer.
+func outside(c *http.Client) *http.Client {
+	next := c.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	out := *c
+	out.Transport = transport{next}
+	return &out
+}
+
+type transport struct{ next http.RoundTripper }
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if store.IsNested(r.Context()) {
+		return nil, errors.New("a platform must not be called from inside a transaction")
+	}
+	return t.next.RoundTrip(r)
+}
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// newID makes an identifier that sorts by time and cannot be guessed: 48 bits of milliseconds, 80 random bits.
+func newID(prefix string) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16)
+	_, _ = rand.Read(b[6:]) // never fails, see crypto/rand
+	return prefix + idEncoding.EncodeToString(b[:])
+}
+
+// newToken makes 160 random bits, for what is a secret as long as nobody has seen it.
+func newToken() string {
+	var b [20]byte
+	_, _ = rand.Read(b[:])
+	return idEncoding.EncodeToString(b[:])
+}
+
+func positive[N int | int64 | time.Duration](v, otherwise N) N {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// guard runs a plugin's or driver's code and turns its panic into an error.
+func guard(what string, fn func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(what, v)
+		}
+	}()
+	return fn()
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// BadCredentials is the reason of an instance that is paused because its platform does not take its credentials any more. A new
+// install resumes it.
+const BadCredentials = "bad_credentials"
+
+// conclude exchanges the code and puts what it gave where it belongs.
+func (g *Gateway) conclude(ctx context.Context, f flow, q url.Values) (LoginResult, error) {
+	p := g.plugins[f.Plugin]
+	callback, err := g.publicURL("/auth/" + f.Plugin + "/callback")
+	if err != nil {
+		return LoginResult{}, err
+	}
+	q.Del("state")
+	x := OAuthExchange{
+		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, HTTP: g.http,
+		Log: g.log.With("plugin", f.Plugin), Now: g.now(),
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Timeout) // a browser that goes away must not leave half an install
+	defer cancel()
+	var grant Grant[json.RawMessage]
+	err = guard("exchanging a code of "+f.Plugin, func() (err error) { grant, err = p.m.OAuth.Exchange(ctx, x); return err })
+	if err != nil {
+		return LoginResult{}, err
+	}
+	if f.Type == Login {
+		return g.login(ctx, f, grant)
+	}
+	existing, err := g.installed(ctx, f.Plugin, grant.PlatformID)
+	if err != nil {
+		return LoginResult{}, err
+	}
+	result, err := g.install(ctx, p, f, grant, existing)
+	if err != nil {
+		undo := guard("undoing an install of "+f.Plugin, func() error { return p.m.OAuth.Undo(ctx, x, grant, len(existing) == 0) })
+		return LoginResult{}, errors.Join(err, undo)
+	}
+	return result, nil
+}
+
+func (g *Gateway) installed(ctx context.Context, plugin, platform string) (rows []store.Instance, err error) {
+	if platform == "" {
+		return nil, Errorf(Internal, "plugin %s: the exchange gave no platform ID", plugin)
+	}
+	err = g.view(ctx, func(tx store.Tx) (err error) { rows, err = tx.InstancesByPlatform(plugin, platform, 1000); return err })
+	return rows, storeError(err, "looking for earlier installs")
+}
+
+// install decides where an install belongs, and makes or updates the instance there.
+func (g *Gateway) install(ctx context.Context, p *plug, f flow, grant Grant[json.RawMessage], existing []store.Instance) (LoginResult, error) {
+	if f.RequireAdmin && !grant.Admin {
+		return LoginResult{}, Errorf(Denied, "only an admin of the platform may install here")
+	}
+	community, name, err := g.place(ctx, f, grant, existing)
+	if err != nil {
+		return LoginResult{}, err
+	}
+	inst, err := g.enable(ctx, community, p, name, grant.Config)
+	if err != nil {
+		return LoginResult{}, err
+	}
+	if inst.row.Status == statusPaused && inst.row.Reason == BadCredentials {
+		if err := inst.Resume(ctx); err != nil {
+			return LoginResult{}, err
+		}
+	}
+	result := LoginResult{Type: Install, Community: community, Plugin: f.Plugin, Instance: name, Admin: grant.Admin}
+	if grant.User.ID != "" {
+		result.Account, err = g.link(ctx, community, f.Plugin, grant)
+	}
+	return result, err
+}
+
+// place finds the community and the name under which an install belongs.
+//
+// With a community: there, in place of the earlier install of the same platform object if there is one; not, unless the
+// request says so, when the object stands in another community. Without: where the object stands already, or in a new community of its own.
+func (g *Gateway) place(ctx context.Context, f flow, grant Grant[json.RawMessage], existing []store.Instance) (community, name string, err error) {
+	for _, row := range existing {
+		if row.Community == f.Community {
+			return row.Community, row.Name, nil
+		}
+	}
+	name = f.Name
+	if name == "" {
+		name = f.Plugin
+	}
+	switch {
+	case f.Community != "" && len(existing) > 0 && !f.Shared:
+		return "", "", Errorf(Conflict, "it is installed in another community already")
+	case f.Community != "":
+		var row store.Instance
+		err = g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.InstanceByName(f.Community, name); return err })
+		if err == nil && row.PlatformID != "" && row.PlatformID != grant.PlatformID {
+			return "", "", Errorf(Conflict, "instance %s of community %s stands for another platform object", name, f.Community)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return "", "", storeError(err, "looking for instance %s", name)
+		}
+		return f.Community, name, nil
+	case len(existing) == 1:
+		return existing[0].Community, existing[0].Name, nil
+	case len(existing) > 1:
+		return "", "", Errorf(Conflict, "it is installed in several communities; say which one is meant")
+	}
+	slug := strings.Trim(slugify(f.Plugin+"-"+grant.PlatformID), "-_")
+	title := grant.Name
+	if title == "" {
+		title = grant.PlatformID
+	}
+	if _, err := g.CreateCommunity(ctx, slug, title); err != nil && !errors.Is(err, Conflict) {
+		return "", "", err
+	}
+	return slug, name, nil
+}
+
+// slugify makes a community slug of what a platform calls something.
+func slugify(s string) string {
+	var b strings.Builder
+	dash := false
+	for _, r := range strings.ToLower(s) {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			if dash && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			b.WriteRune(r)
+			dash = false
+		} else {
+			dash = true
+		}
+	}
+	out := b.String()
+	return out[:min(len(out), 63)]
+}
+
+// login links the account of a person who showed who they are.
+func (g *Gateway) login(ctx context.Context, f flow, grant Grant[json.RawMessage]) (LoginResult, error) {
+	result := LoginResult{Type: Login, Plugin: f.Plugin, Community: f.Community, Admin: grant.Admin}
+	if grant.User.ID == "" {
+		return result, Errorf(Denied, "the platform did not say who logged in")
+	}
+	rows, err := g.installed(ctx, f.Plugin, grant.PlatformID)
+	if err != nil {
+		return result, err
+	}
+	if f.Community == "" {
+		if len(rows) != 1 {
+			return result, Errorf(Conflict, "the account's platform object is installed in %s; say which community is meant", plural(len(rows), "communitie"))
+		}
+		result.Community, result.Instance = rows[0].Community, rows[0].Name
+	}
+	for _, row := range rows {
+		if row.Community == result.Community {
+			result.Instance = row.Name
+		}
+	}
+	if result.Instance == "" {
+		return result, Errorf(Denied, "the account belongs to a platform object that is not installed in community %s", f.Community)
+	}
+	result.Account, err = g.link(ctx, result.Community, f.Plugin, grant)
+	return result, err
+}

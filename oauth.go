@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/metagov/gateway-go/internal/schema"
+)
+
+// OAuthOptions say where browsers may go and who may begin.
+type OAuthOptions struct {
+	// Redirects are the addresses of the driver to which a browser may be sent afterwards: scheme and host must be equal, and the path
+	// must be the same or lie below. None: nowhere, and the gateway shows a page of its own.
+	Redirects []string
+	// Begin decides who may begin at /auth/{plugin}/authorize by naming community and redirect in the query, from the
+	// driver's own session for example. Nil: only links made by AuthorizeURL work.
+	Begin func(*http.Request, AuthRequest) error
+	// Page is what a browser sees at the end where there is no redirect. Nil: one English sentence.
+	Page func(w http.ResponseWriter, ok bool, message string)
+}
+
+// The types of authorization, with the names that the original gave them.
+const (
+	Install = "app_install" // an admin installs the app: an instance is made or updated
+	Login   = "user_login"  // a person shows who they are: an account is linked
+)
+
+// AuthRequest is one way through a platform's consent page.
+type AuthRequest struct {
+	Plugin       string `json:"plugin"`
+	Type         string `json:"type"`                    // Install or Login; "" is Install
+	Community    string `json:"community,omitempty"`     // slug; "": of an install, the community where it stands already, or a new one
+	Name         string `json:"name,omitempty"`          // of the instance; "": the plugin's
+	Redirect     string `json:"redirect_uri,omitempty"`  // where the browser goes in the end, see OAuthOptions.Redirects
+	State        string `json:"state,omitempty"`         // the driver's own, given back on the redirect
+	RequireAdmin bool   `json:"require_admin,omitempty"` // only an admin of the platform may install
+	Shared       bool   `json:"shared,omitempty"`        // the platform object may stand in another community too
+}
+
+// OAuth says how a plugin's platform gives credentials. It is a [Feature]; C is the plugin's configuration. The gateway owns
+// the rest: a state that is random, used once, expires and is bound to the browser; PKCE; the redirect list; where the instance
+// belongs; undoing an install that failed after the exchange.
+type OAuth[T Owner, C any] struct {
+	// Authorize makes the address of the platform's consent page.
+	Authorize func(OAuthParams) (string, error)
+	// Exchange trades the code for credentials. It verifies what the platform says by the platform's API, not by the URL.
+	Exchange func(context.Context, OAuthExchange) (Grant[C], error)
+	// Undo takes back what an exchange gave when the install could not be finished. first says that nothing was
+	// installed before; otherwise a working installation may hold the same credentials, and must go on working. Nil: nothing is undone.
+	Undo func(ctx context.Context, x OAuthExchange, g Grant[C], first bool) error
+}
+
+// OAuthParams is what goes into a consent page's address.
+type OAuthParams struct {
+	Type        string
+	State       string // opaque; comes back
+	RedirectURI string // our callback
+	Challenge   string // PKCE, S256
+	PlatformID  string // of the instance that is to be installed again or logged in to, where it is known
+}
+
+// OAuthExchange is what an exchange needs.
+type OAuthExchange struct {
+	Type        string
+	Code        string
+	Query       url.Values // what else the platform sent: not to be believed
+	RedirectURI string
+	Verifier    string // PKCE
+	HTTP        *http.Client
+	Log         *slog.Logger
+	Now         time.Time
+}
+
+// Grant is what a platform gave.
+type Grant[C any] struct {
+	PlatformID string // the platform object: a workspace, a guild
+	Name       string // its name for people
+	Config     C      // of an install: the instance's configuration
+	Admin      bool   // the person is an admin there
+	User       GrantUser
+}
+
+// GrantUser is the person who agreed. ID "" where the platform does not say.
+type GrantUser struct {
+	ID   string
+	Name string
+	Data json.RawMessage // what else is worth keeping; no secrets
+}
+
+// OAuthDef is an OAuth as the manifest has it.
+type OAuthDef struct {
+	Authorize func(OAuthParams) (string, error)                                                      `json:"-"`
+	Exchange  func(context.Context, OAuthExchange) (Grant[json.RawMessage], error)                   `json:"-"`
+	Undo      func(ctx context.Context, x OAuthExchange, g Grant[json.RawMessage], first bool) error `json:"-"`
+}
+
+func (o OAuth[T, C]) feature(_ T, b *builder) {
+	if o.Authorize == nil || o.Exchange == nil || b.m.OAuth != nil {
+		b.fail("oauth: want one, with Authorize and Exchange")
+		return
+	}
+	b.m.OAuth = &OAuthDef{
+		Authorize: o.Authorize,
+		Exchange: func(ctx context.Context, x OAuthExchange) (Grant[json.RawMessage], error) {
+			g, err := o.Exchange(ctx, x)
+			out := Grant[json.RawMessage]{PlatformID: g.PlatformID, Name: g.Name, Admin: g.Admin, User: g.User}
+			if err != nil {
+				return out, err
+			}
+			if out.Config, err = schema.Encode(g.Config); err != nil {
+				return out, Errorf(Internal, "encoding the configuration that was granted: %w", err)
+			}
+			return out, nil
+		},
+		Undo: func(ctx context.Context, x OAuthExchange, g Grant[json.RawMessage], first bool) error {
+			if o.Undo == nil {
+				return nil
+			}
+			in := Grant[C]{PlatformID: g.PlatformID, Name: g.Name, Admin: g.Admin, User: g.User}
+			if err := decode(g.Config, &in.Config); err != nil {
+				return err
+			}
+			return o.Undo(ctx, x, in, first)
+		},
+	}
+}
+
+func (o OAuthOptions) check() error {
+	for _, r := range o.Redirects {
+		u, err := url.Parse(r)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return Errorf(Invalid, "Options.OAuth.Redirects: %q: want http(s)://host[/path]", r)
+		}
+	}
+	return nil
+}
+
+// allows reports whether a browser may be sent to an address.
+func (o OAuthOptions) allows(redirect string) bool {
+	u, err := url.Parse(redirect)
+	if err != nil || u.User != nil || u.Fragment != "" || strings.Contains(u.EscapedPath(), "..") || strings.Contains(redirect, "\\") {
+		return false
+	}
+	for _, r := range o.Redirects {
+		a, err := url.Parse(r)
+		if err != nil || a.Scheme != u.Scheme || !strings.EqualFold(a.Host, u.Host) {
+			continue
+		}
+		base := strings.TrimSuffix(a.Path, "/")
+		if u.Path == base || strings.HasPrefix(u.Path, base+"/") || base == "" && u.Path == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// LoginResult is what a browser's way through a platform's consent page brought. See [Gateway.Redeem].
+type LoginResult struct {
+	Type      string  `json:"type"`
+	Community string  `json:"community,omitempty"`
+	Plugin    string  `json:"plugin"`
+	Instance  string  `json:"instance,omitempty"` // name
+	Account   Account `json:"account,omitzero"`
+	Admin     bool    `json:"admin,omitempty"` // the person is an admin on the platform
+}

@@ -1,0 +1,291 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// How long each piece of an authorization is good for.
+const (
+	linkTime  = time.Hour        // a link that the driver made
+	stateTime = 10 * time.Minute // a browser at the consent page
+	codeTime  = 2 * time.Minute  // the code that the driver trades
+)
+
+const (
+	ticketLink  = "oauth-link"
+	ticketState = "oauth-state"
+	ticketCode  = "oauth-code"
+)
+
+// flow is what the gateway remembers of a browser that is at the platform's consent page.
+type flow struct {
+	AuthRequest
+	Verifier string `json:"verifier"`
+	Session  string `json:"session"` // hash of the browser's cookie
+}
+
+// AuthorizeURL makes a link that sends a browser to the platform's consent page and back. It works once, for an hour; give
+// it only to whom it is meant for: whoever opens it may install or log in as the request says. Invalid: there is no Options.PublicURL, or the redirect is not on
+// the list.
+func (g *Gateway) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error) {
+	if err := g.checkAuth(ctx, &r); err != nil {
+		return "", err
+	}
+	token := newToken()
+	if err := g.putTicket(ctx, ticketLink, token, r, linkTime); err != nil {
+		return "", err
+	}
+	return g.publicURL("/auth/" + r.Plugin + "/authorize?request=" + token)
+}
+
+// checkAuth completes a request and refuses one that could not end well.
+func (g *Gateway) checkAuth(ctx context.Context, r *AuthRequest) error {
+	p := g.plugins[r.Plugin]
+	if p == nil || p.m.OAuth == nil {
+		return Errorf(NotFound, "there is no plugin %q that can be installed this way", r.Plugin)
+	}
+	if r.Type == "" {
+		r.Type = Install
+	}
+	if r.Type != Install && r.Type != Login {
+		return Errorf(Invalid, "authorization type %q: want %s or %s", r.Type, Install, Login)
+	}
+	if r.Redirect != "" && !g.o.OAuth.allows(r.Redirect) {
+		return Errorf(Denied, "redirect %q is not in Options.OAuth.Redirects", r.Redirect)
+	}
+	if _, err := g.publicURL("/auth/" + r.Plugin + "/callback"); err != nil {
+		return err
+	}
+	if r.Community != "" {
+		if _, err := g.Community(ctx, r.Community); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveAuthorize begins: it remembers the request under a random state, bound to this browser, and goes to the platform.
+func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	q := r.URL.Query()
+	var f flow
+	if token := q.Get("request"); token != "" {
+		if err := g.takeTicket(ctx, ticketLink, token, &f.AuthRequest); err != nil || f.Plugin != r.PathValue("plugin") {
+			g.page(w, http.StatusBadRequest, "This link has been used or is too old. Please ask for another one.")
+			return
+		}
+	} else {
+		f.AuthRequest = AuthRequest{
+			Plugin: r.PathValue("plugin"), Type: q.Get("type"), Community: q.Get("community"), Redirect: q.Get("redirect_uri"), State: q.Get("state"),
+		}
+		err := Errorf(Denied, "only links made by AuthorizeURL work: there is no Options.OAuth.Begin")
+		if g.o.OAuth.Begin != nil {
+			err = g.o.OAuth.Begin(r, f.AuthRequest)
+		}
+		if err != nil {
+			g.log.Info("an authorization was refused", "plugin", f.Plugin, "error", err)
+			g.page(w, http.StatusForbidden, "You may not begin here.")
+			return
+		}
+	}
+	if err := g.checkAuth(ctx, &f.AuthRequest); err != nil {
+		g.log.Info("an authorization was refused", "plugin", f.Plugin, "error", err)
+		g.page(w, http.StatusBadRequest, "This cannot be authorized.")
+		return
+	}
+	to, err := g.depart(ctx, w, f)
+	if err != nil {
+		g.refuse(w, r, err)
+		return
+	}
+	quiet(w)
+	http.Redirect(w, r, to, http.StatusFound)
+}
+
+// depart keeps the flow and makes the consent page's address.
+func (g *Gateway) depart(ctx context.Context, w http.ResponseWriter, f flow) (string, error) {
+	state, session := newToken(), newToken()
+	f.Verifier, f.Session = newToken()+newToken(), digest(session)
+	callback, err := g.publicURL("/auth/" + f.Plugin + "/callback")
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(f.Verifier))
+	params := OAuthParams{
+		Type: f.Type, State: state, RedirectURI: callback, Challenge: base64.RawURLEncoding.EncodeToString(sum[:]), PlatformID: g.known(ctx, f.AuthRequest),
+	}
+	to, err := g.plugins[f.Plugin].m.OAuth.Authorize(params)
+	if err != nil {
+		return "", err
+	}
+	if err := g.putTicket(ctx, ticketState, state, f, stateTime); err != nil {
+		return "", err
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(state), Value: session, Path: "/", MaxAge: int(stateTime / time.Second), HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: g.public.Scheme == "https",
+	})
+	return to, nil
+}
+
+// known is the platform object that an instance of the community stands for, if there is one.
+func (g *Gateway) known(ctx context.Context, r AuthRequest) string {
+	if r.Community == "" {
+		return ""
+	}
+	name := r.Name
+	if name == "" {
+		name = r.Plugin
+	}
+	var row store.Instance
+	if err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.InstanceByName(r.Community, name); return err }); err != nil {
+		return ""
+	}
+	return row.PlatformID
+}
+
+// serveCallback is where the browser comes back. Nothing is exchanged before the state has proved to be ours, unused, young, and this
+// browser's.
+func (g *Gateway) serveCallback(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	q := r.URL.Query()
+	quiet(w)
+	state := q.Get("state")
+	var f flow
+	if err := g.takeTicket(ctx, ticketState, state, &f); err != nil || f.Plugin != r.PathValue("plugin") {
+		g.page(w, http.StatusBadRequest, "This authorization is unknown, was used, or is too old. Please begin again.")
+		return
+	}
+	cookie, err := r.Cookie(cookieName(state))
+	if err != nil || subtle.ConstantTimeCompare([]byte(digest(cookie.Value)), []byte(f.Session)) != 1 {
+		g.page(w, http.StatusBadRequest, "This authorization was begun in another browser. Please begin again.")
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: cookieName(state), Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: g.public.Scheme == "https"})
+	var result LoginResult
+	switch {
+	case q.Get("error") == "access_denied":
+		err = Errorf(Denied, "the person did not agree")
+	case q.Get("error") != "":
+		err = Errorf(Unavailable, "the platform answered %q", q.Get("error"))
+	case q.Get("code") == "":
+		err = Errorf(Invalid, "the platform sent no code")
+	default:
+		result, err = g.conclude(ctx, f, q)
+	}
+	if err != nil {
+		g.log.Warn("an authorization failed", "plugin", f.Plugin, "community", f.Community, "type", f.Type, "error", err)
+	}
+	g.leave(w, r, f, result, err)
+}
+
+// leave sends the browser to the driver, with a code that the driver trades for the result: nothing else travels in the URL.
+func (g *Gateway) leave(w http.ResponseWriter, r *http.Request, f flow, result LoginResult, err error) {
+	if f.Redirect == "" {
+		if err != nil {
+			g.page(w, http.StatusBadRequest, "That did not work ("+string(CodeOf(err))+").")
+			return
+		}
+		g.page(w, http.StatusOK, "Done. You can close this page.")
+		return
+	}
+	to, perr := url.Parse(f.Redirect)
+	if perr != nil {
+		g.refuse(w, r, perr)
+		return
+	}
+	q := to.Query()
+	if f.State != "" {
+		q.Set("state", f.State)
+	}
+	if err == nil {
+		code := newToken()
+		if err = g.putTicket(r.Context(), ticketCode, code, result, codeTime); err == nil {
+			q.Set("code", code)
+			if result.Community != "" {
+				q.Set("community", result.Community)
+			}
+		}
+	}
+	if err != nil {
+		q.Set("error", string(CodeOf(err)))
+	}
+	to.RawQuery = q.Encode()
+	http.Redirect(w, r, to.String(), http.StatusFound)
+}
+
+// Redeem trades the code that came with a browser's redirect for the result. A code works once, for two minutes.
+func (g *Gateway) Redeem(ctx context.Context, code string) (LoginResult, error) {
+	var out LoginResult
+	err := g.takeTicket(ctx, ticketCode, code, &out)
+	return out, err
+}
+
+// putTicket keeps something under the hash of a token: who reads the database cannot use it.
+func (g *Gateway) putTicket(ctx context.Context, kind, token string, v any, good time.Duration) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return Errorf(Internal, "encoding a ticket: %w", err)
+	}
+	err = g.update(ctx, func(tx store.Tx) error {
+		return tx.PutTicket(store.Ticket{Kind: kind, ID: digest(token), Data: raw, Until: g.now().Add(good)})
+	})
+	return storeError(err, "keeping a ticket")
+}
+
+func (g *Gateway) takeTicket(ctx context.Context, kind, token string, v any) error {
+	if token == "" {
+		return Errorf(NotFound, "there is no token")
+	}
+	var t store.Ticket
+	err := g.update(ctx, func(tx store.Tx) (err error) { t, err = tx.TakeTicket(kind, digest(token), g.now()); return err })
+	if errors.Is(err, store.ErrNotFound) {
+		return Errorf(NotFound, "the token is unknown, was used, or is too old")
+	}
+	if err != nil {
+		return storeError(err, "taking a ticket")
+	}
+	if err := json.Unmarshal(t.Data, v); err != nil {
+		return Errorf(Internal, "decoding a ticket: %w", err)
+	}
+	return nil
+}
+
+// page shows a person one sentence.
+func (g *Gateway) page(w http.ResponseWriter, status int, message string) {
+	quiet(w)
+	if g.o.OAuth.Page != nil {
+		g.o.OAuth.Page(w, status < 400, message)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(message + "\n"))
+}
+
+// quiet keeps codes and states out of caches and of the next site's logs.
+func quiet(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+}
+
+func digest(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// cookieName lets one browser have several authorizations under way.
+func cookieName(state string) string { return "gateway_" + strings.ToLower(digest(state)[:16]) }

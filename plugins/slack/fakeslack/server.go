@@ -1,0 +1,210 @@
+package fakeslack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ErrHost is wrapped by every error of [Server.Client] for a request to a host that is not Slack's.
+var ErrHost = errors.New("fakeslack: the request left Slack")
+
+// Options say how the fake begins. The zero value works.
+type Options struct {
+	// Now is the fake's clock; nil is time.Now. Nothing in the fake waits for time to pass by itself.
+	Now func() time.Time
+	// The app's credentials; generated, and different for each server, where empty.
+	AppID, ClientID, ClientSecret, SigningSecret string
+	// VerificationToken is the legacy "token" field of payloads; generated when empty.
+	VerificationToken string
+	// RedirectURLs are the app's registered redirect URLs; a redirect_uri must start with one of them.
+	// Empty accepts any absolute URL.
+	RedirectURLs []string
+	// TokenRotation makes oauth.v2.access hand out tokens that expire after 12 hours, with refresh tokens.
+	TokenRotation bool
+	// RateLimits makes the Web API answer 429 by Slack's tiers, and chat.postMessage once a second for each channel.
+	RateLimits bool
+	// Strict refuses arguments that a method does not know with invalid_arguments.
+	// Slack mostly ignores them; they are recorded in Call.Problems either way.
+	Strict bool
+	// AckTimeout is how long a delivery waits for its answer; 0 is Slack's 3 seconds. It is real time, not Now.
+	AckTimeout time.Duration
+}
+
+// App holds the credentials of the one app that the fake knows.
+type App struct {
+	ID, ClientID, ClientSecret, SigningSecret string
+	// Token is the app-level token for apps.connections.open (Socket Mode).
+	Token string
+	// VerificationToken is the legacy "token" field of every payload.
+	VerificationToken string
+}
+
+// Server is an in-process Slack with one app. All methods may be called from any goroutine.
+type Server struct {
+	opt  Options
+	app  App
+	http *httptest.Server
+
+	stop   context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu          sync.Mutex // guards all below, and everything reachable from it
+	seq         int64
+	lastTS      int64
+	workspaces  []*Workspace
+	enterprises map[string]string
+	tokens      map[string]*token
+	refresh     map[string]*token
+	codes       map[string]*oauthCode
+	calls       []*Call
+	refused     []string
+	faults      []*Injected
+	limits      map[string][]time.Time
+	triggers    map[string]*trigger
+	hooks       map[string]*responseHook
+
+	keys  signingKeys
+	queue *queue
+	sock  *sockets
+}
+
+// New starts a fake Slack. Close it when done.
+func New(o Options) *Server {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.AckTimeout <= 0 {
+		o.AckTimeout = 3 * time.Second
+	}
+	s := &Server{
+		opt: o, enterprises: map[string]string{}, tokens: map[string]*token{}, refresh: map[string]*token{},
+		codes: map[string]*oauthCode{}, limits: map[string][]time.Time{},
+		triggers: map[string]*trigger{}, hooks: map[string]*responseHook{},
+	}
+	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.app = App{
+		ID:                orElse(o.AppID, "A0FAKE"+strings.ToUpper(secretText(3))),
+		ClientID:          orElse(o.ClientID, "fake-client-"+secretText(4)),
+		ClientSecret:      orElse(o.ClientSecret, "fake-client-secret-"+secretText(8)),
+		SigningSecret:     orElse(o.SigningSecret, "fake-signing-secret-"+secretText(8)),
+		VerificationToken: orElse(o.VerificationToken, "fake-verification-"+secretText(6)),
+	}
+	app := &token{kind: kindApp, scopes: []string{"connections:write", "authorizations:read"}, text: "xapp" + "-fake-" + secretText(8)}
+	s.app.Token = app.text
+	s.tokens[app.text] = app
+	s.queue = newQueue(s)
+	s.sock = newSockets(s)
+	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.wg.Go(s.queue.run)
+	return s
+}
+
+// Close stops the server, its sockets and its deliveries, and waits for them.
+func (s *Server) Close() {
+	s.cancel()
+	s.queue.stop()
+	s.sock.closeAll()
+	s.mu.Lock()
+	for _, f := range s.faults {
+		f.release()
+	}
+	s.mu.Unlock()
+	s.http.CloseClientConnections()
+	s.http.Close()
+	s.wg.Wait()
+}
+
+// URL is the base of the fake's own HTTP server on 127.0.0.1, without a trailing slash. The Web API is below URL()+"/api/".
+func (s *Server) URL() string { return s.http.URL }
+
+// App returns the app's credentials.
+func (s *Server) App() App { return s.app }
+
+// Client returns a client whose requests to slack.com, www.slack.com and hooks.slack.com, by http or https, reach the fake.
+// A request to any other host fails with an error that wraps [ErrHost] and is listed by [Server.Refused], so that a test sees
+// a program that follows foreign URLs.
+func (s *Server) Client() *http.Client {
+	return &http.Client{Transport: &transport{s: s, base: s.http.Client().Transport}}
+}
+
+// Refused lists the URLs that clients of [Server.Client] asked for outside Slack, in order.
+func (s *Server) Refused() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.refused...)
+}
+
+type transport struct {
+	s    *Server
+	base http.RoundTripper
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !isSlackURL(r.URL) {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		t.s.mu.Lock()
+		t.s.refused = append(t.s.refused, r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)
+		t.s.mu.Unlock()
+		return nil, fmt.Errorf("%w: host %q", ErrHost, r.URL.Host)
+	}
+	out := r.Clone(r.Context())
+	out.Host = r.URL.Hostname()
+	out.URL.Scheme = "http"
+	out.URL.Host = strings.TrimPrefix(t.s.http.URL, "http://")
+	return t.base.RoundTrip(out)
+}
+
+func isSlackURL(u *url.URL) bool {
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	if p := u.Port(); p != "" && p != "80" && p != "443" {
+		return false
+	}
+	switch strings.ToLower(u.Hostname()) {
+	case "slack.com", "www.slack.com", "hooks.slack.com":
+		return true
+	}
+	return false
+}
+
+// serve routes by the name that the client asked for; on the fake's own address every path is served.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	hooks := host == "hooks.slack.com"
+	own := !strings.HasSuffix(host, "slack.com")
+	switch p := r.URL.Path; {
+	case (hooks || own) && isHookPath(p):
+		s.serveHook(w, r)
+	case hooks:
+		http.NotFound(w, r)
+	case strings.HasPrefix(p, "/api/"):
+		s.serveAPI(w, r, strings.TrimPrefix(p, "/api/"))
+	case p == "/oauth/v2/authorize" || p == "/openid/connect/authorize":
+		// A person decides here; Server.Authorize plays that person.
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, "<!DOCTYPE html><title>Slack</title><p>Call Server.Authorize to agree or deny.</p>")
+	case p == "/openid/connect/keys":
+		s.serveKeys(w)
+	case p == "/.well-known/openid-configuration":
+		s.serveOpenIDConfig(w)
+	case own && p == "/link":
+		s.sock.serve(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}

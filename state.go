@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// Key names a value that a plugin keeps for an instance. Declare it once: var luckyNumber gateway.Key[int] = "lucky-number".
+// The value is JSON; a type with a [Secret] in it loses the secret, which belongs in the configuration.
+type Key[V any] string
+
+// Get reads the value; the zero value where none was kept.
+func (k Key[V]) Get(ctx context.Context, o Owner) (V, error) {
+	var v V
+	i := o.instance()
+	err := i.g.view(ctx, func(tx store.Tx) error {
+		raw, _, err := tx.State(i.row.ID, string(k))
+		if err != nil || raw == nil {
+			return err
+		}
+		return json.Unmarshal(raw, &v)
+	})
+	return v, storeError(err, "reading %s of instance %s", k, i.row.Name)
+}
+
+// Put keeps the value, whatever was there.
+func (k Key[V]) Put(ctx context.Context, o Owner, v V) error {
+	_, err := k.Update(ctx, o, func(V) (V, error) { return v, nil })
+	return err
+}
+
+// Update changes the value in one transaction: no change of anybody else's comes between. fn may run more than once and
+// calls nothing outside. An error of fn is returned and nothing is changed.
+func (k Key[V]) Update(ctx context.Context, o Owner, fn func(V) (V, error)) (V, error) {
+	var out V
+	i := o.instance()
+	err := i.g.update(ctx, func(tx store.Tx) error {
+		var v V
+		raw, rev, err := tx.State(i.row.ID, string(k))
+		if err != nil {
+			return err
+		}
+		if raw != nil {
+			if err := json.Unmarshal(raw, &v); err != nil {
+				return fmt.Errorf("decoding %s: %w", k, err)
+			}
+		}
+		if out, err = fn(v); err != nil {
+			return keyError{err}
+		}
+		raw, err = json.Marshal(out)
+		if err != nil {
+			return err
+		}
+		return tx.PutState(i.row.ID, string(k), raw, rev)
+	})
+	var ke keyError
+	if errors.As(err, &ke) {
+		return out, ke.error
+	}
+	return out, storeError(err, "changing %s of instance %s", k, i.row.Name)
+}
+
+// keyError carries an error of the caller's own through the transaction, to be given back as it was.
+type keyError struct{ error }

@@ -1,0 +1,272 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// Step is what a process may ask of the gateway during one call of one of its methods; [Run] embeds it. It belongs to that
+// call's goroutine. What it asks for is committed together with the state when the call returns nil, unless a method says otherwise.
+type Step struct {
+	g     *Gateway
+	inst  *Instance
+	self  any
+	def   *process
+	row   store.Process
+	base  store.Process // as it was read
+	state any
+	quick bool // Receive: inside a transaction, and not the place to change the state
+
+	asked  *asked
+	refs   []string
+	tasks  []store.Task
+	effect []func(store.Tx) error
+}
+
+// ID is the process's identifier. It is known before anybody can click: put it into what the platform sends back (a
+// block_id, a custom_id) and give it as Target.Process.
+func (s *Step) ID() string { return s.row.ID }
+
+// Now is the gateway's time.
+func (s *Step) Now() time.Time { return s.g.now() }
+
+// Status is the process's status.
+func (s *Step) Status() Status { return Status(s.row.Status) }
+
+// Ended says whether the process is over: no ballot counts any more. Show is called once more then.
+func (s *Step) Ended() bool { return s.row.Status != store.Created && s.row.Status != store.Pending }
+
+// Outcome is the outcome, where the process has one already.
+func (s *Step) Outcome() json.RawMessage { return s.row.Outcome }
+
+// Reason says why the process failed.
+func (s *Step) Reason() string { return s.row.Reason }
+
+// Ask is what was asked, normalised; nil where the process is not a vote. Eligibility lists are in the store rather than here.
+func (s *Step) Ask() *vote.Ask {
+	if s.asked == nil {
+		return nil
+	}
+	return &s.asked.Ask
+}
+
+// Ref says that deliveries about this platform object are for this process.
+func (s *Step) Ref(ref string) { s.refs = append(s.refs, ref) }
+
+// SetURL says where people see the process.
+func (s *Step) SetURL(url string) { s.row.URL = url }
+
+// CloseAt says when the process is to be closed. The zero time: not by itself.
+func (s *Step) CloseAt(t time.Time) {
+	s.row.CloseAt = t.UTC().Truncate(time.Microsecond)
+	id := s.row.ID
+	s.effect = append(s.effect, func(tx store.Tx) error { return tx.Unschedule(taskClose, id) })
+	if !t.IsZero() {
+		s.schedule(taskClose, t)
+	}
+}
+
+// UpdateAt says when Update is to be called.
+func (s *Step) UpdateAt(t time.Time) { s.schedule(taskUpdate, t) }
+
+// CloseNow has the process closed as soon as this step is over, because nothing can change its outcome any more or somebody who
+// may ended it. It works in Receive too.
+func (s *Step) CloseNow(why vote.Closing) {
+	if why.At.IsZero() {
+		why.At = s.Now()
+	}
+	t := s.task(taskClose, s.Now())
+	t.Payload, _ = json.Marshal(why) // plain fields
+	id := s.row.ID
+	s.effect = append(s.effect,
+		func(tx store.Tx) error { return tx.Unschedule(taskClose, id) },
+		func(tx store.Tx) error { return tx.Schedule(t) })
+}
+
+func (s *Step) schedule(kind string, due time.Time) { s.tasks = append(s.tasks, s.task(kind, due)) }
+
+func (s *Step) task(kind string, due time.Time) store.Task {
+	return store.Task{Kind: kind, Key: s.row.ID, Community: s.row.Community, Instance: s.row.Instance, Due: due, Created: s.Now()}
+}
+
+// Fail ends the process without an outcome when the step returns.
+func (s *Step) Fail(reason string) {
+	s.row.Status, s.row.Reason, s.row.Ended = store.Failed, reason, s.Now()
+}
+
+func (s *Step) complete(out any) error {
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return Errorf(Internal, "encoding the outcome of process %s: %w", s.row.ID, err)
+	}
+	if raw, err = s.def.out.Apply(raw); err != nil {
+		return Errorf(Internal, "the outcome of process %s fails its own schema: %w", s.row.ID, err)
+	}
+	s.row.Status, s.row.Outcome, s.row.Ended = store.Completed, raw, s.Now()
+	return nil
+}
+
+// Save commits the state, and what was asked for so far, in the middle of a slow step.
+func (s *Step) Save(ctx context.Context) error {
+	if s.quick {
+		return Errorf(Internal, "process %s: Receive does not change the state", s.row.ID)
+	}
+	return s.commit(ctx, nil)
+}
+
+// Eligible says who may vote: voters, or everybody where voters is nil; never those in not. refusal is what somebody else
+// is told. A process whose input embeds vote.Ask need not call it: the gateway has. It is committed at once.
+func (s *Step) Eligible(ctx context.Context, voters, not []string, refusal string) error {
+	s.row.Open, s.row.Refusal = voters == nil, refusal
+	return storeError(s.g.update(ctx, func(tx store.Tx) error {
+		if err := tx.PutVoters(s.row.ID, true, voters); err != nil {
+			return err
+		}
+		return tx.PutVoters(s.row.ID, false, not)
+	}), "listing the voters of process %s", s.row.ID)
+}
+
+// Tally is how the votes stand.
+func (s *Step) Tally(ctx context.Context) (t vote.Tally, err error) {
+	err = s.g.view(ctx, func(tx store.Tx) error { t, err = tally(tx, s.row); return err })
+	return t, storeError(err, "counting process %s", s.row.ID)
+}
+
+// Decide counts the votes out by the voting standard. While the process is open it says how the vote stands; in Close it
+// is the outcome, with what closed it, and with the voters listed where they may be.
+func (s *Step) Decide(ctx context.Context) (out vote.Outcome, err error) {
+	if s.asked == nil {
+		return out, Errorf(Internal, "process %s is not a vote", s.row.ID)
+	}
+	err = s.g.view(ctx, func(tx store.Tx) error {
+		t, err := tally(tx, s.row)
+		if err != nil {
+			return err
+		}
+		if s.asked.VotersVisible() && t.Voters <= vote.MaxListed {
+			if t.Ballots, err = listed(tx, s.row.ID); err != nil {
+				return err
+			}
+		}
+		out = s.asked.Decide(t, closing(s.row))
+		return nil
+	})
+	return out, storeError(err, "deciding process %s", s.row.ID)
+}
+
+// Ballots lists up to limit ballots that count, by voter and question, those after the given pair: for lists that people see. Ask
+// [vote.Ask.VotersVisible] first.
+func (s *Step) Ballots(ctx context.Context, afterVoter, afterQuestion string, limit int) (out []vote.Ballot, err error) {
+	err = s.g.view(ctx, func(tx store.Tx) error {
+		held, err := tx.Ballots(s.row.ID, afterVoter, afterQuestion, limit)
+		out = ballotsOf(held)
+		return err
+	})
+	return out, storeError(err, "listing the ballots of process %s", s.row.ID)
+}
+
+// Held lists what one voter has chosen.
+func (s *Step) Held(ctx context.Context, voter string) (out []vote.Ballot, err error) {
+	err = s.g.view(ctx, func(tx store.Tx) error {
+		held, err := tx.BallotsOf(s.row.ID, voter)
+		out = ballotsOf(held)
+		return err
+	})
+	return out, storeError(err, "listing a voter's ballots of process %s", s.row.ID)
+}
+
+// SetTally replaces the counts of a process that its platform counts by itself. It is committed at once.
+func (s *Step) SetTally(ctx context.Context, counts []vote.Count, voters int64) error {
+	rows := make([]store.Count, len(counts))
+	for i, c := range counts {
+		rows[i] = store.Count{Question: c.Question, Choice: c.Choice, Ballots: c.Ballots, Weight: int64(c.Weight)}
+	}
+	return storeError(s.g.update(ctx, func(tx store.Tx) error { return tx.SetCounts(s.row.ID, rows, voters) }), "keeping the tally of process %s", s.row.ID)
+}
+
+// Cast records a ballot; see [Ballot] for the rules and the errors.
+func (s *Step) Cast(ctx context.Context, b Ballot) (Receipt, error) {
+	var r Receipt
+	err := s.g.update(ctx, func(tx store.Tx) (err error) { r, err = s.g.cast(tx, s.row, s.asked, b); return err })
+	return r, storeError(err, "casting a ballot in process %s", s.row.ID)
+}
+
+// commit keeps the state, what was asked for, and more, in one transaction. Where nothing changed it writes nothing.
+func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
+	state, err := json.Marshal(s.state)
+	if err != nil {
+		return Errorf(Internal, "encoding the state of process %s: %w", s.row.ID, err)
+	}
+	s.row.State = state
+	var now store.Process
+	err = s.g.update(ctx, func(tx store.Tx) error {
+		old, err := tx.Process(s.row.ID)
+		if err != nil {
+			return err
+		}
+		if now = s.merge(old); !sameProcess(old, now) {
+			now.Updated = s.Now()
+			if err := tx.PutProcess(now); err != nil {
+				return err
+			}
+			now.Rev++
+			if old.Status != now.Status {
+				if err := s.g.changed(tx, now); err != nil {
+					return err
+				}
+			}
+		}
+		for _, ref := range s.refs {
+			if err := tx.PutRef(now.Instance, ref, now.ID); err != nil {
+				return err
+			}
+		}
+		if err := s.ask(tx); err != nil || more == nil {
+			return err
+		}
+		return more(tx)
+	})
+	if err != nil {
+		return storeError(err, "keeping process %s", s.row.ID)
+	}
+	s.row, s.base = now, now
+	s.refs, s.effect, s.tasks = nil, nil, nil
+	return nil
+}
+
+// ask keeps what the step asked for about its future.
+func (s *Step) ask(tx store.Tx) error {
+	for _, fn := range s.effect {
+		if err := fn(tx); err != nil {
+			return err
+		}
+	}
+	for _, t := range s.tasks {
+		if err := tx.Schedule(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge puts what this step changed into the row as it is now. Only one slow step runs at a time, but closing does not wait
+// for it: what closing changed stays.
+func (s *Step) merge(now store.Process) store.Process {
+	out := s.row
+	out.Rev, out.Updated, out.Closing = now.Rev, now.Updated, now.Closing
+	if s.row.Status == s.base.Status || now.Status == store.Closing && s.row.Status == store.Pending {
+		out.Status = now.Status
+	}
+	return out
+}
+
+// sameProcess compares what a step can change.
+func sameProcess(a, b store.Process) bool {
+	return a.Status == b.Status && a.URL == b.URL && a.Reason == b.Reason && a.Open == b.Open && a.Refusal == b.Refusal &&
+		a.CloseAt.Equal(b.CloseAt) && a.Shown.Equal(b.Shown) && a.Version == b.Version &&
+		string(a.State) == string(b.State) && string(a.Outcome) == string(b.Outcome)
+}

@@ -1,0 +1,286 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// The slow steps of a process: what runs under its lease, one at a time.
+type stepKind string
+
+const (
+	stepStart  stepKind = "start"
+	stepUpdate stepKind = "update"
+	stepShow   stepKind = "show"
+	stepClose  stepKind = "close"
+)
+
+// underLease runs fn alone on a process, with its row and decoded state.
+func (g *Gateway) underLease(ctx context.Context, id string, inst *opened, fn func(context.Context, *Step) error) error {
+	return g.exclusive(ctx, "process:"+id, func(ctx context.Context) error {
+		s, err := g.load(ctx, id, inst)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, s)
+	})
+}
+
+// load reads a process for one call.
+func (g *Gateway) load(ctx context.Context, id string, inst *opened) (*Step, error) {
+	var row store.Process
+	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Process(id); return err })
+	if err != nil {
+		return nil, storeError(err, "reading process %s", id)
+	}
+	if inst == nil {
+		if inst, err = g.instanceOf(ctx, row); err != nil {
+			return nil, err
+		}
+	}
+	return g.stepOf(row, inst)
+}
+
+// stepOf decodes a process's state, upgrading it where this program has only a newer version.
+func (g *Gateway) stepOf(row store.Process, inst *opened) (*Step, error) {
+	def, err := g.define(row)
+	if err != nil {
+		return nil, err
+	}
+	s := &Step{g: g, inst: inst.Instance, self: inst.self, def: def, row: row, base: row, state: def.New()}
+	raw := json.RawMessage(row.State)
+	if def.Version != row.Version {
+		err := guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
+		if err != nil {
+			return nil, Errorf(Internal, "upgrading the state of process %s from version %d to %d: %w", row.ID, row.Version, def.Version, err)
+		}
+		s.row.Version = def.Version
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields() // a state that says more than this version understands must not be cut down in silence
+	if err := d.Decode(s.state); err != nil {
+		return nil, Errorf(Internal, "decoding the state of process %s: %w", row.ID, err)
+	}
+	s.asked, err = g.askedOf(row, def)
+	return s, err
+}
+
+// step runs one slow step, if the process is in a status in which it makes sense, and keeps what it did.
+func (g *Gateway) step(ctx context.Context, kind stepKind, id string, inst *opened) error {
+	return g.underLease(ctx, id, inst, func(ctx context.Context, s *Step) error {
+		switch kind {
+		case stepStart:
+			return g.start(ctx, s)
+		case stepUpdate:
+			if s.row.Status != store.Pending || s.def.Update == nil {
+				return nil
+			}
+			return g.attempt(ctx, s, kind, func(ctx context.Context) error { return s.def.Update(ctx, s.state, s) }, nil)
+		case stepShow:
+			return g.show(ctx, s)
+		case stepClose:
+			if s.row.Status != store.Closing {
+				return nil
+			}
+			return g.attempt(ctx, s, kind, func(ctx context.Context) error { return g.close(ctx, s) }, g.shownOnce(s))
+		}
+		return Errorf(Internal, "there is no step %q", kind)
+	})
+}
+
+// attempt runs a step's code as a durable call with the same identity in every attempt, and commits.
+func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(context.Context) error, more func(store.Tx) error) error {
+	c := &Call{g: g, inst: s.inst, row: store.Call{
+		ID: fmt.Sprintf("%s.%s", s.row.ID, kind), Community: s.row.Community, Instance: s.row.Instance, Name: string(kind) + " of process " + s.row.Name,
+		Process: s.row.ID, Status: callOpen, Started: g.now(),
+	}}
+	err := g.view(ctx, func(tx store.Tx) error {
+		old, err := tx.Call(c.row.ID)
+		if err == nil {
+			c.row, c.kept = old, true
+			c.row.Status = callOpen
+			if kind == stepUpdate || kind == stepShow {
+				c.row.Saved = nil // these repeat; only an attempt that did not end is taken up again
+				if old.Status != callDone {
+					c.row.Saved = old.Saved
+				}
+			}
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return storeError(err, "looking for an earlier %s of process %s", kind, s.row.ID)
+	}
+	err = guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c})) })
+	if cause := context.Cause(ctx); errors.Is(cause, errLeaseLost) {
+		return Errorf(Unavailable, "%s of process %s: %w", kind, s.row.ID, cause) // somebody else has it now
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		return errors.Join(err, storeError(g.update(ctx, func(tx store.Tx) error { return c.settle(tx, g.now(), nil, err) }), "keeping the end of %s", c.row.Name))
+	}
+	return s.commit(ctx, func(tx store.Tx) error {
+		if err := c.settle(tx, g.now(), nil, nil); err != nil {
+			return err
+		}
+		if more != nil {
+			return more(tx)
+		}
+		return nil
+	})
+}
+
+// start brings a created process to the platform.
+func (g *Gateway) start(ctx context.Context, s *Step) error {
+	if s.row.Status != store.Created {
+		return nil
+	}
+	id := s.row.ID
+	begun := func(tx store.Tx) error {
+		if err := tx.Unschedule(taskStart, id); err != nil {
+			return err
+		}
+		_, err := tx.Unpark(store.TaskQuery{Kind: taskInbox, Group: groupProcess(id)}, g.now(), 1000) // clicks that were quicker than we
+		return err
+	}
+	err := g.attempt(ctx, s, stepStart, func(ctx context.Context) error {
+		if err := s.def.Start(ctx, s.state, s, s.row.Input); err != nil {
+			return err
+		}
+		if s.row.Status == store.Created {
+			s.row.Status = store.Pending
+		}
+		return nil
+	}, begun)
+	if err == nil || again(err) {
+		return err
+	}
+	s.state = s.def.New() // what a failed start left in the state is worth nothing
+	if state, e := s.decoded(); e == nil {
+		s.state = state
+	}
+	s.Fail(err.Error())
+	return errors.Join(err, s.commit(context.WithoutCancel(ctx), begun))
+}
+
+// decoded is the state as it was last kept.
+func (s *Step) decoded() (any, error) {
+	state := s.def.New()
+	return state, json.Unmarshal(s.row.State, state)
+}
+
+// show tells people and callbacks how the votes stand.
+func (g *Gateway) show(ctx context.Context, s *Step) error {
+	if s.row.Status == store.Created {
+		return nil
+	}
+	s.row.Shown = s.Now() // before the counts are read: a ballot that comes after this is shown again
+	var tell func(store.Tx) error
+	if s.row.Status == store.Pending {
+		tell = func(tx store.Tx) error { return g.changed(tx, s.row) }
+	}
+	return g.attempt(ctx, s, stepShow, func(ctx context.Context) error {
+		if s.def.Show == nil {
+			return nil
+		}
+		return s.def.Show(ctx, s.state, s)
+	}, tell)
+}
+
+// shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. The
+// first part does not wait for a slow step under way.
+func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
+	err := g.update(ctx, func(tx store.Tx) error {
+		row, err := tx.Process(id)
+		if err != nil || row.Status != store.Created && row.Status != store.Pending {
+			return err
+		}
+		if row.Closing, err = json.Marshal(why); err != nil {
+			return err
+		}
+		row.Status, row.Updated = store.Closing, g.now()
+		if err := tx.PutProcess(row); err != nil {
+			return err
+		}
+		for _, kind := range []string{taskStart, taskUpdate} {
+			if err := tx.Unschedule(kind, id); err != nil {
+				return err
+			}
+		}
+		// Should we die before the outcome is made, whoever comes next makes it.
+		return tx.Schedule(store.Task{Kind: taskClose, Key: id, Community: row.Community, Instance: row.Instance, Due: g.now(), Created: g.now()})
+	})
+	if err != nil {
+		return storeError(err, "closing process %s", id)
+	}
+	return g.step(ctx, stepClose, id, nil)
+}
+
+// close makes the outcome: the process's own way, or by the voting standard.
+func (g *Gateway) close(ctx context.Context, s *Step) error {
+	if s.def.Close != nil {
+		if err := s.def.Close(ctx, s.state, s); err != nil {
+			return err
+		}
+		if s.row.Status == store.Closing {
+			return Errorf(Internal, "Close of process %s called neither Complete nor Fail", s.row.Name)
+		}
+		return nil
+	}
+	out, err := s.Decide(ctx)
+	if err != nil {
+		return err
+	}
+	return s.complete(out)
+}
+
+// shownOnce has the end of a process shown, and its close task forgotten.
+func (g *Gateway) shownOnce(s *Step) func(store.Tx) error {
+	return func(tx store.Tx) error {
+		if err := tx.Unschedule(taskClose, s.row.ID); err != nil {
+			return err
+		}
+		if s.def.Show == nil {
+			return tx.Unschedule(taskShow, s.row.ID)
+		}
+		return tx.Schedule(s.task(taskShow, maxTime(g.now(), s.row.Shown.Add(showEvery))))
+	}
+}
+
+// abandon fails a process without asking its plugin.
+func (g *Gateway) abandon(ctx context.Context, id, reason string) error {
+	err := g.update(ctx, func(tx store.Tx) error {
+		row, err := tx.Process(id)
+		if err != nil || row.Status == store.Completed || row.Status == store.Failed {
+			return err
+		}
+		row.Status, row.Reason, row.Ended, row.Updated = store.Failed, reason, g.now(), g.now()
+		if err := tx.PutProcess(row); err != nil {
+			return err
+		}
+		for _, kind := range []string{taskStart, taskUpdate, taskClose, taskShow} {
+			if err := tx.Unschedule(kind, id); err != nil {
+				return err
+			}
+		}
+		return g.changed(tx, row)
+	})
+	return storeError(err, "ending process %s", id)
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

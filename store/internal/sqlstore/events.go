@@ -1,0 +1,118 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// next moves a counter by n and returns where it stands. Counters are rows, so that they follow commits and rollbacks.
+func (t *Tx) next(counter string, n int64) (int64, error) {
+	var value int64
+	err := t.c.Returning(`UPDATE counters SET value = value + $2 WHERE name = $1 RETURNING value`, func(r Row) error {
+		value = r.Int(0)
+		return nil
+	}, counter, n)
+	if err == nil && value == 0 {
+		err = fmt.Errorf("counter %s is missing: %w", counter, store.ErrCorrupt)
+	}
+	return value, err
+}
+
+// Append implements store.Tx.
+func (t *Tx) Append(e store.Event) (seq int64, fresh bool, err error) {
+	if e.ID != "" {
+		seq, err = one(t, "event", integer, `SELECT seq FROM events WHERE instance = $1 AND type = $2 AND id = $3 AND id <> ''`, e.Instance, e.Type, e.ID)
+		if !errors.Is(err, store.ErrNotFound) {
+			return seq, false, err
+		}
+	}
+	if seq, err = t.next("events", 1); err != nil {
+		return 0, false, err
+	}
+	err = t.exec(`INSERT INTO events (seq, id, community, instance, plugin, type, process, actor, bot, delivery, cause, at, data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		seq, e.ID, e.Community, e.Instance, e.Plugin, e.Type, e.Process, e.Actor, e.Bot, e.Delivery, e.Cause, micros(e.At), e.Data)
+	return seq, err == nil, err
+}
+
+// Events implements store.Tx.
+func (t *Tx) Events(q store.EventQuery, limit int) ([]store.Event, error) {
+	var w where
+	w.raw("seq > " + w.arg(q.After))
+	w.is("community", q.Community)
+	w.is("instance", q.Instance)
+	if q.Process != "" {
+		w.is("process", q.Process)
+		w.raw("process <> ''") // so that the partial index is recognised
+	}
+	w.in("type", q.Types)
+	return list(t, func(r Row) store.Event {
+		return store.Event{
+			Seq: r.Int(0), ID: r.Text(1), Community: r.Text(2), Instance: r.Text(3), Plugin: r.Text(4), Type: r.Text(5), Process: r.Text(6),
+			Actor: r.Text(7), Bot: r.Bool(8), Delivery: r.Text(9), Cause: r.Text(10), At: r.Time(11), Data: r.Bytes(12),
+		}
+	}, `SELECT seq, id, community, instance, plugin, type, process, actor, bot, delivery, cause, at, data FROM events`+w.String()+
+		` ORDER BY seq LIMIT `+w.arg(bound(limit)), w.args...)
+}
+
+// LastSeq implements store.Tx.
+func (t *Tx) LastSeq() (int64, error) {
+	return one(t, "counter", integer, `SELECT value FROM counters WHERE name = $1`, "events")
+}
+
+// PruneEvents implements store.Tx.
+func (t *Tx) PruneEvents(before time.Time, upTo int64, limit int) (int, error) {
+	n, err := t.c.Exec(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < $1 AND seq <= $2 ORDER BY at, seq LIMIT $3)`,
+		micros(before), upTo, bound(limit))
+	return int(n), err
+}
+
+func scanSub(r Row) store.Sub {
+	return store.Sub{Name: r.Text(0), Cursor: r.Int(1), Created: r.Time(2)}
+}
+
+// PutSub implements store.Tx.
+func (t *Tx) PutSub(s store.Sub) error {
+	return t.exec(`INSERT INTO subs (name, position, created) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET position = excluded.position, created = excluded.created`, s.Name, s.Cursor, micros(s.Created))
+}
+
+// Sub implements store.Tx.
+func (t *Tx) Sub(name string) (store.Sub, error) {
+	return one(t, "subscription", scanSub, `SELECT name, position, created FROM subs WHERE name = $1`, name)
+}
+
+// Subs implements store.Tx.
+func (t *Tx) Subs() ([]store.Sub, error) {
+	return list(t, scanSub, `SELECT name, position, created FROM subs ORDER BY name`)
+}
+
+// DeleteSub implements store.Tx.
+func (t *Tx) DeleteSub(name string) error {
+	if err := t.exec(`DELETE FROM lanes WHERE sub = $1`, name); err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM subs WHERE name = $1`, name)
+}
+
+// PutLane implements store.Tx.
+func (t *Tx) PutLane(l store.Lane) error {
+	return t.exec(`INSERT INTO lanes (sub, community, position, attempts, due, error) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (sub, community) DO UPDATE SET position = excluded.position, attempts = excluded.attempts, due = excluded.due, error = excluded.error`,
+		l.Sub, l.Community, l.Cursor, l.Attempts, micros(l.Due), l.Error)
+}
+
+// Lanes implements store.Tx.
+func (t *Tx) Lanes(sub string) ([]store.Lane, error) {
+	return list(t, func(r Row) store.Lane {
+		return store.Lane{Sub: sub, Community: r.Text(0), Cursor: r.Int(1), Attempts: int(r.Int(2)), Due: r.Time(3), Error: r.Text(4)}
+	}, `SELECT community, position, attempts, due, error FROM lanes WHERE sub = $1 ORDER BY community`, sub)
+}
+
+// DeleteLane implements store.Tx.
+func (t *Tx) DeleteLane(sub, community string) error {
+	return t.exec(`DELETE FROM lanes WHERE sub = $1 AND community = $2`, sub, community)
+}

@@ -1,0 +1,287 @@
+package memory
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+var errNoTime = errors.New("memory: a task without a time")
+
+func (t *tx) Schedule(n store.Task) error {
+	if t.locked != nil {
+		return t.locked
+	}
+	n.Due, n.Created = when(n.Due), when(n.Created)
+	if n.Due.IsZero() {
+		return errNoTime
+	}
+	if old, ok := t.tasks.get(key{n.Kind, n.Key}); ok {
+		if !old.Due.IsZero() && !n.Due.Before(old.Due) {
+			return nil
+		}
+		n.Attempts, n.Created = old.Attempts, old.Created
+		t.deleteTask(old)
+	}
+	n.Group = ""
+	n.Payload = own(n.Payload)
+	t.putTask(n)
+	return nil
+}
+
+// putTask inserts what deleteTask has taken out, as a new revision.
+func (t *tx) putTask(n store.Task) {
+	n.Rev = t.nextRev()
+	t.insertTask(&n)
+}
+
+func (t *tx) insertTask(n *store.Task) {
+	t.tasks.put(key{n.Kind, n.Key}, n)
+	t.tasksI.put(key{n.Instance, n.Kind, n.Key}, none{})
+	if n.Ref != "" {
+		t.taskOf.put(key{n.Ref, n.Kind, n.Key}, none{})
+	}
+	if n.Due.IsZero() {
+		t.parked.put(key{n.Kind, n.Key}, none{})
+	} else {
+		t.due.put(key{n.Kind, at(n.Due), n.Key}, none{})
+	}
+}
+
+func (t *tx) deleteTask(n *store.Task) {
+	t.tasks.del(key{n.Kind, n.Key})
+	t.tasksI.del(key{n.Instance, n.Kind, n.Key})
+	t.taskOf.del(key{n.Ref, n.Kind, n.Key})
+	t.parked.del(key{n.Kind, n.Key})
+	t.due.del(key{n.Kind, at(n.Due), n.Key})
+}
+
+func copyTask(n *store.Task) store.Task {
+	out := *n
+	out.Payload = own(n.Payload)
+	return out
+}
+
+func (t *tx) Unschedule(kind, name string) error {
+	if t.locked != nil {
+		return t.locked
+	}
+	if n, ok := t.tasks.get(key{kind, name}); ok {
+		t.deleteTask(n)
+	}
+	return nil
+}
+
+func (t *tx) Task(kind, name string) (store.Task, error) {
+	n, ok := t.tasks.get(key{kind, name})
+	if !ok {
+		return store.Task{}, missing("task", kind, name)
+	}
+	return copyTask(n), nil
+}
+
+func (t *tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Task, error) {
+	if t.locked != nil {
+		return nil, t.locked
+	}
+	end, until := at(when(now)), when(until)
+	if until.IsZero() {
+		return nil, errNoTime
+	}
+	var found []key
+	for _, kind := range distinct(kinds) {
+		n := 0
+		for k := range t.due.under(kind) {
+			if n == atMost(limit) || k[1] > end {
+				break
+			}
+			found = append(found, k)
+			n++
+		}
+	}
+	slices.SortFunc(found, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a[1], b[1]), cmp.Compare(a[0], b[0]), cmp.Compare(a[2], b[2]))
+	})
+	var out []store.Task
+	for _, k := range found[:min(len(found), atMost(limit))] {
+		n, _ := t.tasks.get(key{k[0], k[2]})
+		t.deleteTask(n)
+		claimed := *n
+		claimed.Due = until
+		claimed.Attempts++
+		t.putTask(claimed)
+		kept, _ := t.tasks.get(key{k[0], k[2]})
+		out = append(out, copyTask(kept))
+	}
+	return out, nil
+}
+
+func distinct(in []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(in)))
+}
+
+// claimed finds a task if it is still the revision that somebody claimed.
+func (t *tx) claimed(n store.Task) (*store.Task, bool) {
+	have, ok := t.tasks.get(key{n.Kind, n.Key})
+	return have, ok && have.Rev == n.Rev
+}
+
+func (t *tx) Renew(n store.Task, until time.Time) (store.Task, error) {
+	if t.locked != nil {
+		return store.Task{}, t.locked
+	}
+	until = when(until)
+	if until.IsZero() {
+		return store.Task{}, errNoTime
+	}
+	have, ok := t.claimed(n)
+	if !ok {
+		return store.Task{}, fmt.Errorf("memory: the claim on task %q %q is lost: %w", n.Kind, n.Key, store.ErrConflict)
+	}
+	t.deleteTask(have)
+	next := *have
+	next.Due = until
+	t.insertTask(&next)
+	return copyTask(&next), nil
+}
+
+func (t *tx) Done(n store.Task) error {
+	if t.locked != nil {
+		return t.locked
+	}
+	if have, ok := t.claimed(n); ok {
+		t.deleteTask(have)
+	}
+	return nil
+}
+
+func (t *tx) Retry(n store.Task, due time.Time, reason string) error {
+	if t.locked != nil {
+		return t.locked
+	}
+	due = when(due)
+	if due.IsZero() {
+		return errNoTime
+	}
+	if have, ok := t.claimed(n); ok {
+		t.deleteTask(have)
+		next := *have
+		next.Due, next.Error = due, reason
+		t.putTask(next)
+	}
+	return nil
+}
+
+func (t *tx) Park(n store.Task, group, reason string) error {
+	if t.locked != nil {
+		return t.locked
+	}
+	if group == "" {
+		return errors.New("memory: parking a task needs a group")
+	}
+	if have, ok := t.claimed(n); ok {
+		t.deleteTask(have)
+		next := *have
+		next.Due, next.Group, next.Error = time.Time{}, group, reason
+		t.putTask(next)
+	}
+	return nil
+}
+
+func (t *tx) Unpark(q store.TaskQuery, due time.Time, limit int) (int, error) {
+	if t.locked != nil {
+		return 0, t.locked
+	}
+	due = when(due)
+	if due.IsZero() {
+		return 0, errNoTime
+	}
+	q.Parked = true
+	n := 0
+	for have := range t.selected(q, "", "") {
+		if n == atMost(limit) {
+			break
+		}
+		t.deleteTask(have)
+		next := *have
+		next.Due, next.Group, next.Attempts = due, "", 0
+		t.putTask(next)
+		n++
+	}
+	return n, nil
+}
+
+// selected walks by kind and key through the tasks that match, after the given pair.
+func (t *tx) selected(q store.TaskQuery, afterKind, afterKey string) iter.Seq[*store.Task] {
+	past := afterKind != "" || afterKey != ""
+	// Each walk is in the same order; which one is taken decides how much is passed by.
+	walk, skip := keys(t.tasks.after(key{afterKind, afterKey}, 0, past)), 0
+	switch {
+	case q.Ref != "":
+		walk, skip = keys(t.taskOf.after(key{q.Ref, afterKind, afterKey}, 1, past)), 1
+	case q.Instance != "":
+		walk, skip = keys(t.tasksI.after(key{q.Instance, afterKind, afterKey}, 1, past)), 1
+	case q.Parked:
+		walk = keys(t.parked.after(key{afterKind, afterKey}, 0, past))
+	}
+	return func(yield func(*store.Task) bool) {
+		for k := range walk {
+			n, _ := t.tasks.get(key{k[skip], k[skip+1]})
+			if matches(q.Kind, n.Kind) && matches(q.Community, n.Community) && matches(q.Instance, n.Instance) &&
+				matches(q.Ref, n.Ref) && matches(q.Group, n.Group) && (!q.Parked || n.Due.IsZero()) && !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+func keys[V any](walk iter.Seq2[key, V]) iter.Seq[key] {
+	return func(yield func(key) bool) {
+		for k := range walk {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func (t *tx) Tasks(q store.TaskQuery, afterKind, afterKey string, limit int) ([]store.Task, error) {
+	var out []store.Task
+	for n := range t.selected(q, afterKind, afterKey) {
+		if len(out) == atMost(limit) {
+			break
+		}
+		out = append(out, copyTask(n))
+	}
+	return out, nil
+}
+
+func (t *tx) CountTasks(q store.TaskQuery, limit int) (n int, bytes int64, err error) {
+	for have := range t.selected(q, "", "") {
+		if n == atMost(limit) {
+			break
+		}
+		n++
+		bytes += int64(len(have.Payload))
+	}
+	return n, bytes, nil
+}
+
+func (t *tx) NextDue(kinds []string) (time.Time, error) {
+	var next time.Time
+	for _, kind := range kinds {
+		for k := range t.due.under(kind) {
+			n, _ := t.tasks.get(key{k[0], k[2]})
+			if next.IsZero() || n.Due.Before(next) {
+				next = n.Due
+			}
+			break
+		}
+	}
+	return next, nil
+}

@@ -1,0 +1,304 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/store/internal/sqlstore"
+)
+
+// A group closes when nobody waits to join it, or at one of these bounds, so that the first does not wait long for its
+// acknowledgement.
+const (
+	maxGroup = 256
+	maxOpen  = 25 * time.Millisecond
+)
+
+// group lets Updates that come at the same time share transactions.
+//
+// Whoever has the turn uses the writing connection; all others wait. An Update that gets the turn runs its function on
+// its own goroutine, in a savepoint of the transaction that is open, and passes the turn on to the next that waits. When
+// none waits, it commits, and all that took part are acknowledged. So nobody waits for company: one alone commits at once.
+//
+// An Update whose function saw what others of the transaction wrote returns after the commit, also when it wrote nothing
+// itself or failed: what it saw might yet be undone. If anything ends the transaction, all that took part run again,
+// each alone, so that the one that fills the disk does not take the others with it.
+type group struct {
+	w        *conn
+	readOnly bool
+	wrote    func() // called after each commit that wrote
+
+	mu      sync.Mutex
+	taken   bool // somebody has the turn
+	waiting []*member
+
+	// The transaction. Only who has the turn touches it.
+	open    bool
+	dirty   bool      // something that will be kept was written
+	opened  time.Time // when
+	members []*member // who awaits its commit
+}
+
+// member is one Update.
+type member struct {
+	alone bool          // shares its transaction with nobody
+	err   error         // what the function said, to be returned after the commit
+	wake  chan struct{} // holds one signal: look at acked
+	acked bool          // done; false: the turn is this one's
+}
+
+func (g *group) update(ctx context.Context, fn func(store.Tx) error) error {
+	if g.readOnly {
+		return fmt.Errorf("sqlite: update: %w", store.ErrReadOnly)
+	}
+	m := &member{wake: make(chan struct{}, 1)}
+	if err := g.take(ctx, m); err != nil {
+		return err
+	}
+	for {
+		if done, err := g.turn(m, fn); done {
+			return err
+		}
+		// From here on ctx does not count: what was begun is finished.
+		<-m.wake
+		if m.acked {
+			return m.err
+		}
+	}
+}
+
+// take waits for the turn until ctx ends.
+func (g *group) take(ctx context.Context, m *member) error {
+	g.mu.Lock()
+	if !g.taken {
+		g.taken = true
+		g.mu.Unlock()
+		return nil
+	}
+	g.waiting = append(g.waiting, m)
+	g.mu.Unlock()
+	select {
+	case <-m.wake:
+	case <-ctx.Done():
+		if g.forget(m) {
+			return ctx.Err()
+		}
+		<-m.wake // the turn was on its way
+	}
+	if err := ctx.Err(); err != nil {
+		g.pass()
+		return err
+	}
+	return nil
+}
+
+// forget takes m out of those who wait. It reports whether m was one of them.
+func (g *group) forget(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, w := range g.waiting {
+		if w == m {
+			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// turn runs fn and passes the turn on. It reports whether the Update is done with err, or has to wait to be woken.
+func (g *group) turn(m *member, fn func(store.Tx) error) (done bool, err error) {
+	// Deferred, so that it happens also when fn panics or calls Goexit, both of which go on from here.
+	defer g.pass()
+	if !g.open {
+		if err := g.begin(); err != nil {
+			return true, err
+		}
+	}
+	// In a transaction that holds nothing yet a savepoint would only cost: undoing is rolling back everything.
+	saved := g.dirty
+	if saved {
+		if err := g.w.control("SAVEPOINT member"); err != nil {
+			return g.lost(m, err)
+		}
+	}
+	g.w.wrote = false
+	returned := false
+	defer func() {
+		if !returned {
+			g.undo(saved)
+		}
+	}()
+	tx := sqlstore.New(g.w)
+	defer tx.End()
+	err = fn(tx)
+	returned = true
+	if broken := g.w.broken; broken != nil {
+		if err == nil {
+			err = broken // fn has not looked at an error that undid its work
+		}
+		return g.lost(m, err)
+	}
+	if err == nil && saved {
+		if broken := g.w.control("RELEASE member"); broken != nil {
+			return g.lost(m, broken)
+		}
+	}
+	if err == nil {
+		g.dirty = g.dirty || g.w.wrote
+	} else if !g.undo(saved) {
+		return g.again(m, err)
+	}
+	if !g.dirty {
+		return true, err // nothing was seen or written that is not durable
+	}
+	m.err = err
+	g.members = append(g.members, m)
+	return false, nil
+}
+
+func (g *group) begin() error {
+	if err := g.w.begin("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin to write: %w", err)
+	}
+	g.open, g.dirty, g.opened = true, false, time.Now()
+	return nil
+}
+
+// undo takes back what one member wrote and reports whether the transaction of the others is as it was.
+func (g *group) undo(saved bool) bool {
+	switch {
+	case !saved && g.w.wrote, g.w.broken != nil:
+		g.rollback()
+		return !saved
+	case !saved:
+		return true
+	}
+	if g.w.control("ROLLBACK TO member") != nil || g.w.control("RELEASE member") != nil {
+		g.rollback()
+		return false
+	}
+	return true
+}
+
+// rollback ends the transaction with nothing kept. Who took part runs again, alone, before all others.
+func (g *group) rollback() {
+	// SQLite may have done so already; then this fails, and that is no news.
+	_ = g.w.control("ROLLBACK")
+	again := g.members
+	g.open, g.dirty, g.members = false, false, nil
+	for _, m := range again {
+		m.alone, m.err = true, nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = append(again, g.waiting...)
+}
+
+// lost is for a member in whose turn the transaction broke: it gets the error if it was alone, and otherwise another try.
+func (g *group) lost(m *member, err error) (done bool, _ error) {
+	shared := len(g.members) > 0
+	g.rollback()
+	if !shared {
+		return true, err
+	}
+	return g.again(m, err)
+}
+
+// again lines m up for a try alone, unless it was alone.
+func (g *group) again(m *member, err error) (done bool, _ error) {
+	if m.alone {
+		return true, err
+	}
+	m.alone = true
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = append([]*member{m}, g.waiting...)
+	return false, nil
+}
+
+// pass gives the turn to the next that waits, after it has committed if the transaction is complete.
+func (g *group) pass() {
+	if next := g.joins(); next != nil {
+		next.wake <- struct{}{}
+		return
+	}
+	if g.open {
+		g.commit()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		g.taken = false
+		return
+	}
+	g.shift().wake <- struct{}{}
+}
+
+// joins takes the next that may join the transaction out of those who wait.
+func (g *group) joins() *member {
+	if !g.open || len(g.members) >= maxGroup || time.Since(g.opened) > maxOpen {
+		return nil
+	}
+	if len(g.members) > 0 && g.members[0].alone {
+		return nil
+	}
+	for try := range 2 {
+		g.mu.Lock()
+		if len(g.waiting) > 0 {
+			defer g.mu.Unlock()
+			if g.waiting[0].alone {
+				return nil
+			}
+			return g.shift()
+		}
+		g.mu.Unlock()
+		if try == 0 {
+			// Whoever is about to ask gets the chance to; where there is nobody this takes no time.
+			runtime.Gosched()
+		}
+	}
+	return nil
+}
+
+func (g *group) shift() *member {
+	m := g.waiting[0]
+	g.waiting[0] = nil
+	g.waiting = g.waiting[1:]
+	return m
+}
+
+// commit makes durable what was written and acknowledges who took part. Where nothing was written there is nothing to
+// make durable.
+func (g *group) commit() {
+	end := "COMMIT"
+	if !g.dirty {
+		end = "ROLLBACK"
+	}
+	if err := g.w.control(end); err != nil {
+		if alone := len(g.members) == 1; alone {
+			g.members[0].err = fmt.Errorf("commit: %w", err)
+			g.acknowledge()
+		}
+		g.rollback()
+		return
+	}
+	dirty := g.dirty
+	g.acknowledge()
+	g.open, g.dirty = false, false
+	if dirty {
+		g.wrote()
+	}
+}
+
+func (g *group) acknowledge() {
+	for i, m := range g.members {
+		m.acked = true
+		m.wake <- struct{}{}
+		g.members[i] = nil
+	}
+	g.members = g.members[:0]
+}

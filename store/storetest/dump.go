@@ -1,0 +1,151 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// contents is what is in a store, by what it is about.
+type contents map[string]any
+
+// dump reads everything from a store that can be listed, and what the suite's own names name.
+func dump(t testingT, s store.Store) contents {
+	t.Helper()
+	var c contents
+	require.NoError(t, s.View(context.Background(), func(tx store.Tx) error {
+		c = dumpTx(t, tx)
+		return nil
+	}))
+	return c
+}
+
+const all = 1 << 20
+
+// dumpTx leaves out the Revs of state, which differ from store to store; those of tasks are in.
+func dumpTx(t testingT, tx store.Tx) contents {
+	t.Helper()
+	c := contents{}
+	c.keep(t, "communities")(tx.Communities("", all))
+	for _, plugin := range []string{"", "p", "p2"} {
+		c.keep(t, "instances by plugin", plugin)(tx.InstancesByPlugin(plugin, "", all))
+	}
+	processes := must(tx.Processes(store.ProcessQuery{}, "", all))(t)
+	c.keep(t, "processes")(processes, nil)
+	for _, p := range append(names(processes, func(p store.Process) string { return p.ID }), "gone") {
+		c.keep(t, "counts", p)(tx.Counts(p))
+		c.keep(t, "turnout", p)(tx.Turnout(p))
+		c.keep(t, "ballots", p)(tx.Ballots(p, "", "", all))
+		c.keep(t, "allowed", p)(tx.VotersAllowed(p))
+		for _, v := range []string{"v", "w", "x"} {
+			allowed, denied, err := tx.Voter(p, v)
+			c.keep(t, "voter", p, v)([2]bool{allowed, denied}, err)
+			c.keep(t, "ballots of", p, v)(tx.BallotsOf(p, v))
+		}
+	}
+	c.keep(t, "events")(tx.Events(store.EventQuery{}, all))
+	c.keep(t, "last")(tx.LastSeq())
+	subs := must(tx.Subs())(t)
+	c.keep(t, "subs")(subs, nil)
+	for _, s := range append(names(subs, func(s store.Sub) string { return s.Name }), "gone") {
+		c.keep(t, "lanes", s)(tx.Lanes(s))
+	}
+	c.keep(t, "tasks")(tx.Tasks(store.TaskQuery{}, "", "", all))
+	c.keep(t, "next")(tx.NextDue([]string{"k", "k2"}))
+	for _, id := range []string{"a", "b", "c"} {
+		c.dumpNamed(t, tx, id)
+	}
+	return c
+}
+
+func (c contents) dumpNamed(t testingT, tx store.Tx, id string) {
+	c.keep(t, "instance", id)(tx.Instance(id))
+	c.keep(t, "instance named", id)(tx.InstanceByName("a", id))
+	c.keep(t, "instances", id)(tx.Instances(id, all))
+	c.keep(t, "instances by platform", id)(tx.InstancesByPlatform("p", "T-"+id, all))
+	value, rev, err := tx.State(id, "key")
+	c.keep(t, "state", id)(state{value, rev != 0}, err)
+	c.keep(t, "ref", id)(tx.ProcessByRef(id, "ref"))
+	c.keep(t, "delivery", id)(tx.Delivery(id))
+	c.keep(t, "call", id)(tx.Call(id))
+	c.keep(t, "once", id)(tx.CallByOnce("a", id))
+	c.keep(t, "echoes", id)(tx.Echoes(id, []string{"echo", "a", "b", "c"}))
+	for _, community := range []string{"a", "b"} {
+		c.keep(t, "person", community, id)(tx.Person(community, id))
+		c.keep(t, "accounts", community, id)(tx.Accounts(community, id))
+		c.keep(t, "account", community, id)(tx.Account(community, "p", "T", id))
+	}
+}
+
+type state struct {
+	value []byte
+	there bool
+}
+
+// keep files an answer under a name. An answer of "not found" is one as well.
+func (c contents) keep(t testingT, name ...string) func(answer any, err error) {
+	return func(answer any, err error) {
+		t.Helper()
+		if err != nil {
+			require.ErrorIs(t, err, store.ErrNotFound, name)
+			answer = store.ErrNotFound
+		}
+		label := ""
+		for _, n := range name {
+			label += n + " "
+		}
+		c[label] = plain(answer)
+	}
+}
+
+// plain makes an empty list of one that is nil: which of them a store returns does not matter.
+func plain(answer any) any {
+	switch a := answer.(type) {
+	case []store.Community:
+		return list(a)
+	case []store.Instance:
+		return list(a)
+	case []store.Process:
+		return list(a)
+	case []store.Count:
+		return list(a)
+	case []store.Held:
+		return list(a)
+	case []store.Event:
+		return list(a)
+	case []store.Sub:
+		return list(a)
+	case []store.Lane:
+		return list(a)
+	case []store.Task:
+		return list(a)
+	case []store.Echo:
+		return list(a)
+	case []store.Account:
+		return list(a)
+	}
+	return answer
+}
+
+func list[V any](a []V) []V {
+	if a == nil {
+		return []V{}
+	}
+	return a
+}
+
+// class names an error by what a caller can do with it.
+func class(err error) string {
+	for _, known := range []error{store.ErrNotFound, store.ErrConflict, store.ErrNotOpen} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	if err != nil {
+		return "an error"
+	}
+	return ""
+}

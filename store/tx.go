@@ -1,0 +1,223 @@
+package store
+
+import "time"
+
+// Tx is one transaction. It is valid only inside the function it was given to, on that function's goroutine.
+type Tx interface {
+	communities
+	processes
+	ballots
+	inbox
+	events
+	tasks
+	calls
+	people
+}
+
+// communities, their instances, and the instances' state.
+type communities interface {
+	// PutCommunity inserts c when c.Rev is 0 and otherwise replaces the row with that Rev; the row's Rev is then c.Rev+1.
+	// ErrConflict: the slug is taken, or the row has another Rev or is gone.
+	PutCommunity(c Community) error
+	Community(slug string) (Community, error)
+	// Communities lists by slug, those after the given one.
+	Communities(after string, limit int) ([]Community, error)
+
+	// PutInstance inserts or replaces like PutCommunity. (Community, Name) is unique; (Community, Plugin, PlatformID) is
+	// unique where PlatformID is not empty.
+	PutInstance(i Instance) error
+	Instance(id string) (Instance, error)
+	InstanceByName(community, name string) (Instance, error)
+	// Instances lists a community's by name.
+	Instances(community string, limit int) ([]Instance, error)
+	// InstancesByPlatform lists those of a plugin that stand for one platform object (a Slack workspace), in all
+	// communities, by ID; none for an empty platformID. It is on the way of every delivery: an index, never a scan.
+	InstancesByPlatform(plugin, platformID string, limit int) ([]Instance, error)
+	// InstancesByPlugin lists a plugin's by ID, those after the given one.
+	InstancesByPlugin(plugin, after string, limit int) ([]Instance, error)
+	// DeleteInstance removes the instance, its state, its tasks, its refs and its echoes. Processes, calls and events stay.
+	// An empty id removes nothing.
+	DeleteInstance(id string) error
+
+	// State reads a value that a plugin keeps for an instance; rev is 0 and value nil where there is none.
+	State(instance, key string) (value []byte, rev int64, err error)
+	// PutState writes the value that was read with rev. A nil value deletes; an empty one that is not nil is kept.
+	// ErrConflict: it has another rev by now. A value that is deleted and put again never gets a rev that it had before.
+	PutState(instance, key string, value []byte, rev int64) error
+
+	// PutTicket keeps something that can be taken once, until a time: an OAuth state, a code to trade. ErrConflict: the
+	// (Kind, ID) is there already, even if its time is over.
+	PutTicket(t Ticket) error
+	// TakeTicket returns the ticket and deletes it. ErrNotFound: there is none, or its Until is not after now.
+	TakeTicket(kind, id string, now time.Time) (Ticket, error)
+	// PruneTickets deletes at most limit tickets whose Until is not after now and says how many.
+	PruneTickets(now time.Time, limit int) (int, error)
+}
+
+// processes and the platform objects that stand for them.
+type processes interface {
+	// PutProcess inserts or replaces like PutCommunity.
+	PutProcess(p Process) error
+	Process(id string) (Process, error)
+	// Processes lists by ID, those after the given one.
+	Processes(q ProcessQuery, after string, limit int) ([]Process, error)
+	// PutRef says that deliveries about ref, in this instance, are for the process. It replaces an earlier one.
+	PutRef(instance, ref, process string) error
+	// ProcessByRef finds the process of a ref.
+	ProcessByRef(instance, ref string) (string, error)
+	// PruneProcesses deletes at most limit processes that ended before the given time (Ended set and before it), with their refs, ballots, counts and voters.
+	PruneProcesses(before time.Time, limit int) (int, error)
+}
+
+// ballots: one row a voter and question, with counts that always equal them.
+type ballots interface {
+	// PutVoters adds to the lists of who may and who may not vote. Listing somebody twice is harmless.
+	PutVoters(process string, allowed bool, voters []string) error
+	// Voter says whether a voter is on the list of those who may, and on the list of those who may not.
+	Voter(process, voter string) (allowed, denied bool, err error)
+	// VotersAllowed counts those who may vote: on the one list and not on the other.
+	VotersAllowed(process string) (int64, error)
+
+	// Cast records what a voter chose, moves the counts and says what changed. Its cost does not grow with the number of
+	// voters.
+	//
+	// The process must be there (ErrNotFound), be pending and b.At not after its CloseAt, if it has one (ErrNotOpen), held
+	// against a concurrent change of the process. ErrConflict: its counts come from SetCounts. A plain error: b.At is zero,
+	// a question is named twice, a weight is negative, or the weights of a choice would add up to more than an int64. An
+	// error changes nothing; otherwise each of b.Choices is looked at by itself:
+	//
+	//   - A question whose recorded ballot, taken back or not, has a later At keeps it: Stale.
+	//   - When b.Final, a question that holds a choice keeps it as it is: Kept, if the choice that comes is another.
+	//   - Otherwise what comes replaces what is recorded, with its At and Now, also at an equal At; but what is the same in
+	//     choice, weight and At changes nothing, so that a delivery that comes twice does not look new.
+	//   - An empty Choice takes the ballot back. Its row stays (or is made), without weight, so that an older ballot cannot
+	//     return.
+	Cast(b Ballot) (Receipt, error)
+	// Counts lists by question and choice, without limit; those with neither ballots nor weight are left out.
+	Counts(process string) ([]Count, error)
+	// Turnout is the number of voters who hold at least one choice.
+	Turnout(process string) (int64, error)
+	// SetCounts replaces counts and turnout of a process that its platform counts by itself. ErrConflict: it has ballots of
+	// its own, taken back or not. A plain error: something is negative, a choice is empty, or a (Question, Choice) is there twice.
+	SetCounts(process string, counts []Count, turnout int64) error
+	// BallotsOf lists what one voter holds or took back, by question, without limit.
+	BallotsOf(process, voter string) ([]Held, error)
+	// Ballots lists what everybody holds or took back, by voter and question, after the given pair.
+	Ballots(process, afterVoter, afterQuestion string, limit int) ([]Held, error)
+}
+
+// inbox: what came in, kept before it is acknowledged.
+type inbox interface {
+	// Accept keeps a delivery. It is not fresh, and nothing is kept, when a delivery of this plugin with the same
+	// non-empty Fact is known; one that was pruned is not. ErrConflict: it is fresh, but its ID is taken.
+	Accept(d Delivery) (fresh bool, err error)
+	Delivery(id string) (Delivery, error)
+	// PruneDeliveries deletes at most limit deliveries from before the given time that no task refers to by its Ref.
+	PruneDeliveries(before time.Time, limit int) (int, error)
+}
+
+// events, and who has heard them.
+type events interface {
+	// Append gives the event the next number and keeps it. Numbers follow the order of commits and have no gaps, also
+	// after a rollback and after pruning. It is not fresh, and nothing is kept, when an event with the same (Instance,
+	// Type, ID) is known and ID is not empty; seq is then the number of that one. e.Seq is not looked at.
+	Append(e Event) (seq int64, fresh bool, err error)
+	// Events lists by Seq.
+	Events(q EventQuery, limit int) ([]Event, error)
+	// LastSeq is the number of the newest event that was ever kept, 0 before the first.
+	LastSeq() (int64, error)
+	// PruneEvents deletes at most limit events that happened before the given time and whose Seq is not above upTo.
+	PruneEvents(before time.Time, upTo int64, limit int) (int, error)
+
+	// PutSub keeps a subscription's place, inserting it where there is none and replacing all of it where there is.
+	PutSub(s Sub) error
+	Sub(name string) (Sub, error)
+	// Subs lists by name.
+	Subs() ([]Sub, error)
+	// DeleteSub forgets the name and its lanes.
+	DeleteSub(name string) error
+	// PutLane keeps the place of one community that has fallen behind a subscription.
+	PutLane(l Lane) error
+	// Lanes lists a subscription's by community.
+	Lanes(sub string) ([]Lane, error)
+	DeleteLane(sub, community string) error
+}
+
+// tasks: what is to be done when, and leases: who alone may do something.
+type tasks interface {
+	// Schedule inserts the task, or moves the one with the same (Kind, Key) to the earlier of both times, replacing its
+	// other fields except Attempts and Created. When the one that is there is due no later, nothing changes. A parked task
+	// counts as due never, and is parked no more. Moving one that is claimed makes it run again after, or beside, the run
+	// under way. Mind that the Due of a claimed task is the end of its claim: what is scheduled for later than that is not
+	// kept, so a worker that wants its task again calls Done and then Schedule, in one transaction, or Retry.
+	//
+	// t.Group and t.Rev are not looked at. Each insert, move, claim, retry, park and unpark gives the task a Rev that it
+	// never had before, also if it was deleted in between: a worker that wakes up late must not take its claim for another's.
+	// Here and below a Due or until that is zero is a plain error.
+	Schedule(t Task) error
+	// Unschedule deletes the task if there is one.
+	Unschedule(kind, key string) error
+	// Task reads one.
+	Task(kind, key string) (Task, error)
+	// Claim takes up to limit tasks of the given kinds (of none: nothing) whose Due is not after now, earliest first, those
+	// with the same Due by Kind and Key. It moves their Due to until and adds one to Attempts, and returns them so. A worker
+	// that dies leaves a task that is due again by itself. Nobody else gets the same claim. Its cost follows what is due,
+	// not what exists.
+	Claim(kinds []string, now, until time.Time, limit int) ([]Task, error)
+	// Renew moves the Due of a claimed task, whose Rev stays, so that Done with the older value still works. ErrConflict: the
+	// claim was lost, or the task was scheduled again or is gone.
+	Renew(t Task, until time.Time) (Task, error)
+	// Done deletes a claimed task. One that was scheduled again meanwhile stays, to run again. Here, in Retry and in Park, a
+	// task whose Rev is not t's any more (scheduled again, claimed by somebody else) is left as it is, and one that is gone
+	// stays gone, without an error.
+	Done(t Task) error
+	// Retry gives a claimed task another Due and keeps the reason. One that was scheduled again meanwhile keeps the Due that
+	// it was given.
+	Retry(t Task, due time.Time, reason string) error
+	// Park takes a task out of the running: it is due never (its Due is zero), is listed under its group, and waits for
+	// Unpark. An empty group is a plain error.
+	Park(t Task, group, reason string) error
+	// Unpark makes at most limit parked tasks that match due at the given time, their Attempts 0 and their Group empty, and
+	// says how many.
+	Unpark(q TaskQuery, due time.Time, limit int) (int, error)
+	// Tasks lists by Kind and Key, those after the given pair.
+	Tasks(q TaskQuery, afterKind, afterKey string, limit int) ([]Task, error)
+	// CountTasks counts and adds up the sizes of the payloads, looking at no more than limit of them.
+	CountTasks(q TaskQuery, limit int) (n int, bytes int64, err error)
+	// NextDue is the earliest Due of these kinds, the zero time where there is none.
+	NextDue(kinds []string) (time.Time, error)
+
+	// Acquire takes or renews the lease for its owner until a time. It fails (false) while another owner's has not run out,
+	// that is, while its until is after now.
+	Acquire(name, owner string, now, until time.Time) (bool, error)
+	// Release ends the lease if it is the owner's.
+	Release(name, owner string) error
+}
+
+// calls to platforms that must be remembered, and the echoes by which their effects come back as deliveries.
+type calls interface {
+	// PutCall inserts or replaces like PutCommunity. (Community, Once) is unique where Once is not empty.
+	PutCall(c Call) error
+	Call(id string) (Call, error)
+	CallByOnce(community, once string) (Call, error)
+	// PutEcho keeps what a call's effect would look like, or did look like. It replaces one with the same (Instance, Key, Call).
+	PutEcho(e Echo) error
+	// Echoes finds those with one of the keys, by key and call, without limit.
+	Echoes(instance string, keys []string) ([]Echo, error)
+	// DeleteEchoes deletes a call's: all, or only the given keys.
+	DeleteEchoes(call string, keys ...string) error
+	// PruneCalls deletes at most limit calls that ended before the given time, with their echoes.
+	PruneCalls(before time.Time, limit int) (int, error)
+}
+
+// people and their accounts on platforms.
+type people interface {
+	// PutPerson inserts or replaces the person with the same (Community, ID).
+	PutPerson(p Person) error
+	Person(community, id string) (Person, error)
+	// PutAccount inserts or replaces the account with the same (Community, Plugin, PlatformID, UserID).
+	PutAccount(a Account) error
+	Account(community, plugin, platformID, userID string) (Account, error)
+	// Accounts lists a person's by plugin, platform and user.
+	Accounts(community, person string) ([]Account, error)
+}
