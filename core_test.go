@@ -109,7 +109,9 @@ func newForum(api *forumAPI) gateway.Plugin {
 			},
 			Parse: func(d *gateway.Delivery) (m forumMessage, err error) { return m, json.Unmarshal(d.Body, &m) },
 			ID:    func(m forumMessage) string { return m.ID },
-			Route: func(m forumMessage) gateway.Target { return gateway.Target{Platform: []string{m.Site}, Process: m.Process} },
+			Route: func(m forumMessage) gateway.Target {
+				return gateway.Target{Platform: []string{m.Site}, Process: m.Process}
+			},
 			Receive: func(f *forum, ctx context.Context, m forumMessage) (gateway.Reply, error) {
 				if m.Kind == "click" {
 					return gateway.Reply{}, nil

@@ -78,6 +78,8 @@ func (g *generator) of(t reflect.Type) (*inv.Schema, error) {
 		return &inv.Schema{Type: "number"}, nil
 	case t == reflect.TypeFor[time.Time]():
 		return &inv.Schema{Type: "string", Format: "date-time"}, nil
+	case implements(t, marshalerType) && numeric(t.Kind()):
+		return ownForm(t)
 	case implements(t, marshalerType) && t.Kind() != reflect.String:
 		return nil, fmt.Errorf("%s writes its own JSON: its form is not known", t)
 	case marshals(t):
@@ -353,4 +355,23 @@ func effective(p, typed *inv.Schema, tags map[string]string) error {
 		}
 	}
 	return nil
+}
+
+func numeric(k reflect.Kind) bool {
+	return k >= reflect.Int && k <= reflect.Float64
+}
+
+// ownForm asks a number that writes its own JSON what it writes.
+func ownForm(t reflect.Type) (*inv.Schema, error) {
+	raw, err := json.Marshal(reflect.Zero(t).Interface())
+	if err != nil {
+		return nil, fmt.Errorf("%s: writing its zero value: %w", t, err)
+	}
+	switch raw[0] {
+	case '"':
+		return &inv.Schema{Type: "string"}, nil
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return &inv.Schema{Type: "number"}, nil
+	}
+	return nil, fmt.Errorf("%s writes its own JSON, which is neither a number nor text", t)
 }

@@ -1,0 +1,210 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/store/internal/sqlstore"
+)
+
+// everyVerb calls all verbs, those with queries in each of their forms. What they answer does not matter here.
+func everyVerb(tx store.Tx) {
+	for range 2 {
+		_ = tx.PutCommunity(store.Community{Slug: "c"})
+		_ = tx.PutInstance(store.Instance{ID: "i", Community: "c"})
+		_ = tx.PutProcess(store.Process{ID: "p", Community: "c", Status: store.Pending})
+		_ = tx.PutCall(store.Call{ID: "a", Community: "c", Once: "o", Ended: t0})
+	}
+	_ = tx.PutCommunity(store.Community{Slug: "c", Rev: 1})
+	_ = tx.PutInstance(store.Instance{ID: "i", Community: "c", Rev: 1})
+	_ = tx.PutProcess(store.Process{ID: "p", Community: "c", Status: store.Pending, Ended: t0, Rev: 1})
+	_ = tx.PutCall(store.Call{ID: "a", Community: "c", Once: "o", Ended: t0, Rev: 1})
+	_, _ = tx.Community("c")
+	_, _ = tx.Instance("i")
+	_, _ = tx.InstanceByName("c", "n")
+	_, _ = tx.Instances("c", 0)
+	_, _ = tx.InstancesByPlatform("slack", "T1", 0)
+	for _, after := range []string{"", "x"} {
+		_, _ = tx.Communities(after, 0)
+		_, _ = tx.InstancesByPlugin("slack", after, 0)
+		for _, status := range [][]string{nil, {store.Pending}, {store.Pending, store.Closing}} {
+			for _, q := range []store.ProcessQuery{{}, {Community: "c"}, {Instance: "i"}, {Community: "c", Instance: "i", Name: "n"}} {
+				q.Status = status
+				_, _ = tx.Processes(q, after, 0)
+			}
+		}
+		_, _ = tx.Ballots("p", after, "", 0)
+		for _, q := range []store.TaskQuery{
+			{}, {Kind: "k"}, {Community: "c"}, {Instance: "i"}, {Ref: "r"}, {Kind: "k", Community: "c"}, {Kind: "k", Instance: "i"}, {Kind: "k", Ref: "r"},
+			{Community: "c", Instance: "i", Ref: "r"}, {Group: "g"}, {Group: "g", Kind: "k"}, {Group: "g", Community: "c"}, {Group: "g", Instance: "i"},
+		} {
+			for _, parked := range []bool{false, true} {
+				q.Parked = parked
+				_, _ = tx.Tasks(q, after, after, 0)
+				_, _, _ = tx.CountTasks(q, 0)
+				_, _ = tx.Unpark(q, t0, 0)
+			}
+		}
+	}
+	_ = tx.PutState("i", "k", []byte("v"), 0)
+	_ = tx.PutState("i", "k", nil, 2)
+	_, _, _ = tx.State("i", "k")
+	_ = tx.PutTicket(store.Ticket{Kind: "k", ID: "t", Until: t0.Add(1e9)})
+	_, _ = tx.TakeTicket("k", "t", t0)
+	_, _ = tx.PruneTickets(t0, 0)
+	_, _ = tx.Process("p")
+	_ = tx.PutRef("i", "r", "p")
+	_, _ = tx.ProcessByRef("i", "r")
+	_ = tx.PutVoters("p", true, []string{"v"})
+	_, _, _ = tx.Voter("p", "v")
+	_, _ = tx.VotersAllowed("p")
+	_ = tx.SetCounts("p", []store.Count{{Choice: "x", Ballots: 1}}, 0)
+	_ = tx.SetCounts("p", nil, 0)
+	for _, choice := range []string{"x", "y", ""} {
+		_, _ = tx.Cast(store.Ballot{Process: "p", Voter: "v", At: t0, Choices: []store.Choice{{Choice: choice}}})
+	}
+	_, _ = tx.Counts("p")
+	_, _ = tx.Turnout("p")
+	_, _ = tx.BallotsOf("p", "v")
+	for range 2 {
+		_, _ = tx.Accept(store.Delivery{ID: "d", Plugin: "slack", Fact: "f"})
+		_, _, _ = tx.Append(store.Event{ID: "e", Process: "p"})
+	}
+	_, _ = tx.Delivery("d")
+	for _, q := range []store.EventQuery{{}, {Community: "c"}, {Process: "p"}, {Community: "c", Instance: "i", Types: []string{"a", "b", "c"}, Process: "p"}, {Community: "c", Types: []string{"t"}}} {
+		_, _ = tx.Events(q, 0)
+	}
+	_, _ = tx.LastSeq()
+	_ = tx.PutSub(store.Sub{Name: "s"})
+	_, _ = tx.Sub("s")
+	_, _ = tx.Subs()
+	_ = tx.PutLane(store.Lane{Sub: "s", Community: "c"})
+	_, _ = tx.Lanes("s")
+	_ = tx.DeleteLane("s", "c")
+	_ = tx.DeleteSub("s")
+	_ = tx.Schedule(store.Task{Kind: "k", Key: "k", Due: t0})
+	_, _ = tx.Task("k", "k")
+	_, _ = tx.NextDue([]string{"k", "l"})
+	got, _ := tx.Claim([]string{"k", "l"}, t0, t0.Add(1e9), 0)
+	for _, n := range got {
+		_, _ = tx.Renew(n, t0)
+		_ = tx.Retry(n, t0, "r")
+		_ = tx.Park(n, "g", "r")
+		_ = tx.Done(n)
+	}
+	_ = tx.Unschedule("k", "k")
+	_, _ = tx.Acquire("l", "o", t0, t0)
+	_ = tx.Release("l", "o")
+	_, _ = tx.Call("a")
+	_, _ = tx.CallByOnce("c", "o")
+	_ = tx.PutEcho(store.Echo{Instance: "i", Key: "k", Call: "a"})
+	_, _ = tx.Echoes("i", []string{"k", "l"})
+	_ = tx.DeleteEchoes("a", "k")
+	_ = tx.PutPerson(store.Person{Community: "c", ID: "h"})
+	_, _ = tx.Person("c", "h")
+	_ = tx.PutAccount(store.Account{Community: "c"})
+	_, _ = tx.Account("c", "slack", "T", "U")
+	_, _ = tx.Accounts("c", "h")
+	later := t0.Add(1e9)
+	_, _ = tx.PruneEvents(later, 99, 0)
+	_, _ = tx.PruneDeliveries(later, 0)
+	_, _ = tx.PruneCalls(later, 0)
+	_, _ = tx.PruneProcesses(later, 0)
+	_ = tx.DeleteInstance("i")
+}
+
+// plan is how SQLite goes about a statement, one step a line.
+func plan(t *testing.T, c *conn, query string) string {
+	t.Helper()
+	x, ok := c.raw.(driver.QueryerContext)
+	require.True(t, ok)
+	// The driver wants a value for each parameter; which makes no difference.
+	var args []driver.NamedValue
+	for i := range 20 {
+		args = append(args, driver.NamedValue{Ordinal: i + 1, Value: int64(1)})
+	}
+	rows, err := x.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args)
+	require.NoError(t, err, query)
+	var steps []string
+	row := make(sqlstore.Row, 4)
+	for rows.Next(row) == nil {
+		steps = append(steps, row.Text(3))
+	}
+	require.NoError(t, rows.Close())
+	return strings.Join(steps, "\n")
+}
+
+// No verb walks through a table, or sorts one, but for those that list all of it.
+func TestPlans(t *testing.T) {
+	s := openTemp(t, Options{})
+	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
+	whole := []string{
+		"SCAN subs", // Subs lists all
+		"SCAN some", // of CountTasks, at most its limit
+		// These list all that are parked.
+		"SCAN tasks USING COVERING INDEX tasks_parked", "SCAN tasks USING INDEX tasks_parked", "SCAN tasks USING INDEX tasks_group",
+	}
+	seen := 0
+	for query := range s.group.w.stmts {
+		if word, _, _ := strings.Cut(query, " "); !slices.Contains([]string{"SELECT", "UPDATE", "DELETE", "INSERT"}, word) {
+			continue
+		}
+		seen++
+		steps := plan(t, s.group.w, query)
+		for _, step := range strings.Split(steps, "\n") {
+			require.NotContains(t, step, "TEMP B-TREE", query)
+			listsAll := step == "SCAN tasks" && !strings.Contains(query, "WHERE")
+			if strings.HasPrefix(step, "SCAN") && !listsAll {
+				require.Contains(t, whole, step, query)
+			}
+		}
+	}
+	require.Greater(t, seen, 150)
+}
+
+// These are on the way of every delivery, ballot or look for work: the exact index, all of its columns.
+func TestHotPlans(t *testing.T) {
+	s := openTemp(t, Options{})
+	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
+	for begins, want := range map[string]string{
+		"SELECT key, due FROM tasks WHERE kind":                                                         "USING COVERING INDEX tasks_due (kind=? AND due<?)",
+		"SELECT due FROM tasks WHERE kind = $1 AND due <> 0":                                            "USING COVERING INDEX tasks_due (kind=?)",
+		"SELECT due FROM tasks WHERE kind = $1 AND key":                                                 "USING PRIMARY KEY (kind=? AND key=?)",
+		"SELECT id, community, plugin, name, platform_id":                                               "instances",
+		"SELECT process FROM refs":                                                                      "USING PRIMARY KEY (instance=? AND ref=?)",
+		"SELECT call, caused, until FROM echoes":                                                        "USING PRIMARY KEY (instance=? AND key=?)",
+		"SELECT 1 FROM deliveries WHERE plugin":                                                         "USING COVERING INDEX deliveries_fact (plugin=? AND fact=?)",
+		"SELECT seq FROM events WHERE instance":                                                         "USING COVERING INDEX events_id (instance=? AND type=? AND id=?)",
+		"SELECT allowed, denied FROM voters":                                                            "USING PRIMARY KEY (process=? AND voter=?)",
+		"SELECT voter, question, choice, weight, at, cast_at FROM ballots WHERE process = $1 AND voter": "USING PRIMARY KEY (process=? AND voter=?)",
+		"SELECT ballots, weight FROM counts":                                                            "USING PRIMARY KEY (process=? AND question=? AND choice=?)",
+		"SELECT status, close_at FROM processes":                                                        "INDEX sqlite_autoindex_processes_1 (id=?)",
+		"UPDATE counters":                                                                               "USING PRIMARY KEY (name=?)",
+		"UPDATE tasks SET due = $3, attempts":                                                           "USING PRIMARY KEY (kind=? AND key=?)",
+	} {
+		found := 0
+		for query := range s.group.w.stmts {
+			if strings.HasPrefix(query, begins) {
+				found++
+				require.Contains(t, plan(t, s.group.w, query), want, query)
+			}
+		}
+		require.Positive(t, found, begins)
+	}
+	for query := range s.group.w.stmts {
+		steps := plan(t, s.group.w, query)
+		switch {
+		case strings.Contains(query, "plugin = $1 AND platform_id = $2"):
+			require.Contains(t, steps, "INDEX instances_platform (plugin=? AND platform_id=?)", query)
+		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):
+			require.Contains(t, steps, "INTEGER PRIMARY KEY (rowid>?)", query)
+		case strings.Contains(query, "FROM events WHERE seq > $1 AND community = $2 ORDER"):
+			require.Contains(t, steps, "INDEX events_community (community=? AND seq>?)", query)
+		}
+	}
+}
