@@ -3,8 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/metagov/gateway-go/internal/schema"
 )
@@ -81,16 +79,3 @@ func (c *compiler) parse(doc json.RawMessage, what string) *schema.Schema {
 }
 
 func versioned(name string, version int) string { return fmt.Sprintf("%s@%d", name, version) }
-
-// split takes "name@version" apart; version is 0 where none is given.
-func split(name string) (string, int) {
-	n, v, ok := strings.Cut(name, "@")
-	if !ok {
-		return name, 0
-	}
-	i, err := strconv.Atoi(v)
-	if err != nil {
-		return name, 0
-	}
-	return n, i
-}
