@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -31,7 +32,7 @@ func Within(d time.Duration) DoOption { return func(o *doOptions) { o.within = d
 // finds out where the action can. Without Once an interrupted action leaves no trace unless the plugin saved one.
 func (i *Instance) Do(ctx context.Context, name string, in any, opts ...DoOption) (json.RawMessage, error) {
 	if scopeOf(ctx).tx != nil {
-		return nil, Errorf(Internal, "action %s: an action must not be asked for from inside a transaction", name)
+		return nil, errInside("action " + name)
 	}
 	a := i.p.actions[name]
 	if a == nil {
@@ -66,6 +67,11 @@ func (i *Instance) Do(ctx context.Context, name string, in any, opts ...DoOption
 		return nil, err
 	}
 	return i.g.call(ctx, opened, "action "+a.Name, raw, o.once, run)
+}
+
+// errInside refuses what would keep everybody waiting for a platform.
+func errInside(what string) error {
+	return Errorf(Internal, "%s must not be asked for from inside a transaction", what)
 }
 
 // Do is [Instance.Do] with a typed answer.
@@ -135,6 +141,10 @@ func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, run func(conte
 	})
 	if err != nil {
 		out = nil
+	}
+	if e := new(Error); !errors.As(err, &e) && CodeOf(err) == Unavailable {
+		// A time that ran out while the platform was called says nothing about what the platform did.
+		err = &Error{Code: Unknown, Err: fmt.Errorf("%s: %w", c.row.Name, err)}
 	}
 	if !c.kept && len(c.caused) == 0 {
 		return out, err

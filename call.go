@@ -84,7 +84,13 @@ func (c *Call) keep(ctx context.Context, expect []string) error {
 				return err
 			}
 		}
-		return nil
+		if len(expect) == 0 {
+			return nil
+		}
+		// Should we die, the deliveries that wait for the end of this call must not wait for ever.
+		return tx.Schedule(store.Task{
+			Kind: taskCall, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: c.g.now().Add(c.left(ctx) + leaseTime), Created: c.g.now(),
+		})
 	})
 	if err != nil {
 		return storeError(err, "keeping call %s", row.ID)
@@ -92,6 +98,15 @@ func (c *Call) keep(ctx context.Context, expect []string) error {
 	c.row.Rev++
 	c.kept = true
 	return nil
+}
+
+// left is how long the call may still take.
+func (c *Call) left(ctx context.Context) time.Duration {
+	left := c.g.o.Timeout
+	if end, ok := ctx.Deadline(); ok {
+		left = max(left, time.Until(end)) // of real time, as the context's
+	}
+	return left
 }
 
 // settle is the part of a transaction that ends a call: what it caused is known from then on, what it expected is not
@@ -119,6 +134,9 @@ func (c *Call) settle(tx store.Tx, now time.Time, output json.RawMessage, failur
 	if err := tx.DeleteEchoes(row.ID); err != nil {
 		return err
 	}
+	if err := tx.Unschedule(taskCall, row.ID); err != nil {
+		return err
+	}
 	if failure == nil {
 		for _, key := range c.caused {
 			if err := tx.PutEcho(store.Echo{Instance: row.Instance, Key: key, Call: row.ID, Caused: true, Until: now.Add(c.g.o.Retain)}); err != nil {
@@ -126,7 +144,7 @@ func (c *Call) settle(tx store.Tx, now time.Time, output json.RawMessage, failur
 			}
 		}
 	}
-	if _, err := tx.Unpark(store.TaskQuery{Kind: taskInbox, Group: groupEcho(row.ID)}, now, 1000); err != nil {
+	if _, err := tx.Unpark(store.TaskQuery{Kind: taskInbox, Group: groupEcho(row.ID)}, now, 1<<20); err != nil {
 		return err
 	}
 	return nil

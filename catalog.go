@@ -48,8 +48,8 @@ func (c *Community) Catalog(ctx context.Context) (Catalog, error) {
 		}
 		out.Plugins = append(out.Plugins, item)
 	}
-	for _, p := range c.g.o.Plugins {
-		if pl := c.g.plugins[p.Manifest().Name]; !used[pl.m.Name] {
+	for _, pl := range c.g.listed {
+		if !used[pl.m.Name] {
 			item := itemOf(pl)
 			item.Unavailable = "not enabled in this community"
 			out.Plugins = append(out.Plugins, item)

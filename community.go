@@ -133,6 +133,9 @@ const leaseTime = 30 * time.Second
 
 // exclusive runs fn under a lease that is renewed while fn runs; fn's ctx ends if the lease is lost.
 func (g *Gateway) exclusive(ctx context.Context, name string, fn func(context.Context) error) error {
+	if scopeOf(ctx).tx != nil {
+		return errInside(name)
+	}
 	owner := newID("l")
 	for pause := 2 * time.Millisecond; ; pause = min(pause*2, 250*time.Millisecond) {
 		ok, err := g.acquire(ctx, name, owner)

@@ -39,6 +39,9 @@ func compile(p Plugin) (*plug, error) {
 	if err := m.check(); err != nil {
 		return nil, Errorf(Invalid, "plugin %q: %w", m.Name, err)
 	}
+	if m.Webhook != nil {
+		m.Webhook = m.Webhook.filled()
+	}
 	c := compiler{plugin: m.Name}
 	pl := &plug{Plugin: p, m: m, actions: map[string]*action{}, processes: map[string]*process{}, polls: map[string]PollDef{}}
 	pl.config = c.parse(m.Config, "configuration")

@@ -226,11 +226,13 @@ type chunk struct {
 	events    []store.Event
 	from      int64       // everything up to here was heard before
 	done      chan result // gets one value
+	late      chan struct{}
 }
 
 type result struct {
 	cursor int64 // heard up to here
 	failed error // by the event after it
+	ends   bool  // not the callback's fault: the program ends
 }
 
 // deliver takes the next batch of the log to a callback: each community's part in order, communities side by side. A community
@@ -261,41 +263,51 @@ func (g *Gateway) deliver(ctx context.Context, s *sub, wg *sync.WaitGroup, patie
 	if len(events) == 0 {
 		return ran, nil
 	}
-	chunks := g.chunks(s, events, place.Cursor, behind)
+	chunks, passed := g.chunks(s, events, place.Cursor, behind)
 	slots := make(chan struct{}, g.o.Workers)
 	for _, c := range chunks {
 		wg.Go(func() {
-			slots <- struct{}{}
+			select {
+			case slots <- struct{}{}:
+			case <-c.late: // all who run hang: this community's turn comes by its lane
+				c.done <- result{cursor: c.from}
+				return
+			}
 			defer func() { <-slots }()
 			c.done <- g.hear(ctx, s, c.community, c.events, c.from)
 		})
 	}
 	last := events[len(events)-1].Seq
-	return true, g.settleBatch(ctx, s, wg, chunks, last, patience)
+	return true, g.settleBatch(ctx, s, wg, chunks, passed, place.Cursor, last, patience)
 }
 
-// chunks groups a batch by community, leaving out those that have a lane and what the callback does not hear.
-func (g *Gateway) chunks(s *sub, events []store.Event, from int64, behind map[string]bool) []*chunk {
-	var out []*chunk
+// chunks groups a batch by community, leaving out what the callback does not hear and those that have a lane; of these it says
+// which have something in the batch.
+func (g *Gateway) chunks(s *sub, events []store.Event, from int64, behind map[string]bool) (out []*chunk, passed map[string]bool) {
+	passed = map[string]bool{}
 	by := map[string]*chunk{}
 	for _, e := range events {
-		if behind[e.Community] || !s.hears(e) {
+		if !s.hears(e) {
+			continue
+		}
+		if behind[e.Community] {
+			passed[e.Community] = true
 			continue
 		}
 		c := by[e.Community]
 		if c == nil {
-			c = &chunk{community: e.Community, from: from, done: make(chan result, 1)}
+			c = &chunk{community: e.Community, from: from, done: make(chan result, 1), late: make(chan struct{})}
 			by[e.Community] = c
 			out = append(out, c)
 		}
 		c.events = append(c.events, e)
 	}
-	return out
+	return out, passed
 }
 
 // settleBatch waits for the communities of a batch, and moves the subscription on. Those that are not ready in time get a
-// lane, which is settled when they are.
-func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, chunks []*chunk, last int64, patience time.Duration) error {
+// lane, which is settled when they are. Those that were passed by because they had a lane, and have caught up meanwhile, get one again.
+func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, chunks []*chunk, passed map[string]bool, from, last int64, patience time.Duration) error {
 	var late <-chan time.Time
 	if patience > 0 {
 		t := time.NewTimer(patience)
@@ -308,8 +320,11 @@ func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, c
 		r, ok := c.wait(&late)
 		switch {
 		case !ok:
+			close(c.late)
 			slow = append(slow, c)
 			lanes = append(lanes, store.Lane{Sub: s.name, Community: c.community, Cursor: c.from, Due: g.now().Add(leaseTime)})
+		case r.ends, r.failed == nil && r.cursor == c.from: // heard nothing, or not all
+			lanes = append(lanes, store.Lane{Sub: s.name, Community: c.community, Cursor: r.cursor, Due: g.now()})
 		case r.failed != nil:
 			lanes = append(lanes, g.laneAfter(s, c.community, r, 0))
 			g.log.Warn("a callback failed", "subscription", s.name, "community", c.community, "after", r.cursor, "error", r.failed)
@@ -330,7 +345,7 @@ func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, c
 				return err
 			}
 		}
-		return nil
+		return g.keepLanes(tx, s, passed, from)
 	})
 	if err != nil { // their place was not kept: nobody may go on before they are done
 		for _, c := range slow {
@@ -346,6 +361,26 @@ func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, c
 		wg.Go(func() {
 			g.settleLane(context.WithoutCancel(ctx), s, store.Lane{Sub: s.name, Community: c.community}, <-c.done)
 		})
+	}
+	return nil
+}
+
+// keepLanes makes sure that a community that was passed by has a lane: it may have caught up with the old place and lost it.
+func (g *Gateway) keepLanes(tx store.Tx, s *sub, passed map[string]bool, from int64) error {
+	if len(passed) == 0 {
+		return nil
+	}
+	lanes, err := tx.Lanes(s.name)
+	if err != nil {
+		return err
+	}
+	for community := range passed {
+		if slices.ContainsFunc(lanes, func(l store.Lane) bool { return l.Community == community }) {
+			continue
+		}
+		if err := tx.PutLane(store.Lane{Sub: s.name, Community: community, Cursor: from, Due: g.now()}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -382,26 +417,29 @@ func (s *sub) setBusy(chunks []*chunk, busy bool) {
 
 // hear calls the callback for a community's events in order, up to the first failure.
 func (g *Gateway) hear(ctx context.Context, s *sub, community string, events []store.Event, cursor int64) result {
+	if len(events) == 0 {
+		return result{cursor: cursor}
+	}
+	c, err := g.Community(ctx, community)
+	if err != nil {
+		return result{cursor, err, ctx.Err() != nil}
+	}
 	for _, e := range events {
 		if ctx.Err() != nil {
-			return result{cursor, ctx.Err()}
+			return result{cursor, ctx.Err(), true}
 		}
-		if err := g.callback(ctx, s, community, e); err != nil {
-			return result{cursor, err}
+		if err := g.callback(ctx, s, c, e); err != nil {
+			return result{cursor, err, ctx.Err() != nil}
 		}
 		cursor = e.Seq
 	}
-	return result{cursor, nil}
+	return result{cursor: cursor}
 }
 
 // callback runs the driver's code for one event.
-func (g *Gateway) callback(ctx context.Context, s *sub, community string, e store.Event) error {
+func (g *Gateway) callback(ctx context.Context, s *sub, c *Community, e store.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, g.o.CallbackTimeout)
 	defer cancel()
-	c, err := g.Community(ctx, community)
-	if err != nil {
-		return err
-	}
 	return guard("callback "+s.name, func() error { return s.fn(ctx, c, e) })
 }
 
@@ -427,7 +465,7 @@ func (g *Gateway) runLanes(ctx context.Context, s *sub, wg *sync.WaitGroup, plac
 				events, err = tx.Events(store.EventQuery{After: l.Cursor, Community: l.Community}, batch)
 				return err
 			})
-			r := result{l.Cursor, err}
+			r := result{l.Cursor, storeError(err, "reading the events of %s", l.Community), ctx.Err() != nil}
 			if err == nil {
 				r = g.hear(ctx, s, l.Community, g.heard(s, events, place.Cursor), l.Cursor)
 				if r.failed == nil && len(events) > 0 {
@@ -466,7 +504,7 @@ func (g *Gateway) settleLane(ctx context.Context, s *sub, was store.Lane, r resu
 		if err != nil {
 			return err
 		}
-		if r.failed != nil && !shutdown(r.failed) {
+		if r.failed != nil && !r.ends {
 			attempts := 0
 			if r.cursor == was.Cursor {
 				attempts = was.Attempts
@@ -489,16 +527,13 @@ func (g *Gateway) settleLane(ctx context.Context, s *sub, was store.Lane, r resu
 	s.mu.Lock()
 	delete(s.busy, was.Community)
 	s.mu.Unlock()
-	if r.failed != nil && !shutdown(r.failed) {
+	if r.failed != nil && !r.ends {
 		g.log.Warn("a callback failed", "subscription", s.name, "community", was.Community, "after", r.cursor, "error", r.failed)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		g.log.Error("a subscription's place could not be kept; events will come again", "subscription", s.name, "community", was.Community, "error", err)
 	}
 }
-
-// shutdown reports that a callback did not fail by itself but was interrupted because the program ends.
-func shutdown(err error) bool { return errors.Is(err, context.Canceled) }
 
 // bury passes over the event at a lane's head and keeps it as a dead letter.
 func (g *Gateway) bury(tx store.Tx, s *sub, l store.Lane) error {
@@ -512,9 +547,9 @@ func (g *Gateway) bury(tx store.Tx, s *sub, l store.Lane) error {
 		if s.hears(e) {
 			t := store.Task{
 				Kind: taskEvent, Key: s.name + "/" + strconv.FormatInt(e.Seq, 10), Community: e.Community, Instance: e.Instance,
-				Group: groupDead, Error: l.Error, Payload: []byte(strconv.FormatInt(e.Seq, 10)), Created: g.now(),
+				Payload: []byte(strconv.FormatInt(e.Seq, 10)), Created: g.now(),
 			}
-			if err := tx.Schedule(t); err != nil {
+			if err := park(tx, t, groupDead, l.Error); err != nil {
 				return err
 			}
 			break
@@ -593,7 +628,7 @@ func (g *Gateway) redeliver(ctx context.Context, t store.Task) error {
 	var e store.Event
 	err := g.view(ctx, func(tx store.Tx) (err error) { e, err = deadEvent(tx, t); return err })
 	if err != nil {
-		return storeError(err, "reading dead letter %s", t.Key)
+		return gone(storeError(err, "reading dead letter %s", t.Key))
 	}
 	name := t.Key[:len(t.Key)-len(t.Payload)-1]
 	g.mu.Lock()
@@ -602,5 +637,9 @@ func (g *Gateway) redeliver(ctx context.Context, t store.Task) error {
 	if s == nil {
 		return &waitError{groupDead} // nobody listens under this name here
 	}
-	return g.callback(ctx, s, e.Community, e)
+	c, err := g.Community(ctx, e.Community)
+	if err != nil {
+		return err
+	}
+	return g.callback(ctx, s, c, e)
 }

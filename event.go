@@ -65,6 +65,9 @@ func (i *Instance) Emit(ctx context.Context, typ string, m Meta, data json.RawMe
 	if data == nil {
 		data = json.RawMessage(`{}`)
 	}
+	if !json.Valid(data) {
+		return Errorf(Internal, "event %s: its data is not JSON", typ)
+	}
 	s := scopeOf(ctx)
 	e := store.Event{
 		ID: m.ID, Community: i.row.Community, Instance: i.row.ID, Plugin: i.row.Plugin, Type: typ,

@@ -62,13 +62,15 @@ type Gateway struct {
 	http    *http.Client
 	public  *url.URL
 	plugins map[string]*plug
-	node    string // who we are among those who share the store
+	listed  []*plug // the same, in the order of Options.Plugins
+	node    string  // who we are among those who share the store
 
 	mu      sync.Mutex
 	opened  map[string]*opened // by instance
 	subs    map[string]*sub    // by name
 	asks    map[string]*asked  // voting standards of running processes, by process
 	claimed map[string]int     // names held by Exclusive in this program
+	lastID  uint64             // of a delivery
 	wake    chan struct{}      // closed and replaced when something may be due or new
 }
 
@@ -113,6 +115,7 @@ func New(o Options) (*Gateway, error) {
 			return nil, Errorf(Invalid, "plugin %s stands twice in Options.Plugins", pl.m.Name)
 		}
 		g.plugins[pl.m.Name] = pl
+		g.listed = append(g.listed, pl)
 	}
 	if g.store == nil {
 		s, err := defaultStore()
@@ -209,6 +212,19 @@ func newID(prefix string) string {
 	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16)
 	_, _ = rand.Read(b[6:]) // never fails, see crypto/rand
 	return prefix + idEncoding.EncodeToString(b[:])
+}
+
+// deliveryID makes an identifier that sorts after those that this gateway has made before: deliveries that wait are taken up in
+// the order in which they came.
+func (g *Gateway) deliveryID() string {
+	g.mu.Lock()
+	g.lastID = max(g.lastID+1, uint64(time.Now().UnixMilli())<<16)
+	n := g.lastID
+	g.mu.Unlock()
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], n)
+	_, _ = rand.Read(b[8:])
+	return "d" + idEncoding.EncodeToString(b[:])
 }
 
 // newToken makes 160 random bits, for what is a secret as long as nobody has seen it.

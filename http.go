@@ -123,7 +123,7 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 		http.Error(w, "the body could not be read", http.StatusBadRequest)
 		return
 	}
-	d := &Delivery{ID: newID("d"), Header: r.Header, Body: body, Received: g.now()}
+	d := &Delivery{ID: g.deliveryID(), Header: r.Header, Body: body, Received: g.now()}
 	var self any
 	a := &arrival{p: p, d: d, door: "http"}
 	if inst != nil {

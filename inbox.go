@@ -47,8 +47,15 @@ func (g *Gateway) accept(ctx context.Context, a *arrival) (Reply, error) {
 	if err != nil {
 		return Reply{}, Errorf(Internal, "encoding the headers of a delivery: %w", err)
 	}
+	var fact string
+	if err := guard("naming a delivery of "+a.p.m.Name, func() error { fact = a.p.m.Webhook.ID(a.message); return nil }); err != nil {
+		return Reply{}, err
+	}
+	if fact != "" && a.inst != "" {
+		fact = a.inst + "/" + fact // what one platform object calls its facts says nothing about another's
+	}
 	row := store.Delivery{
-		ID: a.d.ID, Plugin: a.p.m.Name, Fact: a.p.m.Webhook.ID(a.message), Instance: a.inst, Door: a.door, Header: header, Body: a.d.Body, At: a.d.Received,
+		ID: a.d.ID, Plugin: a.p.m.Name, Fact: fact, Instance: a.inst, Door: a.door, Header: header, Body: a.d.Body, At: a.d.Received,
 	}
 	failed := map[string]error{} // by instance: what its own code did to the transaction
 	for {
@@ -66,9 +73,15 @@ func (g *Gateway) accept(ctx context.Context, a *arrival) (Reply, error) {
 			failed[bad.instance] = bad.err // once more, without that instance: it gets its delivery later
 			continue
 		}
+		if errors.Is(err, errDropped) {
+			return Reply{}, nil
+		}
 		return reply, storeError(err, "keeping a delivery of %s", a.p.m.Name)
 	}
 }
+
+// errDropped says that there is no room for a delivery that nobody can use yet: nothing of it is kept.
+var errDropped = errors.New("dropped")
 
 // instanceError says whose code failed inside the transaction.
 type instanceError struct {
@@ -85,15 +98,25 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 	if err != nil {
 		return err
 	}
+	kept := len(rows) + len(missing)
+	aside := func(row store.Instance, group string, w work) error {
+		err := g.waitFor(tx, a, row, group, w)
+		if errors.Is(err, errDropped) {
+			if kept--; kept > 0 {
+				err = nil // others have it
+			}
+		}
+		return err
+	}
 	for _, platform := range missing {
-		if err := g.waitFor(tx, a, "", groupUnknown(a.p.m.Name, platform), work{Stage: stageReceive, Platform: platform}); err != nil {
+		if err := aside(store.Instance{}, groupUnknown(a.p.m.Name, platform), work{Stage: stageReceive, Platform: platform}); err != nil {
 			return err
 		}
 	}
 	for _, row := range rows {
 		w := work{Stage: stageReceive}
 		if row.Status != statusActive {
-			if err := g.waitFor(tx, a, row.ID, groupPaused(row.ID), w); err != nil {
+			if err := aside(row, groupPaused(row.ID), w); err != nil {
 				return err
 			}
 			continue
@@ -105,11 +128,11 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 			}
 			continue
 		}
-		r, err := g.receive(ctx, tx, a.p, row, a.d, a.message)
+		r, err := guardReply("receiving a delivery of "+row.Plugin, func() (Reply, error) { return g.receive(ctx, tx, a.p, row, a.d, a.message) })
 		var wait *waitError
 		switch {
 		case errors.As(err, &wait):
-			if err := g.waitFor(tx, a, row.ID, wait.group, w); err != nil {
+			if err := aside(row, wait.group, w); err != nil {
 				return err
 			}
 		case err != nil:
@@ -127,7 +150,11 @@ func (g *Gateway) targets(tx store.Tx, a *arrival) (rows []store.Instance, missi
 		row, err := tx.Instance(a.inst)
 		return []store.Instance{row}, nil, err
 	}
-	for _, platform := range a.p.m.Webhook.Route(a.message).Platform {
+	var to Target
+	if err := guard("routing a delivery of "+a.p.m.Name, func() error { to = a.p.m.Webhook.Route(a.message); return nil }); err != nil {
+		return nil, nil, err
+	}
+	for _, platform := range to.Platform {
 		found, err := tx.InstancesByPlatform(a.p.m.Name, platform, 1000)
 		if err != nil {
 			return nil, nil, err
@@ -152,36 +179,6 @@ func containsInstance(rows []store.Instance, id string) bool {
 	}
 	return false
 }
-
-// waitError says that a delivery has to wait for something, in a group that is unparked when it has happened.
-type waitError struct{ group string }
-
-func (e *waitError) Error() string { return "waits for " + e.group }
-
-// waitFor keeps a delivery aside, as long as there is room for it there: what nobody can use yet must not fill the store.
-func (g *Gateway) waitFor(tx store.Tx, a *arrival, instance, group string, w work) error {
-	full := func(q store.TaskQuery, limit int) (bool, error) {
-		n, _, err := tx.CountTasks(q, limit)
-		return n >= limit, err
-	}
-	tooMany, err := full(store.TaskQuery{Kind: taskInbox, Group: group, Parked: true}, g.o.MaxParked)
-	if err == nil && !tooMany {
-		tooMany, err = full(store.TaskQuery{Kind: taskInbox, Parked: true}, 10*g.o.MaxParked)
-	}
-	if err != nil {
-		return err
-	}
-	if tooMany || len(a.d.Body) > maxParkedBody {
-		g.log.Warn("a delivery was dropped: too much waits already", "plugin", a.p.m.Name, "group", group, "delivery", a.d.ID, "bytes", len(a.d.Body))
-		return nil
-	}
-	t := g.inboxTask(a.d.ID, store.Instance{ID: instance}, w, time.Time{})
-	t.Group = group
-	return tx.Schedule(t)
-}
-
-// maxParkedBody is the size in bytes up to which a delivery is kept aside.
-const maxParkedBody = 64 << 10
 
 // inboxTask is what remains to be done with a delivery for one instance.
 func (g *Gateway) inboxTask(delivery string, row store.Instance, w work, due time.Time) store.Task {
@@ -301,6 +298,11 @@ func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, id string, in
 		return Reply{}, &waitError{groupProcess(id)} // it was quicker than the answer to our own call
 	}
 	s, err := g.stepOf(row, inst)
+	var missing errMissing
+	if errors.As(err, &missing) {
+		inst.Log.Warn("a delivery waits for a program that knows its process", "process", id, "error", err)
+		return Reply{}, &waitError{groupPlugin(missing.plugin)}
+	}
 	if err != nil || s.def.Receive == nil {
 		return Reply{}, err
 	}
@@ -322,127 +324,6 @@ func guardReply(what string, fn func() (Reply, error)) (r Reply, err error) {
 	return r, err
 }
 
-// handleInbox does what remains to be done with a delivery.
-func (g *Gateway) handleInbox(ctx context.Context, t store.Task) error {
-	var w work
-	if err := json.Unmarshal(t.Payload, &w); err != nil {
-		return Errorf(Internal, "decoding an inbox task: %w", err)
-	}
-	var d store.Delivery
-	err := g.view(ctx, func(tx store.Tx) (err error) { d, err = tx.Delivery(t.Ref); return err })
-	if err != nil {
-		return storeError(err, "reading delivery %s", t.Ref)
-	}
-	p := g.plugins[d.Plugin]
-	if p == nil || p.m.Webhook == nil {
-		return errMissing{d.Plugin, Errorf(NotFound, "delivery %s is for plugin %s, which this program does not have", d.ID, d.Plugin)}
-	}
-	del := &Delivery{ID: d.ID, Body: d.Body, Received: d.At}
-	if err := json.Unmarshal(d.Header, &del.Header); err != nil {
-		return Errorf(Internal, "decoding the headers of delivery %s: %w", d.ID, err)
-	}
-	message, err := p.m.Webhook.Parse(del)
-	if err != nil {
-		return Errorf(Internal, "parsing delivery %s again: %w", d.ID, err)
-	}
-	if w.Stage == stageReceive {
-		return g.receiveLater(ctx, t, w, p, del, message)
-	}
-	var row store.Instance
-	err = g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Instance(t.Instance); return err })
-	if err != nil {
-		return storeError(err, "the instance of delivery %s", d.ID)
-	}
-	if row.Status != statusActive {
-		return &waitError{groupPaused(row.ID)}
-	}
-	inst, err := g.open(ctx, row)
-	if err != nil {
-		return err
-	}
-	ctx = withScope(ctx, scope{delivery: d.ID})
-	return guard(w.Stage+" of a delivery of "+d.Plugin, func() error {
-		if w.Stage == stageAnswer {
-			if p.m.Webhook.Answer == nil {
-				return Errorf(Internal, "plugin %s has a reply to bring and no Webhook.Answer", d.Plugin)
-			}
-			return p.m.Webhook.Answer(ctx, inst.self, message, w.Then)
-		}
-		return p.m.Webhook.Handle(ctx, inst.self, message)
-	})
-}
-
-// receiveLater is what distribute does, for a delivery that had to wait.
-func (g *Gateway) receiveLater(ctx context.Context, t store.Task, w work, p *plug, d *Delivery, message any) error {
-	var wait *waitError
-	err := g.store.Update(ctx, func(tx store.Tx) error {
-		wait = nil
-		var rows []store.Instance
-		var err error
-		if t.Instance != "" {
-			row, err := tx.Instance(t.Instance)
-			if err != nil {
-				return err
-			}
-			rows = []store.Instance{row}
-		} else if rows, err = tx.InstancesByPlatform(p.m.Name, w.Platform, 1000); err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			wait = &waitError{groupUnknown(p.m.Name, w.Platform)}
-			return nil
-		}
-		for _, row := range rows {
-			if row.Status != statusActive {
-				wait = &waitError{groupPaused(row.ID)}
-			} else if _, err := g.receive(ctx, tx, p, row, d, message); errors.As(err, &wait) {
-				err = nil
-			} else if err != nil {
-				return err
-			}
-			if wait != nil && t.Instance == "" { // the others must not get it twice
-				own := g.inboxTask(d.ID, row, work{Stage: stageReceive}, time.Time{})
-				own.Group = wait.group
-				if err := tx.Schedule(own); err != nil {
-					return err
-				}
-				wait = nil
-			}
-		}
-		if wait != nil {
-			return nil
-		}
-		return tx.Done(t)
-	})
-	if err != nil {
-		return err
-	}
-	if wait != nil {
-		return wait
-	}
-	return errDone
-}
-
-// errDone says that a task's end is committed already.
-var errDone = errors.New("done")
-
-// unpark lets the deliveries and processes go on that wait for an instance.
-func (g *Gateway) unpark(tx store.Tx, row store.Instance) error {
-	groups := []string{groupPaused(row.ID)}
-	if row.PlatformID != "" {
-		groups = append(groups, groupUnknown(row.Plugin, row.PlatformID))
-	}
-	if row.Status != statusActive {
-		return nil
-	}
-	for _, group := range groups {
-		if _, err := tx.Unpark(store.TaskQuery{Group: group}, g.now(), 1<<20); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // keep takes the headers that a delivery is kept with.
 func keep(h http.Header, names []string) http.Header {
 	out := http.Header{}
@@ -452,43 +333,4 @@ func keep(h http.Header, names []string) http.Header {
 		}
 	}
 	return out
-}
-
-// Waiting is a delivery that could not be used yet, or was given up.
-type Waiting struct {
-	Key      string    `json:"key"` // names it for [Gateway.Replay]
-	Delivery string    `json:"delivery"`
-	For      string    `json:"for"` // what it waits for: "unknown:slack:T1", "paused:…", "dead"
-	Error    string    `json:"error,omitempty"`
-	Since    time.Time `json:"since"`
-}
-
-// Inbox lists up to limit deliveries that wait, in all communities, those after the given key.
-func (g *Gateway) Inbox(ctx context.Context, after string, limit int) ([]Waiting, error) {
-	var out []Waiting
-	err := g.view(ctx, func(tx store.Tx) error {
-		tasks, err := tx.Tasks(store.TaskQuery{Kind: taskInbox, Parked: true}, taskInbox, after, limit)
-		out = make([]Waiting, 0, len(tasks))
-		for _, t := range tasks {
-			out = append(out, Waiting{Key: t.Key, Delivery: t.Ref, For: t.Group, Error: t.Error, Since: t.Created})
-		}
-		return err
-	})
-	return out, storeError(err, "listing the inbox")
-}
-
-// Replay makes a waiting delivery due now, whatever it waits for.
-func (g *Gateway) Replay(ctx context.Context, key string) error {
-	err := g.update(ctx, func(tx store.Tx) error {
-		t, err := tx.Task(taskInbox, key)
-		if err != nil {
-			return err
-		}
-		if err := tx.Unschedule(taskInbox, key); err != nil {
-			return err
-		}
-		t.Due, t.Group, t.Attempts, t.Error = g.now(), "", 0, ""
-		return tx.Schedule(t)
-	})
-	return storeError(err, "replaying delivery %s", key)
 }

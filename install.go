@@ -37,15 +37,16 @@ func (g *Gateway) conclude(ctx context.Context, f flow, q url.Values) (LoginResu
 		return g.login(ctx, f, grant)
 	}
 	existing, err := g.installed(ctx, f.Plugin, grant.PlatformID)
-	if err != nil {
-		return LoginResult{}, err
+	first := err == nil && len(existing) == 0 // who does not know leaves what may be there alone
+	var inst *Instance
+	if err == nil {
+		inst, err = g.install(ctx, p, f, grant, existing)
 	}
-	result, err := g.install(ctx, p, f, grant, existing)
 	if err != nil {
-		undo := guard("undoing an install of "+f.Plugin, func() error { return p.m.OAuth.Undo(ctx, x, grant, len(existing) == 0) })
+		undo := guard("undoing an install of "+f.Plugin, func() error { return p.m.OAuth.Undo(ctx, x, grant, first) })
 		return LoginResult{}, errors.Join(err, undo)
 	}
-	return result, nil
+	return g.welcome(ctx, f, grant, inst) // the instance uses the credentials from here on: nothing is undone
 }
 
 func (g *Gateway) installed(ctx context.Context, plugin, platform string) (rows []store.Instance, err error) {
@@ -57,27 +58,30 @@ func (g *Gateway) installed(ctx context.Context, plugin, platform string) (rows 
 }
 
 // install decides where an install belongs, and makes or updates the instance there.
-func (g *Gateway) install(ctx context.Context, p *plug, f flow, grant Grant[json.RawMessage], existing []store.Instance) (LoginResult, error) {
+func (g *Gateway) install(ctx context.Context, p *plug, f flow, grant Grant[json.RawMessage], existing []store.Instance) (*Instance, error) {
 	if f.RequireAdmin && !grant.Admin {
-		return LoginResult{}, Errorf(Denied, "only an admin of the platform may install here")
+		return nil, Errorf(Denied, "only an admin of the platform may install here")
 	}
 	community, name, err := g.place(ctx, f, grant, existing)
 	if err != nil {
-		return LoginResult{}, err
+		return nil, err
 	}
-	inst, err := g.enable(ctx, community, p, name, grant.Config)
-	if err != nil {
-		return LoginResult{}, err
-	}
+	return g.enable(ctx, community, p, name, grant.Config)
+}
+
+// welcome lets an instance go on that was waiting for these credentials, and links the account of who installed it.
+func (g *Gateway) welcome(ctx context.Context, f flow, grant Grant[json.RawMessage], inst *Instance) (LoginResult, error) {
 	if inst.row.Status == statusPaused && inst.row.Reason == BadCredentials {
 		if err := inst.Resume(ctx); err != nil {
 			return LoginResult{}, err
 		}
 	}
-	result := LoginResult{Type: Install, Community: community, Plugin: f.Plugin, Instance: name, Admin: grant.Admin}
-	if grant.User.ID != "" {
-		result.Account, err = g.link(ctx, community, f.Plugin, grant)
+	result := LoginResult{Type: Install, Community: inst.row.Community, Plugin: f.Plugin, Instance: inst.row.Name, Admin: grant.Admin}
+	if grant.User.ID == "" {
+		return result, nil
 	}
+	var err error
+	result.Account, err = g.link(ctx, inst.row.Community, f.Plugin, grant)
 	return result, err
 }
 
@@ -118,10 +122,12 @@ func (g *Gateway) place(ctx context.Context, f flow, grant Grant[json.RawMessage
 	if title == "" {
 		title = grant.PlatformID
 	}
-	if _, err := g.CreateCommunity(ctx, slug, title); err != nil && !errors.Is(err, Conflict) {
-		return "", "", err
+	_, err = g.CreateCommunity(ctx, slug, title)
+	if errors.Is(err, Conflict) { // whoever has that slug is somebody else
+		slug = strings.TrimRight(slug[:min(len(slug), 50)], "-_") + "-" + newToken()[:8]
+		_, err = g.CreateCommunity(ctx, slug, title)
 	}
-	return slug, name, nil
+	return slug, name, err
 }
 
 // slugify makes a community slug of what a platform calls something.

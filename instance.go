@@ -53,7 +53,7 @@ func (i *Instance) Status(ctx context.Context) (status, reason string, err error
 func (g *Gateway) handle(row store.Instance) (*Instance, error) {
 	p := g.plugins[row.Plugin]
 	if p == nil {
-		return nil, Errorf(NotFound, "instance %s needs plugin %s, which this program does not have", row.Name, row.Plugin)
+		return nil, errMissing{row.Plugin, Errorf(NotFound, "instance %s needs plugin %s, which this program does not have", row.Name, row.Plugin)}
 	}
 	return &Instance{
 		Log:  g.log.With("community", row.Community, "plugin", row.Plugin, "instance", row.Name),
@@ -81,6 +81,18 @@ func (g *Gateway) open(ctx context.Context, row store.Instance) (*opened, error)
 	if o != nil && o.row.Rev == row.Rev {
 		return o, nil
 	}
+	o, err := g.make(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	g.opened[row.ID] = o
+	g.mu.Unlock()
+	return o, nil
+}
+
+// make has the plugin make its value for a row.
+func (g *Gateway) make(ctx context.Context, row store.Instance) (*opened, error) {
 	inst, err := g.handle(row)
 	if err != nil {
 		return nil, err
@@ -89,15 +101,9 @@ func (g *Gateway) open(ctx context.Context, row store.Instance) (*opened, error)
 	if err != nil {
 		return nil, err
 	}
-	o = &opened{Instance: inst}
-	err = guard("opening "+row.Plugin, func() error { o.self, err = inst.p.Open(ctx, inst, config); return err })
-	if err != nil {
-		return nil, err
-	}
-	g.mu.Lock()
-	g.opened[row.ID] = o
-	g.mu.Unlock()
-	return o, nil
+	o := &opened{Instance: inst}
+	err = guard("opening "+row.Plugin, func() (err error) { o.self, err = inst.p.Open(ctx, inst, config); return err })
+	return o, err
 }
 
 // active opens an instance that is to be used, and refuses a paused one.
@@ -192,9 +198,8 @@ func (g *Gateway) enable(ctx context.Context, community string, p *plug, name st
 	if err := g.seal(p, config, &row); err != nil {
 		return nil, err
 	}
-	try := row
-	try.Rev++ // as it will be kept; an Open that fails refuses the configuration
-	if _, err := g.open(ctx, try); err != nil {
+	// An Open that fails refuses the configuration. What it made is not used: the row may yet be kept by somebody else.
+	if _, err := g.make(ctx, row); err != nil {
 		return nil, err
 	}
 	err = g.update(ctx, func(tx store.Tx) error {

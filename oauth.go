@@ -143,7 +143,7 @@ func (o OAuthOptions) check() error {
 // allows reports whether a browser may be sent to an address.
 func (o OAuthOptions) allows(redirect string) bool {
 	u, err := url.Parse(redirect)
-	if err != nil || u.User != nil || u.Fragment != "" || strings.Contains(u.EscapedPath(), "..") || strings.Contains(redirect, "\\") {
+	if err != nil || u.User != nil || u.Fragment != "" || strings.Contains(u.Path, "..") || strings.Contains(redirect, "\\") || strings.Contains(u.Path, "\\") {
 		return false
 	}
 	for _, r := range o.Redirects {

@@ -207,6 +207,9 @@ func (g *Gateway) leave(w http.ResponseWriter, r *http.Request, f flow, result L
 		return
 	}
 	q := to.Query()
+	for _, ours := range []string{"code", "error", "community"} {
+		q.Del(ours)
+	}
 	if f.State != "" {
 		q.Set("state", f.State)
 	}

@@ -64,6 +64,9 @@ func (p Process) DecodeOutcome(v any) error {
 // status created and the gateway goes on trying; [Gateway.OnProcess] tells how it went on. Any other failure is returned and
 // the process has failed. Invalid: the input fails its schema, or asks for what the process cannot enforce.
 func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOption) (Process, error) {
+	if scopeOf(ctx).tx != nil {
+		return Process{}, errInside("process " + name)
+	}
 	def := i.p.processes[name]
 	if def == nil {
 		return Process{}, Errorf(NotFound, "plugin %s has no process %q", i.p.m.Name, name)
@@ -311,6 +314,8 @@ func (g *Gateway) processOf(tx store.Tx, row store.Process) (Process, error) {
 		if a != nil && !a.CountsVisible(p.Done()) {
 			return p, nil
 		}
+	} else if !p.Done() {
+		return p, nil // nobody here can say whether it hides them
 	}
 	t, err := tally(tx, row)
 	p.Counts, p.Voters = t.Counts, t.Voters
@@ -335,18 +340,33 @@ func (c *Community) Cancel(ctx context.Context, process string) (Process, error)
 }
 
 func (c *Community) end(ctx context.Context, process string, why vote.Closing) (Process, error) {
-	if _, _, err := c.process(ctx, process); err != nil {
+	if scopeOf(ctx).tx != nil {
+		return Process{}, errInside("the end of a process")
+	}
+	row, _, err := c.process(ctx, process)
+	if err != nil {
 		return Process{}, err
+	}
+	if ended(row) {
+		return c.g.snapshot(ctx, process)
+	}
+	if _, err := c.g.instanceOf(ctx, row); err != nil {
+		return Process{}, err // a paused instance's processes stand still
 	}
 	why.At = c.g.now()
-	if err := c.g.shut(ctx, process, why); err != nil && !again(err) {
+	within, cancel := context.WithTimeout(ctx, c.g.o.Timeout)
+	defer cancel()
+	if err := c.g.shut(within, process, why); err != nil && !again(err) {
 		return Process{}, err
 	}
-	return c.g.snapshot(ctx, process)
+	return c.g.snapshot(context.WithoutCancel(ctx), process)
 }
 
 // Command asks a running process for one of its commands and waits for the answer. With [Once] asking again gives the first answer.
 func (c *Community) Command(ctx context.Context, process, name string, in any, opts ...DoOption) (json.RawMessage, error) {
+	if scopeOf(ctx).tx != nil {
+		return nil, errInside("command " + name)
+	}
 	row, def, err := c.process(ctx, process)
 	if err != nil {
 		return nil, err
@@ -374,6 +394,9 @@ func (c *Community) Command(ctx context.Context, process, name string, in any, o
 	defer cancel()
 	return c.g.call(ctx, inst, "command "+name+" of process "+row.ID, raw, o.once, func(ctx context.Context, _ any) (out json.RawMessage, err error) {
 		err = c.g.underLease(ctx, row.ID, inst, func(ctx context.Context, s *Step) error {
+			if s.row.Status == store.Created {
+				return Errorf(Conflict, "process %s has not been started yet", row.ID)
+			}
 			if out, err = cmd.Run(ctx, s.state, s, raw); err != nil {
 				return err
 			}
@@ -391,7 +414,7 @@ func (g *Gateway) instanceOf(ctx context.Context, row store.Process) (*opened, e
 	var inst store.Instance
 	err := g.view(ctx, func(tx store.Tx) (err error) { inst, err = tx.Instance(row.Instance); return err })
 	if err != nil {
-		return nil, storeError(err, "the instance of process %s", row.ID)
+		return nil, gone(storeError(err, "the instance of process %s", row.ID))
 	}
 	if inst.Status != statusActive {
 		return nil, errPaused{inst.ID, Errorf(Conflict, "instance %s of community %s is %s: %s", inst.Name, inst.Community, inst.Status, inst.Reason)}

@@ -67,7 +67,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // relay wakes everybody who waits for something new in the store.
 func (g *Gateway) relay(ctx context.Context) {
-	for range g.store.Watch(ctx) {
+	news := g.store.Watch(ctx) // never closed
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-news:
+		}
 		g.mu.Lock()
 		close(g.wake)
 		g.wake = make(chan struct{})
@@ -275,6 +281,12 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 	}
 	group, parked := waitsFor(err)
 	var next *nextRun
+	var gone errGone
+	var missing errMissing
+	reason := ""
+	if errors.As(err, &missing) {
+		reason = err.Error() // nothing but another program can help: whoever looks at the task should know
+	}
 	again := again(err) || t.Kind == taskPoll || t.Attempts < maxTries
 	settle := func(tx store.Tx) error {
 		switch {
@@ -283,9 +295,9 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 		case errors.As(err, &next):
 			return tx.Retry(t, g.now().Add(next.in), "")
 		case parked:
-			return tx.Park(t, group, "")
-		case errors.Is(err, store.ErrNotFound):
-			return tx.Done(t) // what it was about is gone
+			return tx.Park(t, group, reason)
+		case errors.As(err, &gone):
+			return tx.Done(t)
 		case again:
 			return tx.Retry(t, g.now().Add(backoff(t.Attempts, err)), err.Error())
 		default:
@@ -293,9 +305,9 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 		}
 	}
 	log := g.log.With("task", t.Kind, "key", t.Key, "community", t.Community)
-	if err != nil && !parked && !errors.As(err, &next) {
+	if err != nil && (!parked || reason != "") && !errors.As(err, &next) && !errors.As(err, &gone) {
 		log.Warn("a task failed", "attempt", t.Attempts, "error", err)
-		if !again && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
+		if !again && !parked && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
 			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+err.Error()))
 		}
 	}
@@ -330,6 +342,20 @@ func (e errMissing) Unwrap() error { return e.error }
 
 func groupPlugin(name string) string { return "plugin:" + name }
 
+// errGone says that what a task is about does not exist any more. Only the gateway's own reads say so: a plugin or driver that
+// misses something else has failed, and is tried again.
+type errGone struct{ error }
+
+func (e errGone) Unwrap() error { return e.error }
+
+// gone marks a failed read of what a task is about.
+func gone(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return errGone{err}
+	}
+	return err
+}
+
 // nextRun is returned by a task that wants to run again after a while, having done its work.
 type nextRun struct{ in time.Duration }
 
@@ -346,7 +372,10 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	var row store.Process
 	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Process(t.Key); return err })
 	if err != nil {
-		return storeError(err, "reading process %s", t.Key)
+		return gone(storeError(err, "reading process %s", t.Key))
+	}
+	if len(t.Payload) == 0 && row.Status != store.Closing && (row.CloseAt.IsZero() || row.CloseAt.After(g.now())) {
+		return nil // it was given more time while this task was on its way
 	}
 	if why.At.IsZero() {
 		why.At = row.CloseAt
@@ -374,7 +403,7 @@ func (g *Gateway) poll(ctx context.Context, t store.Task) error {
 	var row store.Instance
 	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Instance(id); return err })
 	if err != nil {
-		return storeError(err, "the instance of poll %s", t.Key)
+		return gone(storeError(err, "the instance of poll %s", t.Key))
 	}
 	if row.Status != statusActive {
 		return errPaused{row.ID, Errorf(Conflict, "instance %s is paused", row.Name)}
@@ -395,12 +424,12 @@ func (g *Gateway) poll(ctx context.Context, t store.Task) error {
 
 // buryCall ends a call that nobody finished, so that what waits for its echo goes on.
 func (g *Gateway) buryCall(ctx context.Context, id string) error {
-	return storeError(g.update(ctx, func(tx store.Tx) error {
+	return gone(storeError(g.update(ctx, func(tx store.Tx) error {
 		row, err := tx.Call(id)
 		if err != nil || row.Status != callOpen {
 			return err
 		}
 		c := &Call{g: g, row: row, kept: true}
 		return c.settle(tx, g.now(), nil, Errorf(Unknown, "the program ended while it ran"))
-	}), "ending call %s", id)
+	}), "ending call %s", id))
 }

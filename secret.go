@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/metagov/gateway-go/internal/seal"
@@ -22,6 +24,15 @@ func (s Secret) String() string {
 		return ""
 	}
 	return redacted
+}
+
+// Format hides the text from every verb: fmt prints a string as it is where the verb does not fit.
+func (s Secret) Format(f fmt.State, verb rune) {
+	text := s.String()
+	if verb == 'v' && f.Flag('#') {
+		text = s.GoString()
+	}
+	_, _ = io.WriteString(f, text)
 }
 
 // GoString hides the text.

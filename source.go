@@ -37,7 +37,7 @@ func (s *Source) Now() time.Time { return s.g.now() }
 // Deliver takes a delivery as a webhook's would be taken. When it returns without an error the delivery is durable: acknowledge it
 // after that, not before. Invalid: it cannot be parsed, and never will be; acknowledge it and go on.
 func (s *Source) Deliver(ctx context.Context, header http.Header, body []byte) (Reply, error) {
-	return s.g.bring(ctx, s.p, "source", header, body)
+	return s.g.bring(ctx, s.p, "", "source", header, body)
 }
 
 // Cursor reads where the source has come to, as kept by SetCursor; "" at first.
@@ -66,11 +66,11 @@ func (s *Source) SetCursor(ctx context.Context, cursor string) error {
 func (s *Source) owner() string { return "source:" + s.p.m.Name + "/" + s.name }
 
 // bring takes a delivery that did not come through HTTP.
-func (g *Gateway) bring(ctx context.Context, p *plug, door string, header http.Header, body []byte) (Reply, error) {
+func (g *Gateway) bring(ctx context.Context, p *plug, inst, door string, header http.Header, body []byte) (Reply, error) {
 	if int64(len(body)) > g.o.MaxBody {
 		return Reply{}, Errorf(Invalid, "a delivery of %d bytes is larger than Options.MaxBody", len(body))
 	}
-	d := &Delivery{ID: newID("d"), Header: header, Body: body, Received: g.now()}
+	d := &Delivery{ID: g.deliveryID(), Header: header, Body: body, Received: g.now()}
 	message, err := parse(p, d)
 	if err != nil {
 		return Reply{}, err
@@ -78,7 +78,7 @@ func (g *Gateway) bring(ctx context.Context, p *plug, door string, header http.H
 	if reply, ok := p.m.Webhook.Greet(message); ok {
 		return reply, nil
 	}
-	return g.accept(ctx, &arrival{p: p, d: d, door: door, message: message})
+	return g.accept(ctx, &arrival{p: p, d: d, door: door, message: message, inst: inst})
 }
 
 // parse reads a delivery, whatever the plugin's code makes of it.
@@ -126,6 +126,10 @@ func (i *Instance) Accept(ctx context.Context, header http.Header, body []byte) 
 	if json.Valid(body) && header == nil {
 		header = http.Header{"Content-Type": {"application/json"}}
 	}
-	_, err := i.g.bring(ctx, i.p, "sweep", header, body)
+	var inst string // "" where the delivery says by itself for whom it is
+	if !i.p.m.Webhook.Global {
+		inst = i.row.ID
+	}
+	_, err := i.g.bring(ctx, i.p, inst, "sweep", header, body)
 	return err
 }

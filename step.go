@@ -225,8 +225,16 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 				return err
 			}
 		}
-		if err := s.ask(tx); err != nil || more == nil {
+		if err := s.ask(tx); err != nil {
 			return err
+		}
+		if ended(now) && !ended(old) {
+			if err := s.g.finished(tx, old, s.def.Show != nil); err != nil {
+				return err
+			}
+		}
+		if more == nil {
+			return nil
 		}
 		return more(tx)
 	})
@@ -258,11 +266,17 @@ func (s *Step) ask(tx store.Tx) error {
 func (s *Step) merge(now store.Process) store.Process {
 	out := s.row
 	out.Rev, out.Updated, out.Closing = now.Rev, now.Updated, now.Closing
+	if ended(now) { // the first end counts, whoever made it
+		out.Status, out.Reason, out.Outcome, out.Ended = now.Status, now.Reason, now.Outcome, now.Ended
+		return out
+	}
 	if s.row.Status == s.base.Status || now.Status == store.Closing && s.row.Status == store.Pending {
 		out.Status = now.Status
 	}
 	return out
 }
+
+func ended(p store.Process) bool { return p.Status == store.Completed || p.Status == store.Failed }
 
 // sameProcess compares what a step can change.
 func sameProcess(a, b store.Process) bool {

@@ -38,7 +38,7 @@ func (g *Gateway) load(ctx context.Context, id string, inst *opened) (*Step, err
 	var row store.Process
 	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Process(id); return err })
 	if err != nil {
-		return nil, storeError(err, "reading process %s", id)
+		return nil, gone(storeError(err, "reading process %s", id))
 	}
 	if inst == nil {
 		if inst, err = g.instanceOf(ctx, row); err != nil {
@@ -59,14 +59,15 @@ func (g *Gateway) stepOf(row store.Process, inst *opened) (*Step, error) {
 	if def.Version != row.Version {
 		err := guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
 		if err != nil {
-			return nil, Errorf(Internal, "upgrading the state of process %s from version %d to %d: %w", row.ID, row.Version, def.Version, err)
+			return nil, errMissing{row.Plugin, Errorf(Internal, "upgrading the state of process %s from version %d to %d: %w", row.ID, row.Version, def.Version, err)}
 		}
 		s.row.Version = def.Version
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields() // a state that says more than this version understands must not be cut down in silence
 	if err := d.Decode(s.state); err != nil {
-		return nil, Errorf(Internal, "decoding the state of process %s: %w", row.ID, err)
+		// It waits for a program that understands it, rather than fail for ever because somebody went back a version.
+		return nil, errMissing{row.Plugin, Errorf(Internal, "decoding the state of process %s: %w", row.ID, err)}
 	}
 	s.asked, err = g.askedOf(row, def)
 	return s, err
@@ -89,7 +90,7 @@ func (g *Gateway) step(ctx context.Context, kind stepKind, id string, inst *open
 			if s.row.Status != store.Closing {
 				return nil
 			}
-			return g.attempt(ctx, s, kind, func(ctx context.Context) error { return g.close(ctx, s) }, g.shownOnce(s))
+			return g.attempt(ctx, s, kind, func(ctx context.Context) error { return g.close(ctx, s) }, nil)
 		}
 		return Errorf(Internal, "there is no step %q", kind)
 	})
@@ -150,8 +151,7 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 		if err := tx.Unschedule(taskStart, id); err != nil {
 			return err
 		}
-		_, err := tx.Unpark(store.TaskQuery{Kind: taskInbox, Group: groupProcess(id)}, g.now(), 1000) // clicks that were quicker than we
-		return err
+		return g.unparkClicks(tx, id)
 	}
 	err := g.attempt(ctx, s, stepStart, func(ctx context.Context) error {
 		if err := s.def.Start(ctx, s.state, s, s.row.Input); err != nil {
@@ -165,10 +165,12 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 	if err == nil || again(err) {
 		return err
 	}
-	s.state = s.def.New() // what a failed start left in the state is worth nothing
+	// What a failed start left in the state, or asked for, is worth nothing.
+	s.row, s.state = s.base, s.def.New()
 	if state, e := s.decoded(); e == nil {
 		s.state = state
 	}
+	s.refs, s.tasks, s.effect = nil, nil, nil
 	s.Fail(err.Error())
 	return errors.Join(err, s.commit(context.WithoutCancel(ctx), begun))
 }
@@ -183,6 +185,9 @@ func (s *Step) decoded() (any, error) {
 func (g *Gateway) show(ctx context.Context, s *Step) error {
 	if s.row.Status == store.Created {
 		return nil
+	}
+	if wait := s.row.Shown.Add(showEvery).Sub(s.Now()); wait > 0 {
+		return &nextRun{wait} // ballots came while it was being shown
 	}
 	s.row.Shown = s.Now() // before the counts are read: a ballot that comes after this is shown again
 	var tell func(store.Tx) error
@@ -207,6 +212,11 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
 		}
 		if row.Closing, err = json.Marshal(why); err != nil {
 			return err
+		}
+		if row.Status == store.Created {
+			if err := g.unparkClicks(tx, id); err != nil {
+				return err
+			}
 		}
 		row.Status, row.Updated = store.Closing, g.now()
 		if err := tx.PutProcess(row); err != nil {
@@ -244,17 +254,26 @@ func (g *Gateway) close(ctx context.Context, s *Step) error {
 	return s.complete(out)
 }
 
-// shownOnce has the end of a process shown, and its close task forgotten.
-func (g *Gateway) shownOnce(s *Step) func(store.Tx) error {
-	return func(tx store.Tx) error {
-		if err := tx.Unschedule(taskClose, s.row.ID); err != nil {
+// finished is the part of the transaction that ends a process: nothing stays scheduled but one last Show, of what people have
+// seen before. was is the process before its end.
+func (g *Gateway) finished(tx store.Tx, was store.Process, show bool) error {
+	for _, kind := range []string{taskStart, taskUpdate, taskClose, taskShow} {
+		if err := tx.Unschedule(kind, was.ID); err != nil {
 			return err
 		}
-		if s.def.Show == nil {
-			return tx.Unschedule(taskShow, s.row.ID)
-		}
-		return tx.Schedule(s.task(taskShow, maxTime(g.now(), s.row.Shown.Add(showEvery))))
 	}
+	if !show || was.Status == store.Created {
+		return nil
+	}
+	return tx.Schedule(store.Task{
+		Kind: taskShow, Key: was.ID, Community: was.Community, Instance: was.Instance, Due: maxTime(g.now(), was.Shown.Add(showEvery)), Created: g.now(),
+	})
+}
+
+// unparkClicks lets the deliveries go on that were quicker than the start of their process.
+func (g *Gateway) unparkClicks(tx store.Tx, process string) error {
+	_, err := tx.Unpark(store.TaskQuery{Kind: taskInbox, Group: groupProcess(process)}, g.now(), 1<<20)
+	return err
 }
 
 // abandon fails a process without asking its plugin.
@@ -268,10 +287,11 @@ func (g *Gateway) abandon(ctx context.Context, id, reason string) error {
 		if err := tx.PutProcess(row); err != nil {
 			return err
 		}
-		for _, kind := range []string{taskStart, taskUpdate, taskClose, taskShow} {
-			if err := tx.Unschedule(kind, id); err != nil {
-				return err
-			}
+		if err := g.finished(tx, row, false); err != nil {
+			return err
+		}
+		if err := g.unparkClicks(tx, id); err != nil {
+			return err
 		}
 		return g.changed(tx, row)
 	})

@@ -89,7 +89,33 @@ type WebhookDef struct {
 	Answer  func(ctx context.Context, self, message any, then json.RawMessage) error `json:"-"`
 }
 
-// feature erases the types. Every function of the definition is set, so that the pipeline need not ask.
+// filled is the definition with every function set but Handle and Answer, so that the pipeline need not ask.
+func (w WebhookDef) filled() *WebhookDef {
+	if w.Greet == nil {
+		w.Greet = func(any) (Reply, bool) { return Reply{}, false }
+	}
+	if w.ID == nil {
+		w.ID = func(any) string { return "" }
+	}
+	if w.Route == nil {
+		w.Route = func(any) Target { return Target{} }
+	}
+	if w.Refs == nil {
+		w.Refs = func(any) []string { return nil }
+	}
+	if w.Echo == nil {
+		w.Echo = func(any, any) []string { return nil }
+	}
+	if w.Receive == nil {
+		w.Receive = func(context.Context, any, any) (Reply, error) { return Reply{}, nil }
+	}
+	if w.Slow == nil {
+		w.Slow = func(any) bool { return true }
+	}
+	return &w
+}
+
+// feature erases the types.
 func (w Webhook[T, M]) feature(_ T, b *builder) {
 	switch {
 	case b.m.Webhook != nil:
@@ -102,16 +128,7 @@ func (w Webhook[T, M]) feature(_ T, b *builder) {
 		b.fail("webhook: an unsigned delivery cannot say for whom it is")
 	}
 	b.message = reflect.TypeFor[M]()
-	d := &WebhookDef{
-		Unsigned: w.Unsigned, Global: w.Route != nil, Keep: w.Keep,
-		Greet:   func(any) (Reply, bool) { return Reply{}, false },
-		ID:      func(any) string { return "" },
-		Route:   func(any) Target { return Target{} },
-		Refs:    func(any) []string { return nil },
-		Echo:    func(any, any) []string { return nil },
-		Receive: func(context.Context, any, any) (Reply, error) { return Reply{}, nil },
-		Slow:    func(any) bool { return w.Handle != nil },
-	}
+	d := &WebhookDef{Unsigned: w.Unsigned, Global: w.Route != nil, Keep: w.Keep}
 	if w.Unsigned {
 		d.Verify = func(any, *Delivery) error { return nil }
 	}

@@ -214,6 +214,31 @@ func TestGroupBrokenTransaction(t *testing.T) {
 	}
 }
 
+// When no commit succeeds each member tries twice, the second time alone, and is told.
+func TestGroupTriesAreBounded(t *testing.T) {
+	s := openTemp(t, Options{})
+	none := errors.New("no commit")
+	n := commits(s, func(query string) error {
+		if query == "COMMIT" {
+			return none
+		}
+		return nil
+	})
+	runs := map[string]int{}
+	fns := map[string]func(store.Tx) error{}
+	for _, name := range []string{"x", "y", "z"} {
+		fns[name] = func(tx store.Tx) error { runs[name]++; return puts(name)(tx) }
+	}
+	for name, err := range crowd(t, s, fns, "x", "y", "z") {
+		require.ErrorIs(t, err, none, name)
+	}
+	require.Equal(t, map[string]int{"x": 2, "y": 2, "z": 2}, runs)
+	require.EqualValues(t, 4, n.Load(), "one together, and one each")
+	s.group.w.fail = nil
+	update(t, s, puts("after"))
+	require.Equal(t, []string{"after"}, slugs(t, s))
+}
+
 // An error that ended the transaction counts also when the function passes over it, and nothing runs after it: that would
 // be kept by itself.
 func TestGroupErrorPassedOver(t *testing.T) {

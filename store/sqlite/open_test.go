@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +210,7 @@ func TestViewDoesNotWrite(t *testing.T) {
 	s := openTemp(t, Options{Readers: 1})
 	for range 3 {
 		require.ErrorIs(t, s.View(t.Context(), puts("x")), store.ErrReadOnly)
+		require.ErrorIs(t, s.View(t.Context(), puts("x")), errReadOnlyTx, "refused before SQLite is asked")
 		require.ErrorIs(t, s.View(t.Context(), func(tx store.Tx) error {
 			_, _, err := tx.Append(store.Event{})
 			return err
@@ -300,7 +302,7 @@ func TestClosed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_ = s.Watch(ctx)
-	begun, goOn, closed := make(chan struct{}), make(chan struct{}), make(chan error)
+	begun, goOn, closed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	updated := make(chan error, 1)
 	go func() {
 		updated <- s.Update(ctx, func(tx store.Tx) error {
@@ -312,11 +314,52 @@ func TestClosed(t *testing.T) {
 	<-begun
 	go func() { closed <- s.Close() }()
 	waitFor(t, func() bool { return errors.Is(s.View(ctx, func(store.Tx) error { return nil }), store.ErrClosed) })
-	require.Empty(t, closed, "it waits for what is under way")
+	for range 100_000 {
+		runtime.Gosched()
+		require.Empty(t, closed, "it waits for what is under way")
+	}
 	close(goOn)
 	require.NoError(t, <-closed)
 	require.NoError(t, <-updated)
 	require.ErrorIs(t, s.Update(ctx, puts("y")), store.ErrClosed)
 	require.NoError(t, s.Close())
 	require.Empty(t, s.Watch(ctx))
+}
+
+// Also when somebody else has the file open, what was written is in the file itself after Close.
+func TestCloseEmptiesTheLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	a, err := Open(path)
+	require.NoError(t, err)
+	b, err := Open(path)
+	require.NoError(t, err)
+	update(t, a, puts("x"))
+	require.NoError(t, a.Close())
+	info, err := os.Stat(path + "-wal")
+	require.NoError(t, err)
+	require.Zero(t, info.Size())
+	require.Equal(t, []string{"x"}, slugs(t, b))
+	require.NoError(t, b.Close())
+}
+
+// Changing the journal mode does not wait for others by itself.
+func TestPatience(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	a, err := connect(dsn(path, false), nil)
+	require.NoError(t, err)
+	require.NoError(t, a.script("BEGIN EXCLUSIVE"))
+	b, err := connect(dsn(path, false), nil)
+	require.NoError(t, err)
+	require.Error(t, wal(b))
+	tries := 0
+	require.NoError(t, patiently(time.Minute, func() error {
+		if tries++; tries == 3 {
+			require.NoError(t, a.script("ROLLBACK"))
+		}
+		return wal(b)
+	}))
+	require.Equal(t, 3, tries)
+	require.NoError(t, a.script("BEGIN IMMEDIATE"))
+	require.Error(t, patiently(0, func() error { return b.script("BEGIN IMMEDIATE") }), "not for ever")
+	require.NoError(t, errors.Join(a.close(), b.close()))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if child() {
+	if child() || storetest.Child(func(path string) (store.Store, error) { return Open(path) }) {
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -20,9 +20,17 @@ func TestMain(m *testing.M) {
 
 func TestSuite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
-		s, err := Open(filepath.Join(t.TempDir(), "gateway.db"))
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		return s
+		return openAt(t, filepath.Join(t.TempDir(), "gateway.db"))
 	})
+}
+
+func TestSuiteDurable(t *testing.T) {
+	storetest.RunDurable(t, openAt)
+}
+
+func openAt(t *testing.T, path string) store.Store {
+	s, err := Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
 }

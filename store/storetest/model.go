@@ -116,10 +116,12 @@ func testBallotModel(t *testing.T, open opener) {
 		weight int64
 		at     int
 	}
+	s, check := open(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
-		s := open(t)
-		defer s.Close()
-		update(rt, s, func(tx store.Tx) { pending(rt, tx, "p") })
+		// One store for all checks, a process for each: opening can be slow.
+		check++
+		process := fmt.Sprint("p", check)
+		update(rt, s, func(tx store.Tx) { pending(rt, tx, process) })
 		model := map[[2]string]row{}
 		for range rapid.IntRange(1, 12).Draw(rt, "transactions") {
 			type step struct {
@@ -129,7 +131,7 @@ func testBallotModel(t *testing.T, open opener) {
 			var steps []step
 			for range rapid.IntRange(1, 6).Draw(rt, "ballots") {
 				at := rapid.IntRange(0, 6).Draw(rt, "at")
-				b := store.Ballot{Process: "p", Voter: draw(rt, "v", "w", "x"), At: sec(at), Now: sec(50), Final: rapid.IntRange(0, 3).Draw(rt, "final") == 0}
+				b := store.Ballot{Process: process, Voter: draw(rt, "v", "w", "x"), At: sec(at), Now: sec(50), Final: rapid.IntRange(0, 3).Draw(rt, "final") == 0}
 				for _, q := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"q", "r", "s"}), 0, 3, rapid.ID).Draw(rt, "questions") {
 					b.Choices = append(b.Choices, store.Choice{Question: q, Choice: draw(rt, "", "yes", "no"), Weight: rapid.Int64Range(0, 3).Draw(rt, "weight")})
 				}
@@ -163,22 +165,27 @@ func testBallotModel(t *testing.T, open opener) {
 			want[k] = store.Held{Voter: k[0], Question: k[1], Choice: r.choice, Weight: r.weight, At: sec(r.at), Cast: sec(50)}
 		}
 		view(rt, s, func(tx store.Tx) {
-			held := must(tx.Ballots("p", "", "", 0))(rt)
+			held := must(tx.Ballots(process, "", "", 0))(rt)
 			require.Equal(rt, sorted(want), list(held))
 			counts, voted := recount(held)
-			require.Equal(rt, list(counts), list(must(tx.Counts("p"))(rt)))
-			require.EqualValues(rt, len(voted), must(tx.Turnout("p"))(rt))
+			require.Equal(rt, list(counts), list(must(tx.Counts(process))(rt)))
+			require.EqualValues(rt, len(voted), must(tx.Turnout(process))(rt))
 		})
 	})
 }
 
 // testEventModel compares the log with a slice.
 func testEventModel(t *testing.T, open opener) {
+	s := open(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		s := open(t)
-		defer s.Close()
+		// One store for all checks; each begins with an empty log, whose numbers go on.
 		var log []store.Event
-		var last int64
+		var first int64
+		update(rt, s, func(tx store.Tx) {
+			first = must(tx.LastSeq())(rt)
+			must(tx.PruneEvents(sec(1000), first, all))(rt)
+		})
+		last := first
 		undo := errors.New("undo")
 		for range rapid.IntRange(1, 15).Draw(rt, "transactions") {
 			events := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) store.Event {
@@ -187,6 +194,7 @@ func testEventModel(t *testing.T, open opener) {
 				}
 			}), 0, 6).Draw(rt, "events")
 			before, upTo := sec(rapid.IntRange(0, 9).Draw(rt, "before")), rapid.Int64Range(0, 40).Draw(rt, "up to")
+			upTo += first
 			var end error
 			if rapid.Bool().Draw(rt, "undo") {
 				end = undo

@@ -150,4 +150,7 @@ func testPruneProcesses(t *testing.T, tx store.Tx) {
 	// The name is free for another process, which begins without ballots.
 	require.NoError(t, tx.PutProcess(store.Process{ID: "a", Status: store.Pending}))
 	require.NoError(t, tx.SetCounts("a", []store.Count{{Question: "q", Choice: "x", Ballots: 1}}, 1))
+	pending(t, tx, "b")
+	must(tx.Cast(store.Ballot{Process: "b", Voter: "v", At: sec(0), Choices: []store.Choice{{Question: "other", Choice: "x"}}}))(t)
+	require.EqualValues(t, 1, must(tx.Turnout("b"))(t))
 }

@@ -43,7 +43,7 @@ func TestPostUpdateDelete(t *testing.T) {
 	e := w.app.all()[0].event()
 	require.Equal(t, w.w.BotUserID(), e["user"])
 	require.Equal(t, w.w.BotID(), e["bot_id"])
-	require.Equal(t, w.App().ID, e["app_id"])
+	require.Equal(t, w.App().AppID, e["app_id"])
 	require.NotContains(t, e, "subtype")
 	require.Zero(t, w.app.badSig)
 }
@@ -87,7 +87,7 @@ func TestAuthentication(t *testing.T) {
 	require.Equal(t, "not_authed", w.callAs("", "auth.test")["error"])
 	require.Equal(t, "invalid_auth", w.callAs("nonsense", "auth.test")["error"])
 	require.Equal(t, "unknown_method", w.call("chat.shout")["error"])
-	require.Equal(t, "not_allowed_token_type", w.callAs(w.App().Token, "auth.test")["error"])
+	require.Equal(t, "not_allowed_token_type", w.callAs(w.App().AppToken, "auth.test")["error"])
 	require.Equal(t, "not_allowed_token_type", w.call("apps.connections.open")["error"])
 	a := w.call("users.list")
 	require.Equal(t, "missing_scope", a["error"])

@@ -75,7 +75,7 @@ func (w *Workspace) envelope(event object) (object, string) {
 	id := s.id("Ev")
 	o := object{
 		"token": s.app.VerificationToken, "team_id": w.id, "context_team_id": w.id, "context_enterprise_id": nil,
-		"api_app_id": s.app.ID, "event": event, "type": "event_callback", "event_id": id,
+		"api_app_id": s.app.AppID, "event": event, "type": "event_callback", "event_id": id,
 		"event_time": unix(s.opt.Now()), "is_ext_shared_channel": false,
 	}
 	if w.enterprise != "" {

@@ -164,7 +164,7 @@ func (w *Workspace) interaction(typ, user string) object {
 		name = u.name
 	}
 	o := object{
-		"type": typ, "token": w.s.app.VerificationToken, "api_app_id": w.s.app.ID,
+		"type": typ, "token": w.s.app.VerificationToken, "api_app_id": w.s.app.AppID,
 		"user": object{"id": user, "username": name, "name": name, "team_id": w.id},
 		"team": w.teamObject(), "enterprise": nil, "is_enterprise_install": w.install != nil && w.install.org,
 	}
@@ -200,7 +200,7 @@ func (w *Workspace) Command(ctx context.Context, user, channel, command, text st
 	hookURL := w.newHook("commands", channel, user, nil)
 	p := object{
 		"token": w.s.app.VerificationToken, "team_id": w.id, "team_domain": w.domain, "channel_id": channel, "channel_name": c.shownName(),
-		"user_id": user, "user_name": u.name, "command": command, "text": text, "api_app_id": w.s.app.ID,
+		"user_id": user, "user_name": u.name, "command": command, "text": text, "api_app_id": w.s.app.AppID,
 		"is_enterprise_install": fmt.Sprint(w.install.org), "response_url": hookURL, "trigger_id": w.newTrigger(user),
 	}
 	if w.enterprise != "" {

@@ -54,6 +54,9 @@ func TestClicksThatSlackWouldNotSend(t *testing.T) {
 	} {
 		_, err := w.w.Click(w.ctx, c[0], c[1], c[2], c[3], c[4])
 		require.ErrorIs(t, err, fakeslack.ErrRefused, name)
+		if name == "no such message" {
+			require.ErrorContains(t, err, "sees no message")
+		}
 	}
 	_, err := w.w.Select(w.ctx, "UBOB", "C1", ts, "pick", "z")
 	require.ErrorIs(t, err, fakeslack.ErrRefused)

@@ -206,7 +206,7 @@ func (r *request) oauthAccess() (object, error) {
 		return nil, err
 	}
 	person := object{"id": c.user}
-	o := object{"app_id": r.s.app.ID, "authed_user": person, "team": object{"id": c.w.id, "name": c.w.name},
+	o := object{"app_id": r.s.app.AppID, "authed_user": person, "team": object{"id": c.w.id, "name": c.w.name},
 		"enterprise": nil, "is_enterprise_install": c.org}
 	if c.w.enterprise != "" {
 		o["enterprise"] = object{"id": c.w.enterprise, "name": r.s.enterprises[c.w.enterprise]}
@@ -256,7 +256,7 @@ func (r *request) refreshToken() (object, error) {
 	t := *old
 	t.text, t.expires = r.s.newTokenText(old.kind, true), r.s.opt.Now().Add(tokenLife)
 	r.s.tokens[t.text] = &t
-	o := object{"app_id": r.s.app.ID, "access_token": t.text, "token_type": string(t.kind), "scope": strings.Join(t.scopes, ","),
+	o := object{"app_id": r.s.app.AppID, "access_token": t.text, "token_type": string(t.kind), "scope": strings.Join(t.scopes, ","),
 		"team": nil, "enterprise": nil, "is_enterprise_install": t.team == ""}
 	if w := r.s.workspace(t.team); w != nil {
 		o["team"] = object{"id": w.id, "name": w.name}

@@ -58,7 +58,7 @@ func TestOAuthInstall(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "T2", res.Team.ID)
 	require.Equal(t, "UDORA", res.AuthedUser.ID)
-	require.Equal(t, w.App().ID, res.AppID)
+	require.Equal(t, w.App().AppID, res.AppID)
 	require.Equal(t, "chat:write,commands", res.Scope)
 	id, err := w.as(res.AccessToken).AuthTestContext(w.ctx)
 	require.NoError(t, err)
@@ -210,4 +210,14 @@ func TestSignInWithSlack(t *testing.T) {
 	require.Equal(t, "T2", info["https://slack.com/team_id"])
 	require.Equal(t, "dora@example.org", info["email"])
 	require.Equal(t, "missing_scope", w.call("openid.connect.userInfo")["error"])
+}
+
+func TestUninstallTakesTheBotOut(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{})
+	bot := w.w.BotUserID()
+	require.Contains(t, w.w.Members("C1"), bot)
+	w.w.Uninstall()
+	require.NotContains(t, w.w.Members("C1"), bot)
+	w.w.Install()
+	require.NotContains(t, w.w.Members("C1"), w.w.BotUserID(), "installing again brings it back nowhere")
 }

@@ -40,9 +40,9 @@ type Options struct {
 
 // App holds the credentials of the one app that the fake knows.
 type App struct {
-	ID, ClientID, ClientSecret, SigningSecret string
-	// Token is the app-level token for apps.connections.open (Socket Mode).
-	Token string
+	AppID, ClientID, ClientSecret, SigningSecret string
+	// AppToken is the app-level token for apps.connections.open (Socket Mode).
+	AppToken string
 	// VerificationToken is the legacy "token" field of every payload.
 	VerificationToken string
 }
@@ -92,14 +92,14 @@ func New(o Options) *Server {
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.app = App{
-		ID:                orElse(o.AppID, "A0FAKE"+strings.ToUpper(secretText(3))),
+		AppID:             orElse(o.AppID, "A0FAKE"+strings.ToUpper(secretText(3))),
 		ClientID:          orElse(o.ClientID, "fake-client-"+secretText(4)),
 		ClientSecret:      orElse(o.ClientSecret, "fake-client-secret-"+secretText(8)),
 		SigningSecret:     orElse(o.SigningSecret, "fake-signing-secret-"+secretText(8)),
 		VerificationToken: orElse(o.VerificationToken, "fake-verification-"+secretText(6)),
 	}
 	app := &token{kind: kindApp, scopes: []string{"connections:write", "authorizations:read"}, text: "xapp" + "-fake-" + secretText(8)}
-	s.app.Token = app.text
+	s.app.AppToken = app.text
 	s.tokens[app.text] = app
 	s.queue = newQueue(s)
 	s.sock = newSockets(s)

@@ -47,7 +47,7 @@ func (r *request) connectionsOpen() (object, error) {
 	defer k.mu.Unlock()
 	k.tickets[ticket] = true
 	base := "ws" + strings.TrimPrefix(r.s.http.URL, "http")
-	return object{"url": base + "/link?ticket=" + ticket + "&app_id=" + r.s.app.ID}, nil
+	return object{"url": base + "/link?ticket=" + ticket + "&app_id=" + r.s.app.AppID}, nil
 }
 
 func (k *sockets) serve(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +78,7 @@ func (k *sockets) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err = c.send(object{
-		"type": "hello", "num_connections": n, "connection_info": object{"app_id": k.s.app.ID},
+		"type": "hello", "num_connections": n, "connection_info": object{"app_id": k.s.app.AppID},
 		"debug_info": object{"host": "applink-fake", "build_number": 1, "approximate_connection_time": 18060},
 	})
 	if err != nil {

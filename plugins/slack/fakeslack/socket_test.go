@@ -15,7 +15,7 @@ import (
 
 func (w *world) dial() *websocket.Conn {
 	w.t.Helper()
-	a := w.callAs(w.App().Token, "apps.connections.open")
+	a := w.callAs(w.App().AppToken, "apps.connections.open")
 	require.Equal(w.t, true, a["ok"], a)
 	c, _, err := websocket.DefaultDialer.DialContext(w.ctx, a["url"].(string), nil)
 	require.NoError(w.t, err)
@@ -102,7 +102,7 @@ func TestSlackGoSocketMode(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{})
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
-	client := socketmode.New(slack.New(w.token, slack.OptionAppLevelToken(w.App().Token), slack.OptionHTTPClient(w.Client())))
+	client := socketmode.New(slack.New(w.token, slack.OptionAppLevelToken(w.App().AppToken), slack.OptionHTTPClient(w.Client())))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

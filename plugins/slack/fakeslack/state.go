@@ -198,9 +198,12 @@ type Channel struct {
 func (w *Workspace) AddChannel(id, name string, members ...string) *Channel {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	c := &channel{id: id, name: name, kind: kindPublic, created: w.s.opt.Now(), members: slices.Clone(members), general: name == "general"}
-	if len(members) > 0 {
-		c.creator = members[0]
+	c := &channel{id: id, name: name, kind: kindPublic, created: w.s.opt.Now(), general: name == "general"}
+	for _, m := range members {
+		c.add(m)
+	}
+	if len(c.members) > 0 {
+		c.creator = c.members[0]
 	}
 	w.channels[id] = c
 	return &Channel{w, c}

@@ -7,24 +7,24 @@ import (
 
 // Message is a message as it stands now.
 type Message struct {
-	Channel, TS   string
-	User          string // the author; the bot user for the app's own messages
-	BotID         string // set for the app's own messages
-	Username      string // a name that the app gave itself for this message
-	Subtype       string
-	Text          string
-	Blocks        json.RawMessage // nil without blocks; block_id and action_id are filled in as Slack does
-	Attachments   json.RawMessage
-	Metadata      json.RawMessage
-	ThreadTS      string
-	Broadcast     bool // a reply that also stands in the channel
-	Edited        bool
-	Deleted       bool
-	Pinned        bool
-	Reactions     map[string][]string // name without colons to users, in order
-	EditedTS      string
-	EditedByUser  string
-	AnsweredByApp bool // made by the app's token
+	Channel, TS string
+	User        string // the author; the bot user for the app's own messages
+	BotID       string // set for the app's own messages
+	Username    string // a name that the app gave itself for this message
+	Subtype     string
+	Text        string
+	Blocks      json.RawMessage // nil without blocks; block_id and action_id are filled in as Slack does
+	Attachments json.RawMessage
+	Metadata    json.RawMessage
+	ThreadTS    string
+	Broadcast   bool // a reply that also stands in the channel
+	Edited      bool
+	Deleted     bool
+	Pinned      bool
+	Reactions   map[string][]string // name without colons to users, in order
+	EditedTS    string
+	EditedBy    string
+	ByApp       bool // made with one of the app's tokens
 }
 
 // Ephemeral is a message that only one person sees.
@@ -37,7 +37,7 @@ func (w *Workspace) show(c *channel, m *message) Message {
 	out := Message{
 		Channel: c.id, TS: m.ts, User: m.user, BotID: m.botID, Username: m.username, Subtype: m.subtype, Text: m.text,
 		ThreadTS: m.threadTS, Broadcast: m.broadcast, Edited: m.editedTS != "", Deleted: m.deleted, EditedTS: m.editedTS,
-		EditedByUser: m.editedBy, Pinned: c.pinned(m.ts), AnsweredByApp: m.postedByApp,
+		EditedBy: m.editedBy, Pinned: c.pinned(m.ts), ByApp: m.postedByApp,
 	}
 	if m.blocks != nil {
 		out.Blocks = rawJSON(m.blocks)
@@ -150,10 +150,10 @@ func (w *Workspace) messageJSON(c *channel, m *message) object {
 	}
 	if m.botID != "" {
 		o["bot_id"] = m.botID
-		o["app_id"] = w.s.app.ID
+		o["app_id"] = w.s.app.AppID
 		if m.subtype == "" {
 			o["bot_profile"] = object{
-				"id": m.botID, "app_id": w.s.app.ID, "user_id": m.user, "name": "fakeapp", "deleted": false,
+				"id": m.botID, "app_id": w.s.app.AppID, "user_id": m.user, "name": "fakeapp", "deleted": false,
 				"updated": unix(w.s.opt.Now()), "team_id": w.id, "icons": object{},
 			}
 		}
@@ -281,7 +281,7 @@ func (w *Workspace) userJSON(u *user, email bool) object {
 	}
 	if u.bot && w.install != nil && u.id == w.install.botUser {
 		profile["bot_id"] = w.install.botID
-		profile["api_app_id"] = w.s.app.ID
+		profile["api_app_id"] = w.s.app.AppID
 	}
 	if !u.deleted {
 		for k, v := range (object{

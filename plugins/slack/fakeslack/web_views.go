@@ -67,7 +67,7 @@ func (w *Workspace) viewJSON(v *view) object {
 	o := object{
 		"id": v.id, "team_id": w.id, "hash": v.hash, "state": object{"values": object{}}, "private_metadata": "", "callback_id": "",
 		"external_id": "", "clear_on_close": false, "notify_on_close": false, "root_view_id": v.root, "previous_view_id": nil,
-		"app_id": w.s.app.ID, "app_installed_team_id": w.id, "bot_id": w.install.botID, "title": nil, "close": nil, "submit": nil,
+		"app_id": w.s.app.AppID, "app_installed_team_id": w.id, "bot_id": w.install.botID, "title": nil, "close": nil, "submit": nil,
 	}
 	if v.previous != "" {
 		o["previous_view_id"] = v.previous

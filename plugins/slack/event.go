@@ -1,0 +1,150 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// envelope is what is around an event of the Events API (https://docs.slack.dev/apis/events-api).
+type envelope struct {
+	TeamID         string          `json:"team_id"`
+	EnterpriseID   string          `json:"enterprise_id"`
+	ContextTeamID  string          `json:"context_team_id"`
+	Shared         bool            `json:"is_ext_shared_channel"`
+	Event          json.RawMessage `json:"event"`
+	EventID        string          `json:"event_id"`
+	EventTime      json.Number     `json:"event_time"`
+	Authorizations []struct {
+		EnterpriseID string `json:"enterprise_id"`
+		TeamID       string `json:"team_id"`
+		Org          bool   `json:"is_enterprise_install"`
+	} `json:"authorizations"`
+}
+
+// event is what the gateway reads of an event, of whatever type.
+type event struct {
+	Type      string          `json:"type"`
+	Subtype   string          `json:"subtype"`
+	User      object          `json:"user"`
+	UserID    string          `json:"user_id"`
+	BotID     string          `json:"bot_id"`
+	Channel   object          `json:"channel"`
+	ChannelID string          `json:"channel_id"`
+	TS        string          `json:"ts"`
+	EventTS   string          `json:"event_ts"`
+	DeletedTS string          `json:"deleted_ts"`
+	ThreadTS  string          `json:"thread_ts"`
+	TeamIDs   []string        `json:"team_ids"`
+	Item      json.RawMessage `json:"item"`
+	Message   *inner          `json:"message"`
+	Previous  *inner          `json:"previous_message"`
+}
+
+// inner is a message inside an event about it.
+type inner struct {
+	Subtype string `json:"subtype"`
+	TS      string `json:"ts"`
+	BotID   string `json:"bot_id"`
+	User    object `json:"user"`
+	Edited  struct {
+		User object `json:"user"`
+	} `json:"edited"`
+}
+
+func parseEvent(body []byte) (*message, error) {
+	var env envelope
+	if err := json.Unmarshal(body, &env); err != nil {
+		return nil, fmt.Errorf("reading an event: %w", err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(env.Event, &fields); err != nil {
+		return nil, fmt.Errorf("reading an event: %w", err)
+	}
+	var e event
+	if err := json.Unmarshal(env.Event, &e); err != nil {
+		return nil, fmt.Errorf("reading an event: %w", err)
+	}
+	if fields == nil || e.Type == "" {
+		return nil, fmt.Errorf("reading an event: it has no type")
+	}
+	m := &message{typ: e.Type, teams: env.teams(e), user: first(e.User.ID, e.UserID), bot: e.BotID, id: fact("event", env.EventID)}
+	if env.EventID == "" {
+		m.id = digest(body)
+	}
+	m.at = timestamp(e.EventTS)
+	if m.at.IsZero() {
+		if n, err := env.EventTime.Int64(); err == nil {
+			m.at = seconds(n)
+		}
+	}
+	m.about(e)
+	drop := []string{"type"}
+	if raw := fields["user"]; len(raw) > 0 && raw[0] == '"' {
+		drop = append(drop, "user") // it is the event's initiator; a whole user (user_change) is data
+	}
+	var err error
+	m.data, err = without(fields, drop...)
+	return m, err
+}
+
+// about finds the message that an event is about, and who did it.
+func (m *message) about(e event) {
+	m.channel, m.ts, m.thread = first(e.Channel.ID, e.ChannelID), e.TS, e.ThreadTS
+	switch {
+	case e.Type == "message" && e.Subtype == "message_changed" && e.Message != nil:
+		m.ts, m.user, m.bot = e.Message.TS, e.Message.Edited.User.ID, ""
+		if m.user != "" && m.user == e.Message.User.ID {
+			m.bot = e.Message.BotID
+		}
+		m.deleted = e.Message.Subtype == "tombstone" // deleted while it has replies
+	case e.Type == "message" && e.Subtype == "message_deleted":
+		m.ts, m.user, m.bot, m.deleted = e.DeletedTS, "", "", true // Slack does not say who deleted it
+	case e.Type == "message" && (e.Subtype == "" || e.Subtype == "bot_message" || e.Subtype == "thread_broadcast"):
+		m.posted = true
+	case len(e.Item) > 0:
+		var item struct {
+			Channel object `json:"channel"`
+			TS      string `json:"ts"`
+			Message inner  `json:"message"`
+		}
+		if json.Unmarshal(e.Item, &item) == nil {
+			m.channel, m.ts = first(item.Channel.ID, m.channel), first(item.TS, item.Message.TS)
+		}
+	}
+}
+
+// teams says for whom an event is: for the workspaces that authorized the app, or the organisation that did. In a channel that is shared
+// with another organisation it is also for the workspace in which it happened: Slack sends it once, and names one authorization.
+func (env *envelope) teams(e event) []string {
+	var out []string
+	add := func(id string) {
+		if id != "" && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	org := false
+	for _, a := range env.Authorizations {
+		if a.Org && a.EnterpriseID != "" {
+			org = true
+			add(a.EnterpriseID)
+		} else {
+			add(a.TeamID)
+		}
+	}
+	if !org {
+		add(env.ContextTeamID)
+		if env.Shared {
+			add(env.TeamID)
+		}
+	}
+	if len(out) == 0 {
+		add(first(env.TeamID, env.EnterpriseID))
+	}
+	if e.Type == "team_access_granted" || e.Type == "team_access_revoked" {
+		for _, id := range e.TeamIDs {
+			add(id)
+		}
+	}
+	return out
+}
