@@ -54,8 +54,13 @@ func (c *Call) Save(ctx context.Context, v any) error {
 	if err != nil {
 		return Errorf(Internal, "encoding what call %s saves: %w", c.row.ID, err)
 	}
+	old := c.row.Saved
 	c.row.Saved = raw
-	return c.keep(ctx, nil)
+	err = c.keep(ctx, nil)
+	if err != nil {
+		c.row.Saved = old
+	}
+	return err
 }
 
 // Expect says, durably, what deliveries that are the effect of this call will look like: the keys that the webhook's Echo

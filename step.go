@@ -70,8 +70,12 @@ func (s *Step) CloseAt(t time.Time) {
 	}
 }
 
-// UpdateAt says when Update is to be called.
-func (s *Step) UpdateAt(t time.Time) { s.schedule(taskUpdate, t) }
+// UpdateAt says when Update is to be called next; the last word counts.
+func (s *Step) UpdateAt(t time.Time) {
+	id := s.row.ID
+	s.effect = append(s.effect, func(tx store.Tx) error { return tx.Unschedule(taskUpdate, id) }) // also the claim of an Update under way
+	s.schedule(taskUpdate, t)
+}
 
 // CloseNow has the process closed as soon as this step is over, because nothing can change its outcome any more or somebody who
 // may ended it. It works in Receive too.

@@ -40,7 +40,7 @@ func (s *Slack) postOnce(ctx context.Context, channel string, a args, meta *Meta
 		}
 	}
 	thread, _ := a["thread_ts"].(string)
-	p = posting{Channel: channel, Thread: thread, Sent: true, Since: first2(p.Since, s.Now())}
+	p = posting{Channel: channel, Thread: thread, Sent: true, Since: firstTime(p.Since, s.Now())}
 	if err := call.Save(ctx, p); err != nil {
 		return Posted{}, err
 	}
@@ -81,7 +81,7 @@ func (s *Slack) postOnce(ctx context.Context, channel string, a args, meta *Meta
 	return out, nil
 }
 
-func first2(a, b time.Time) time.Time {
+func firstTime(a, b time.Time) time.Time {
 	if a.IsZero() {
 		return b
 	}

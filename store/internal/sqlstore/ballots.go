@@ -340,5 +340,5 @@ func (t *Tx) BallotsOf(process, voter string) ([]store.Held, error) {
 // Ballots implements store.Tx.
 func (t *Tx) Ballots(process, afterVoter, afterQuestion string, limit int) ([]store.Held, error) {
 	return list(t, scanHeld, `SELECT `+heldCols+` FROM ballots WHERE process = $1 AND (voter, question) `+past(afterVoter, afterQuestion)+` ($2, $3)
-		ORDER BY voter, question LIMIT $4`, process, afterVoter, afterQuestion, bound(limit))
+		ORDER BY voter, question LIMIT $4 + 0`, process, afterVoter, afterQuestion, bound(limit))
 }

@@ -73,7 +73,7 @@ func (t *Tx) DeleteEchoes(call string, keys ...string) error {
 
 // PruneCalls implements store.Tx.
 func (t *Tx) PruneCalls(before time.Time, limit int) (int, error) {
-	ids, err := list(t, text, `SELECT id FROM calls WHERE ended <> 0 AND ended < $1 ORDER BY ended LIMIT $2`, micros(before), bound(limit))
+	ids, err := list(t, text, `SELECT id FROM calls WHERE ended <> 0 AND ended < $1 ORDER BY ended LIMIT $2 + 0`, micros(before), bound(limit))
 	if err != nil {
 		return 0, err
 	}

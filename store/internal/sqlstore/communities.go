@@ -28,7 +28,7 @@ func (t *Tx) Community(slug string) (store.Community, error) {
 
 // Communities implements store.Tx.
 func (t *Tx) Communities(after string, limit int) ([]store.Community, error) {
-	return list(t, scanCommunity, `SELECT `+communityCols+` FROM communities WHERE slug `+past(after)+` $1 ORDER BY slug LIMIT $2`, after, bound(limit))
+	return list(t, scanCommunity, `SELECT `+communityCols+` FROM communities WHERE slug `+past(after)+` $1 ORDER BY slug LIMIT $2 + 0`, after, bound(limit))
 }
 
 const instanceCols = `id, community, plugin, name, platform_id, status, reason, created, updated, rev, config, sealed`
@@ -63,7 +63,7 @@ func (t *Tx) InstanceByName(community, name string) (store.Instance, error) {
 
 // Instances implements store.Tx.
 func (t *Tx) Instances(community string, limit int) ([]store.Instance, error) {
-	return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE community = $1 ORDER BY name LIMIT $2`, community, bound(limit))
+	return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE community = $1 ORDER BY name LIMIT $2 + 0`, community, bound(limit))
 }
 
 // InstancesByPlatform implements store.Tx.
@@ -71,12 +71,12 @@ func (t *Tx) InstancesByPlatform(plugin, platformID string, limit int) ([]store.
 	if platformID == "" {
 		return nil, nil // what stands for nothing is nobody's
 	}
-	return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE plugin = $1 AND platform_id = $2 ORDER BY id LIMIT $3`, plugin, platformID, bound(limit))
+	return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE plugin = $1 AND platform_id = $2 ORDER BY id LIMIT $3 + 0`, plugin, platformID, bound(limit))
 }
 
 // InstancesByPlugin implements store.Tx.
 func (t *Tx) InstancesByPlugin(plugin, after string, limit int) ([]store.Instance, error) {
-	return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE plugin = $1 AND id `+past(after)+` $2 ORDER BY id LIMIT $3`, plugin, after, bound(limit))
+	return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE plugin = $1 AND id `+past(after)+` $2 ORDER BY id LIMIT $3 + 0`, plugin, after, bound(limit))
 }
 
 // DeleteInstance implements store.Tx.
@@ -145,6 +145,6 @@ func (t *Tx) TakeTicket(kind, id string, now time.Time) (store.Ticket, error) {
 
 // PruneTickets implements store.Tx.
 func (t *Tx) PruneTickets(now time.Time, limit int) (int, error) {
-	n, err := t.c.Exec(`DELETE FROM tickets WHERE (kind, id) IN (SELECT kind, id FROM tickets WHERE until <= $1 ORDER BY until LIMIT $2)`, micros(now), bound(limit))
+	n, err := t.c.Exec(`DELETE FROM tickets WHERE (kind, id) IN (SELECT kind, id FROM tickets WHERE until <= $1 ORDER BY until LIMIT $2 + 0)`, micros(now), bound(limit))
 	return int(n), err
 }

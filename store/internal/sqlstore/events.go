@@ -55,7 +55,7 @@ func (t *Tx) Events(q store.EventQuery, limit int) ([]store.Event, error) {
 			Actor: r.Text(7), Bot: r.Bool(8), Delivery: r.Text(9), Cause: r.Text(10), At: r.Time(11), Data: r.Bytes(12),
 		}
 	}, `SELECT seq, id, community, instance, plugin, type, process, actor, bot, delivery, cause, at, data FROM events`+w.String()+
-		` ORDER BY seq LIMIT `+w.arg(bound(limit)), w.args...)
+		` ORDER BY seq LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
 // LastSeq implements store.Tx.
@@ -65,7 +65,7 @@ func (t *Tx) LastSeq() (int64, error) {
 
 // PruneEvents implements store.Tx.
 func (t *Tx) PruneEvents(before time.Time, upTo int64, limit int) (int, error) {
-	n, err := t.c.Exec(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < $1 AND seq <= $2 ORDER BY at, seq LIMIT $3)`,
+	n, err := t.c.Exec(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < $1 AND seq <= $2 ORDER BY at, seq LIMIT $3 + 0)`,
 		micros(before), upTo, bound(limit))
 	return int(n), err
 }

@@ -34,6 +34,6 @@ func (t *Tx) Delivery(id string) (store.Delivery, error) {
 // PruneDeliveries implements store.Tx.
 func (t *Tx) PruneDeliveries(before time.Time, limit int) (int, error) {
 	n, err := t.c.Exec(`DELETE FROM deliveries WHERE id IN (SELECT d.id FROM deliveries d WHERE d.at < $1
-		AND NOT EXISTS (SELECT 1 FROM tasks k WHERE k.ref = d.id AND k.ref <> '') ORDER BY d.at LIMIT $2)`, micros(before), bound(limit))
+		AND NOT EXISTS (SELECT 1 FROM tasks k WHERE k.ref = d.id AND k.ref <> '') ORDER BY d.at LIMIT $2 + 0)`, micros(before), bound(limit))
 	return int(n), err
 }

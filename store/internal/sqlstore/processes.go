@@ -53,7 +53,7 @@ func (t *Tx) Processes(q store.ProcessQuery, after string, limit int) ([]store.P
 			w.raw("status = " + w.arg(status))
 		}
 		w.raw("id " + past(after) + " " + w.arg(after))
-		ps, err := list(t, scanProcess, `SELECT `+processCols+` FROM processes`+w.String()+` ORDER BY id LIMIT `+w.arg(bound(limit)), w.args...)
+		ps, err := list(t, scanProcess, `SELECT `+processCols+` FROM processes`+w.String()+` ORDER BY id LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (t *Tx) ProcessByRef(instance, ref string) (string, error) {
 
 // PruneProcesses implements store.Tx.
 func (t *Tx) PruneProcesses(before time.Time, limit int) (int, error) {
-	ids, err := list(t, text, `SELECT id FROM processes WHERE ended <> 0 AND ended < $1 ORDER BY ended LIMIT $2`, micros(before), bound(limit))
+	ids, err := list(t, text, `SELECT id FROM processes WHERE ended <> 0 AND ended < $1 ORDER BY ended LIMIT $2 + 0`, micros(before), bound(limit))
 	if err != nil {
 		return 0, err
 	}

@@ -72,7 +72,7 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 	var found []dueTask
 	for _, kind := range distinct(kinds) {
 		ds, err := list(t, func(r Row) dueTask { return dueTask{kind, r.Text(0), r.Int(1)} },
-			`SELECT key, due FROM tasks WHERE kind = $1 AND due <> 0 AND due <= $2 ORDER BY due, key LIMIT $3`, kind, micros(now), bound(limit))
+			`SELECT key, due FROM tasks WHERE kind = $1 AND due <> 0 AND due <= $2 ORDER BY due, key LIMIT $3 + 0`, kind, micros(now), bound(limit))
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +159,7 @@ func (t *Tx) Unpark(q store.TaskQuery, due time.Time, limit int) (int, error) {
 	w := selected(q)
 	type name struct{ kind, key string }
 	names, err := list(t, func(r Row) name { return name{r.Text(0), r.Text(1)} },
-		`SELECT kind, key FROM tasks`+w.String()+` ORDER BY kind, key LIMIT `+w.arg(bound(limit)), w.args...)
+		`SELECT kind, key FROM tasks`+w.String()+` ORDER BY kind, key LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 	if err != nil || len(names) == 0 {
 		return 0, err
 	}
@@ -205,13 +205,13 @@ func (t *Tx) Tasks(q store.TaskQuery, afterKind, afterKey string, limit int) ([]
 	default:
 		return nil, nil
 	}
-	return list(t, scanTask, `SELECT `+taskCols+` FROM tasks`+w.String()+` ORDER BY kind, key LIMIT `+w.arg(bound(limit)), w.args...)
+	return list(t, scanTask, `SELECT `+taskCols+` FROM tasks`+w.String()+` ORDER BY kind, key LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
 // CountTasks implements store.Tx.
 func (t *Tx) CountTasks(q store.TaskQuery, limit int) (n int, bytes int64, err error) {
 	w := selected(q)
-	err = t.c.Query(`SELECT count(*), coalesce(sum(size), 0) FROM (SELECT length(payload) AS size FROM tasks`+w.String()+` LIMIT `+w.arg(bound(limit))+`) AS some`, func(r Row) error {
+	err = t.c.Query(`SELECT count(*), coalesce(sum(size), 0) FROM (SELECT length(payload) AS size FROM tasks`+w.String()+` LIMIT `+w.arg(bound(limit))+` + 0) AS some`, func(r Row) error {
 		n, bytes = int(r.Int(0)), r.Int(1)
 		return nil
 	}, w.args...)

@@ -1,0 +1,184 @@
+package slack
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// authorize makes the address of Slack's consent page: to install the app, or to show who one is
+// (https://docs.slack.dev/authentication/installing-with-oauth, https://docs.slack.dev/authentication/sign-in-with-slack).
+func (s *app) authorize(p gateway.OAuthParams) (string, error) {
+	q := url.Values{"client_id": {s.ClientID}, "redirect_uri": {p.RedirectURI}, "state": {p.State}}
+	if strings.HasPrefix(p.PlatformID, "T") {
+		q.Set("team", p.PlatformID)
+	}
+	if p.Type == gateway.Login {
+		q.Set("response_type", "code")
+		q.Set("scope", "openid profile")
+		q.Set("nonce", p.Challenge) // comes back in the ID token, and binds it to this browser
+		return "https://slack.com/openid/connect/authorize?" + q.Encode(), nil
+	}
+	q.Set("scope", strings.Join(s.Scopes, ","))
+	if len(s.UserScopes) > 0 {
+		q.Set("user_scope", strings.Join(s.UserScopes, ","))
+	}
+	return "https://slack.com/oauth/v2/authorize?" + q.Encode(), nil
+}
+
+// outside is a client of no workspace yet.
+func (s *app) outside(x gateway.OAuthExchange, team string, token gateway.Secret) *client {
+	return &client{http: x.HTTP, now: func() time.Time { return x.Now }, limits: &s.limits, team: team, token: token}
+}
+
+func (s *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Grant[Config], error) {
+	if x.Type == gateway.Login {
+		return s.signIn(ctx, x)
+	}
+	var out struct {
+		AccessToken  gateway.Secret `json:"access_token"`
+		TokenType    string         `json:"token_type"`
+		BotUserID    string         `json:"bot_user_id"`
+		AppID        string         `json:"app_id"`
+		RefreshToken gateway.Secret `json:"refresh_token"`
+		Org          bool           `json:"is_enterprise_install"`
+		Team         *named         `json:"team"`
+		Enterprise   *named         `json:"enterprise"`
+		AuthedUser   struct {
+			ID string `json:"id"`
+		} `json:"authed_user"`
+	}
+	grant := gateway.Grant[Config]{}
+	err := s.outside(x, "", "").call(ctx, "oauth.v2.access",
+		args{"client_id": s.ClientID, "client_secret": s.ClientSecret, "code": x.Code, "redirect_uri": x.RedirectURI}, &out)
+	if err != nil {
+		return grant, err
+	}
+	place := out.Team
+	if out.Org {
+		place = out.Enterprise
+	}
+	switch {
+	case place == nil || place.ID == "":
+		return grant, gateway.Errorf(gateway.Internal, "slack: oauth.v2.access named no workspace")
+	case out.AccessToken == "" || out.TokenType != "bot":
+		return grant, gateway.Errorf(gateway.Invalid, "slack: the installation gave no bot token: App.Scopes asks for no bot scope")
+	case out.RefreshToken != "":
+		return grant, gateway.Errorf(gateway.Invalid, "slack: the app has token rotation switched on, which is not supported: a token would work for twelve hours only")
+	}
+	grant = gateway.Grant[Config]{
+		PlatformID: place.ID, Name: place.Name, User: gateway.GrantUser{ID: out.AuthedUser.ID},
+		Config: Config{TeamID: place.ID, TeamName: place.Name, BotToken: out.AccessToken, BotUserID: out.BotUserID, AppID: out.AppID},
+	}
+	if out.Enterprise != nil {
+		grant.Config.EnterpriseID = out.Enterprise.ID
+	}
+	s.person(ctx, x, &grant)
+	return grant, nil
+}
+
+type named struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// person asks who installed the app. Where Slack does not say, the installer is taken for no admin, and whoever
+// asked for one refuses and undoes the installation.
+func (s *app) person(ctx context.Context, x gateway.OAuthExchange, g *gateway.Grant[Config]) {
+	var out struct {
+		User struct {
+			Name     string `json:"name"`
+			RealName string `json:"real_name"`
+			IsAdmin  bool   `json:"is_admin"`
+			IsOwner  bool   `json:"is_owner"`
+			Deleted  bool   `json:"deleted"`
+		} `json:"user"`
+	}
+	if g.User.ID == "" {
+		return
+	}
+	if err := s.outside(x, g.PlatformID, g.Config.BotToken).call(ctx, "users.info", args{"user": g.User.ID}, &out); err != nil {
+		x.Log.Warn("it is not known who installed the app", "team", g.PlatformID, "user", g.User.ID, "error", err)
+		return
+	}
+	g.User.Name = first(out.User.RealName, out.User.Name)
+	g.Admin = (out.User.IsAdmin || out.User.IsOwner) && !out.User.Deleted
+}
+
+// undo takes a failed installation back. A workspace that had the app already mostly got the same token again, so that neither
+// apps.uninstall nor auth.revoke may be called then: the working installation would end with it
+// (https://github.com/slackapi/bolt-python/issues/969).
+func (s *app) undo(ctx context.Context, x gateway.OAuthExchange, g gateway.Grant[Config], first bool) error {
+	if !first {
+		return nil
+	}
+	err := s.outside(x, g.PlatformID, g.Config.BotToken).call(ctx, "apps.uninstall", args{"client_id": s.ClientID, "client_secret": s.ClientSecret}, nil)
+	if badCredentials(err) {
+		return nil // it is uninstalled
+	}
+	return err
+}
+
+// signIn learns who somebody is by OpenID Connect. The token that comes with it is used once and kept nowhere.
+func (s *app) signIn(ctx context.Context, x gateway.OAuthExchange) (gateway.Grant[Config], error) {
+	grant := gateway.Grant[Config]{}
+	var token struct {
+		AccessToken gateway.Secret `json:"access_token"`
+		IDToken     gateway.Secret `json:"id_token"`
+	}
+	err := s.outside(x, "", "").call(ctx, "openid.connect.token",
+		args{"client_id": s.ClientID, "client_secret": s.ClientSecret, "code": x.Code, "redirect_uri": x.RedirectURI, "grant_type": "authorization_code"}, &token)
+	if err != nil {
+		return grant, err
+	}
+	if err := checkNonce(token.IDToken.Reveal(), x.Verifier); err != nil {
+		return grant, err
+	}
+	var who struct {
+		UserID  string `json:"https://slack.com/user_id"`
+		TeamID  string `json:"https://slack.com/team_id"`
+		Name    string `json:"name"`
+		Picture string `json:"picture"`
+	}
+	if err := s.outside(x, "", token.AccessToken).call(ctx, "openid.connect.userInfo", nil, &who); err != nil {
+		return grant, err
+	}
+	if who.UserID == "" || who.TeamID == "" {
+		return grant, gateway.Errorf(gateway.Denied, "slack: openid.connect.userInfo named nobody")
+	}
+	grant.PlatformID, grant.User = who.TeamID, gateway.GrantUser{ID: who.UserID, Name: who.Name}
+	if who.Picture != "" {
+		if grant.User.Data, err = json.Marshal(map[string]string{"picture": who.Picture}); err != nil {
+			return grant, gateway.Errorf(gateway.Internal, "encoding a picture's address: %w", err)
+		}
+	}
+	return grant, nil
+}
+
+// checkNonce refuses an ID token that was made for another browser's sign-in. The token comes from Slack by TLS in answer to our
+// own request, so its signature says nothing more (OpenID Connect Core, 3.1.3.7).
+func checkNonce(idToken, verifier string) error {
+	parts := strings.Split(idToken, ".")
+	var claims struct {
+		Nonce string `json:"nonce"`
+	}
+	if len(parts) != 3 {
+		return gateway.Errorf(gateway.Denied, "slack: the ID token is none")
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(raw, &claims) != nil {
+		return gateway.Errorf(gateway.Denied, "slack: the ID token cannot be read")
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	if want := base64.RawURLEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(want)) != 1 {
+		return gateway.Errorf(gateway.Denied, "slack: the ID token is of another sign-in")
+	}
+	return nil
+}
