@@ -310,7 +310,7 @@ func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, id string, in
 	r, err := guardReply("process "+row.Name, func() (Reply, error) { return s.def.Receive(ctx, s.state, s, message) })
 	switch CodeOf(err) {
 	case "":
-		return r, s.ask(tx)
+		return r, s.ask(tx, row.Status)
 	case Invalid, NotFound, Conflict, Denied:
 		// The message was wrong, and would be the next time: it is taken, and changes nothing.
 		inst.Log.Info("a process refused a message", "process", id, "error", err)

@@ -229,7 +229,7 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 				return err
 			}
 		}
-		if err := s.ask(tx); err != nil {
+		if err := s.ask(tx, old.Status); err != nil {
 			return err
 		}
 		if ended(now) && !ended(old) {
@@ -250,8 +250,12 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 	return nil
 }
 
-// ask keeps what the step asked for about its future.
-func (s *Step) ask(tx store.Tx) error {
+// ask keeps what the step asked for about its future. A process that is being closed meanwhile has none: the task that makes its outcome
+// must not be moved.
+func (s *Step) ask(tx store.Tx, status string) error {
+	if status != store.Created && status != store.Pending {
+		return nil
+	}
 	for _, fn := range s.effect {
 		if err := fn(tx); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"strings"
 
@@ -79,9 +80,15 @@ func (c *checked) leak(t TB, config json.RawMessage, secrets map[string]string, 
 	r, spy := c.rig(t)
 	s := &seer{t, secrets, map[string]bool{}}
 	town := r.Community("town")
-	for _, wrong := range wrongConfigs(config) {
-		_, err := town.Enable(t.Context(), c.m.Name, wrong)
+	for _, wrong := range wrongConfigs(config, c.schema.Secrets()) {
+		_, err := town.Enable(t.Context(), c.m.Name, wrong, "another")
 		s.answer("enabling it with a wrong configuration", nil, err)
+	}
+	// What was accepted all the same must not stand in the way.
+	if other, err := town.Instance(t.Context(), "another"); err == nil {
+		if err := other.Remove(t.Context()); err != nil {
+			t.Errorf("removing an instance: %v", err)
+		}
 	}
 	inst, err := town.Enable(t.Context(), c.m.Name, config)
 	s.answer("enabling it", nil, err)
@@ -153,8 +160,8 @@ func (s *seer) http(what string, w *httptest.ResponseRecorder) {
 	s.look("the HTTP answer to delivery "+what, fmt.Sprint(w.Header())+w.Body.String())
 }
 
-// wrongConfigs are configurations that hold the same secrets and are refused.
-func wrongConfigs(config json.RawMessage) []json.RawMessage {
+// wrongConfigs are configurations that hold the same secrets and may be refused.
+func wrongConfigs(config json.RawMessage, secret []string) []json.RawMessage {
 	var fields map[string]any
 	if err := json.Unmarshal(config, &fields); err != nil {
 		return nil
@@ -166,6 +173,20 @@ func wrongConfigs(config json.RawMessage) []json.RawMessage {
 			wrong[n] = map[string]any{"value": v}
 		}
 		out = append(out, mustJSON(wrong))
+
+		other := maps.Clone(fields) // fits the schema; whether the plugin takes it is its affair
+		switch v.(type) {
+		case string:
+			other[name] = "no such value"
+		case float64:
+			other[name] = -1
+		}
+		for _, path := range secret {
+			if tokens(path)[0] == name {
+				other[name] = v
+			}
+		}
+		out = append(out, mustJSON(other))
 	}
 	return out
 }

@@ -275,7 +275,12 @@ func (c *checked) early(t TB, d Delivery) {
 	if err != nil {
 		t.Fatalf("it cannot be read: %v", err)
 	}
-	if _, greeted := c.m.Webhook.Greet(message); greeted || len(c.m.Webhook.Route(message).Platform) == 0 {
+	if c.m.Webhook.Greet != nil {
+		if _, greeted := c.m.Webhook.Greet(message); greeted {
+			return // it is for no community
+		}
+	}
+	if c.m.Webhook.Route == nil || len(c.m.Webhook.Route(message).Platform) == 0 {
 		return // it is for nobody
 	}
 	r, _ := c.rig(t)

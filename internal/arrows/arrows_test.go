@@ -24,7 +24,7 @@ var may = map[string][]string{
 	"store/storetest":         {"store", "store/memory"},
 	"gatewaytest":             {"", "store", "store/memory", "vote", "internal/schema"},
 	"plugins/...":             {"", "vote"},
-	"examples/...":            {"", "vote", "plugins/...", "store/memory"},
+	"examples/...":            {"", "vote", "plugins/...", "store/memory", "store/sqlite"},
 }
 
 // only says which package alone may import a library.

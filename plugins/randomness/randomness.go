@@ -13,15 +13,15 @@ import (
 
 // New makes the plugin. It is its table of contents: what communities, drivers and forms see is what stands here.
 func New(opts ...Option) gateway.Plugin {
-	source := rand.Source(unpredictable{})
+	draw := rand.New(unpredictable{}).Uint64N
 	for _, o := range opts {
-		o(&source)
+		o(&draw)
 	}
 	open := func(_ context.Context, i *gateway.Instance, c Config) (*Randomness, error) {
 		if c.DefaultHigh <= c.DefaultLow {
 			return nil, wrongRange("/default_high")
 		}
-		return &Randomness{Instance: i, config: c, rand: rand.New(source)}, nil
+		return &Randomness{i, c, draw}, nil
 	}
 	return gateway.Define("randomness", "Draws numbers and winners.", open,
 		gateway.ActionFunc("random-int", "Draw a whole number.", (*Randomness).randomInt),
@@ -33,11 +33,11 @@ func New(opts ...Option) gateway.Plugin {
 }
 
 // Option changes how the plugin is made.
-type Option func(*rand.Source)
+type Option func(draw *func(n uint64) uint64)
 
-// WithSource draws from another source, so that a test knows the draws. The default is the operating system's. The source
-// is asked from several goroutines at once.
-func WithSource(s rand.Source) Option { return func(to *rand.Source) { *to = s } }
+// WithDraw replaces chance, so that a test knows what is drawn: draw gives a number from 0 to n-1. It is called from several
+// goroutines at once.
+func WithDraw(draw func(n uint64) uint64) Option { return func(d *func(uint64) uint64) { *d = draw } }
 
 // Config is what a community chooses when it enables the plugin.
 type Config struct {
@@ -49,7 +49,7 @@ type Config struct {
 type Randomness struct {
 	*gateway.Instance
 	config Config
-	rand   *rand.Rand
+	draw   func(n uint64) uint64
 }
 
 // Range is the input of random-int.
@@ -75,7 +75,7 @@ func (r *Randomness) randomInt(ctx context.Context, in Range) (Draw, error) {
 		return Draw{}, wrongRange("/high")
 	}
 	// Unsigned, because the widest range does not fit into an int64.
-	d := Draw{Value: low + int64(r.rand.Uint64N(uint64(high)-uint64(low)))}
+	d := Draw{Value: low + int64(r.draw(uint64(high)-uint64(low)))}
 	lucky, err := luckyNumber.Get(ctx, r)
 	if err != nil || d.Value != lucky.or(4) {
 		return d, err

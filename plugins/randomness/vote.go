@@ -34,5 +34,5 @@ func (v *vote) Start(_ context.Context, r *run, in Vote) error {
 
 // Close draws the winner. It may be called again after a failure, but only one outcome is ever kept.
 func (v *vote) Close(_ context.Context, r *run) error {
-	return r.Complete(Winner{v.Options[r.Plugin.rand.IntN(len(v.Options))]})
+	return r.Complete(Winner{v.Options[r.Plugin.draw(uint64(len(v.Options)))]})
 }

@@ -68,7 +68,7 @@ func parseEvent(body []byte) (*message, error) {
 	if fields == nil || e.Type == "" {
 		return nil, fmt.Errorf("reading an event: it has no type")
 	}
-	m := &message{typ: e.Type, teams: env.teams(e), user: first(e.User.ID, e.UserID), bot: e.BotID, id: fact("event", env.EventID)}
+	m := &message{typ: e.Type, teams: env.teams(e), user: first(e.User.ID, e.UserID), bot: e.BotID, id: env.EventID}
 	if env.EventID == "" {
 		m.id = digest(body)
 	}

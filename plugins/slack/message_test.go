@@ -32,53 +32,53 @@ func TestParseEvents(t *testing.T) {
 	}{
 		"message": {
 			around(`{"type":"message","channel":"C1","user":"U1","text":"hi","ts":"1700000000.000100","event_ts":"1700000000.000100"}`, ""),
-			message{typ: "message", id: "event:Ev1", teams: []string{"T1"}, user: "U1", at: time.Unix(1700000000, 100_000).UTC(), channel: "C1", ts: "1700000000.000100", posted: true},
+			message{typ: "message", id: "Ev1", teams: []string{"T1"}, user: "U1", at: time.Unix(1700000000, 100_000).UTC(), channel: "C1", ts: "1700000000.000100", posted: true},
 			`{"channel":"C1","event_ts":"1700000000.000100","text":"hi","ts":"1700000000.000100"}`,
 		},
 		"a user as a whole stays in the data": {
 			around(`{"type":"user_change","user":{"id":"U2","name":"bo"}}`, ""),
-			message{typ: "user_change", id: "event:Ev1", teams: []string{"T1"}, user: "U2", at: time.Unix(1700000000, 0).UTC()},
+			message{typ: "user_change", id: "Ev1", teams: []string{"T1"}, user: "U2", at: time.Unix(1700000000, 0).UTC()},
 			`{"user":{"id":"U2","name":"bo"}}`,
 		},
 		"a change is its editor's": {
 			around(`{"type":"message","subtype":"message_changed","channel":"C1","ts":"2.0","message":{"ts":"1.0","user":"U1","edited":{"user":"U9"}}}`, ""),
-			message{typ: "message", id: "event:Ev1", teams: []string{"T1"}, user: "U9", at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0"}, "",
+			message{typ: "message", id: "Ev1", teams: []string{"T1"}, user: "U9", at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0"}, "",
 		},
 		"a deletion is nobody's": {
 			around(`{"type":"message","subtype":"message_deleted","channel":"C1","ts":"2.0","deleted_ts":"1.0","previous_message":{"ts":"1.0","user":"U1"}}`, ""),
-			message{typ: "message", id: "event:Ev1", teams: []string{"T1"}, at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0", deleted: true}, "",
+			message{typ: "message", id: "Ev1", teams: []string{"T1"}, at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0", deleted: true}, "",
 		},
 		"a message with replies leaves a tombstone": {
 			around(`{"type":"message","subtype":"message_changed","channel":"C1","ts":"2.0","message":{"subtype":"tombstone","ts":"1.0","user":"USLACKBOT"}}`, ""),
-			message{typ: "message", id: "event:Ev1", teams: []string{"T1"}, at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0", deleted: true}, "",
+			message{typ: "message", id: "Ev1", teams: []string{"T1"}, at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0", deleted: true}, "",
 		},
 		"a reaction is about its message": {
 			around(`{"type":"reaction_added","user":"U1","reaction":"+1","item":{"type":"message","channel":"C1","ts":"1.0"}}`, ""),
-			message{typ: "reaction_added", id: "event:Ev1", teams: []string{"T1"}, user: "U1", at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0"}, "",
+			message{typ: "reaction_added", id: "Ev1", teams: []string{"T1"}, user: "U1", at: time.Unix(1700000000, 0).UTC(), channel: "C1", ts: "1.0"}, "",
 		},
 		"a type that nobody knew": {
 			around(`{"type":"brand_new","what":[1,2.50,{"x":null}]}`, ""),
-			message{typ: "brand_new", id: "event:Ev1", teams: []string{"T1"}, at: time.Unix(1700000000, 0).UTC()}, `{"what":[1,2.50,{"x":null}]}`,
+			message{typ: "brand_new", id: "Ev1", teams: []string{"T1"}, at: time.Unix(1700000000, 0).UTC()}, `{"what":[1,2.50,{"x":null}]}`,
 		},
 		"an organisation's authorization alone decides": {
 			around(`{"type":"x"}`, `,"enterprise_id":"E1","context_team_id":"T9","authorizations":[{"enterprise_id":"E1","team_id":"T1","is_enterprise_install":true}]`),
-			message{typ: "x", id: "event:Ev1", teams: []string{"E1"}, at: time.Unix(1700000000, 0).UTC()}, `{}`,
+			message{typ: "x", id: "Ev1", teams: []string{"E1"}, at: time.Unix(1700000000, 0).UTC()}, `{}`,
 		},
 		"an organisation without a team": {
 			`{"type":"event_callback","enterprise_id":"E1","event_id":"Ev1","event":{"type":"x"}}`,
-			message{typ: "x", id: "event:Ev1", teams: []string{"E1"}}, `{}`,
+			message{typ: "x", id: "Ev1", teams: []string{"E1"}}, `{}`,
 		},
 		"a channel shared between organisations": {
 			around(`{"type":"x"}`, `,"is_ext_shared_channel":true,"context_team_id":"T2","authorizations":[{"team_id":"T2","enterprise_id":null,"is_enterprise_install":false}]`),
-			message{typ: "x", id: "event:Ev1", teams: []string{"T2", "T1"}, at: time.Unix(1700000000, 0).UTC()}, `{}`,
+			message{typ: "x", id: "Ev1", teams: []string{"T2", "T1"}, at: time.Unix(1700000000, 0).UTC()}, `{}`,
 		},
 		"not shared: only who authorized it": {
 			around(`{"type":"x"}`, `,"authorizations":[{"team_id":"T2"}]`),
-			message{typ: "x", id: "event:Ev1", teams: []string{"T2"}, at: time.Unix(1700000000, 0).UTC()}, `{}`,
+			message{typ: "x", id: "Ev1", teams: []string{"T2"}, at: time.Unix(1700000000, 0).UTC()}, `{}`,
 		},
 		"workspaces of an organisation": {
 			around(`{"type":"team_access_granted","team_ids":["T5","T6","T1"]}`, ""),
-			message{typ: "team_access_granted", id: "event:Ev1", teams: []string{"T1", "T5", "T6"}, at: time.Unix(1700000000, 0).UTC()}, "",
+			message{typ: "team_access_granted", id: "Ev1", teams: []string{"T1", "T5", "T6"}, at: time.Unix(1700000000, 0).UTC()}, "",
 		},
 		"too much at once": {
 			`{"type":"app_rate_limited","token":"canary","team_id":"T1","minute_rate_limited":1700000000,"api_app_id":"A1"}`,

@@ -53,6 +53,8 @@ type rig struct {
 
 	mu    sync.Mutex
 	heard []gateway.Event
+
+	cookies []*http.Cookie // of the browser that is under way
 }
 
 type rigOption func(*slack.App, *fakeslack.Options, *gateway.Options)

@@ -100,7 +100,11 @@ func (s *Slack) receive(ctx context.Context, m *message) (gateway.Reply, error) 
 	if m.process != "" {
 		return gateway.Reply{}, nil
 	}
-	return gateway.Reply{}, s.Emit(ctx, m.typ, gateway.Meta{ID: m.id, Initiator: m.user, Bot: s.ours(m.user, m.bot), At: m.at}, m.data)
+	meta := gateway.Meta{ID: m.id, Initiator: m.user, Bot: s.ours(m.user, m.bot), At: m.at}
+	if meta.Bot && meta.Initiator == "" {
+		meta.Initiator = s.config.BotUserID // a message under another name names the bot only
+	}
+	return gateway.Reply{}, s.Emit(ctx, m.typ, meta, m.data)
 }
 
 // handle looks whether our token still works after Slack said that one does not. Asking makes sure of it: the delivery may be

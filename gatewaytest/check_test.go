@@ -1,0 +1,217 @@
+package gatewaytest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// The bell is a small platform that signs what it sends: somebody has rung.
+type bell struct {
+	*gateway.Instance
+	config bellConfig
+	defect string
+}
+
+type bellConfig struct {
+	House string         `json:"house" gateway:"platform_id" jsonschema_description:"The house that the bell hangs at."`
+	Token gateway.Secret `json:"token" jsonschema_description:"What the bell is told with."`
+}
+
+type ring struct {
+	ID    string `json:"id"`
+	House string `json:"house"`
+	Who   struct {
+		Name string `json:"name"`
+	} `json:"who"`
+	Times []int `json:"times"`
+}
+
+type rung struct {
+	Name string `json:"name" jsonschema_description:"Who has rung."`
+}
+
+type tune struct {
+	Tune  string `json:"tune" jsonschema:"enum=ding,enum=dong" jsonschema_description:"Which tune."`
+	Times int    `json:"times,omitempty" jsonschema:"minimum=0" jsonschema_description:"How often."`
+}
+
+type watchState struct {
+	Rings int `json:"rings" jsonschema_description:"How often it has rung."`
+}
+
+type watchRun = gateway.Run[*bell, rung]
+
+func (w *watchState) Start(_ context.Context, r *watchRun, in tune) error {
+	r.CloseAt(r.Now().Add(time.Hour))
+	return nil
+}
+
+func (w *watchState) Close(_ context.Context, r *watchRun) error { return r.Complete(rung{"nobody"}) }
+
+var bellKey = []byte("made-up key of the bell app")
+
+func bellSign(body []byte, at time.Time) http.Header {
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, bellKey)
+	mac.Write([]byte(stamp + "."))
+	mac.Write(body)
+	return http.Header{"X-Bell-Time": {stamp}, "X-Bell-Signature": {hex.EncodeToString(mac.Sum(nil))}}
+}
+
+func bellVerify(d *gateway.Delivery, defect string) error {
+	if defect == "accepts unsigned" && d.Header.Get("X-Bell-Signature") == "" {
+		return nil
+	}
+	sec, err := strconv.ParseInt(d.Header.Get("X-Bell-Time"), 10, 64)
+	if err != nil {
+		return errors.New("no time")
+	}
+	at := time.Unix(sec, 0)
+	if age := d.Received.Sub(at); age.Abs() > 5*time.Minute && defect != "accepts old" {
+		return errors.New("not of now")
+	}
+	want, got := bellSign(d.Body, at).Get("X-Bell-Signature"), d.Header.Get("X-Bell-Signature")
+	if !hmac.Equal([]byte(want), []byte(got)) && (defect != "does not look at the body" || len(got) != len(want)) {
+		return errors.New("wrong signature")
+	}
+	return nil
+}
+
+// newBell makes the plugin, with one defect or none.
+func newBell(defect string) gateway.Plugin {
+	open := func(_ context.Context, i *gateway.Instance, c bellConfig) (*bell, error) {
+		if defect == "leaks its secret in an error" && c.House != "home" {
+			return nil, gateway.Errorf(gateway.Invalid, "%s cannot be used with %s", c.House, c.Token.Reveal())
+		}
+		return &bell{i, c, defect}, nil
+	}
+	undescribed := gateway.ActionFunc("tune", "Plays a tune.", (*bell).tune)
+	if defect == "an undescribed field" {
+		undescribed = gateway.ActionFunc("tune", "Plays a tune.", func(*bell, context.Context, struct {
+			Tune string `json:"tune"`
+		}) (tune, error) {
+			return tune{Tune: "ding"}, nil
+		})
+	}
+	var events int
+	return gateway.Define("bell", "A bell at a door.", open,
+		undescribed,
+		gateway.ProcessFunc("watch", "Watches the bell.", (*watchState).Start),
+		gateway.NewEvent[*bell, rung]("rung", "Somebody has rung."),
+		gateway.Webhook[*bell, ring]{
+			Verify: func(_ *bell, d *gateway.Delivery) error { return bellVerify(d, defect) },
+			Parse: func(d *gateway.Delivery) (m ring, err error) {
+				err = json.Unmarshal(d.Body, &m)
+				if defect == "takes what is no JSON" {
+					err = nil
+				}
+				if defect == "panics on odd input" && err == nil && len(m.Times) == 0 {
+					panic("no times")
+				}
+				return m, err
+			},
+			ID: func(m ring) string {
+				if defect == "emits twice on replay" || m.ID == "" {
+					return ""
+				}
+				return m.ID
+			},
+			Route: func(m ring) gateway.Target { return gateway.Target{Platform: []string{m.House}} },
+			Receive: func(b *bell, ctx context.Context, m ring) (gateway.Reply, error) {
+				if defect == "leaves a goroutine" {
+					go func() { <-make(chan int) }()
+				}
+				meta := gateway.Meta{ID: m.ID, Initiator: m.Who.Name}
+				if defect == "emits twice on replay" {
+					events++
+					meta.ID = fmt.Sprint(events)
+				}
+				if defect == "shows its secret to the platform" {
+					return gateway.Reply{Body: []byte(b.config.Token.Reveal())}, nil
+				}
+				raw, err := json.Marshal(rung{m.Who.Name})
+				if err != nil {
+					return gateway.Reply{}, err
+				}
+				return gateway.Reply{}, b.Emit(ctx, "rung", meta, raw)
+			},
+		},
+	)
+}
+
+func (b *bell) tune(_ context.Context, in tune) (tune, error) {
+	switch b.defect {
+	case "logs its secret":
+		b.Log.Info("playing", "with", b.config.Token.Reveal())
+	case "leaks its secret in an action's error":
+		return tune{}, gateway.Errorf(gateway.Unavailable, "GET https://bell.example/?token=%s: refused", b.config.Token.Reveal())
+	case "panics in an action":
+		return tune{Tune: []string{"ding", "dong"}[in.Times]}, nil
+	case "has errors without a code":
+		return tune{}, errors.New("something is wrong")
+	}
+	return in, nil
+}
+
+func bellOptions(golden string) []Option {
+	return []Option{
+		WithGolden(golden),
+		WithConfig(bellConfig{House: "home", Token: "made-up token"}),
+		WithSign(bellSign),
+		WithSecrets(string(bellKey)),
+		WithDeliveries(Delivery{Name: "a ring", Body: []byte(`{"id":"r1","house":"home","who":{"name":"ann"},"times":[1,2]}`), Event: "rung"}),
+	}
+}
+
+func writeGolden(t *testing.T, p gateway.Plugin) string {
+	path := filepath.Join(t.TempDir(), "sub", "golden.json")
+	require.Empty(t, record(t, func(t TB) { (&checked{m: p.Manifest(), golden: path}).goldenFile(t, true) }))
+	return path
+}
+
+func TestASoundPluginPasses(t *testing.T) {
+	p := newBell("")
+	Check(t, p, bellOptions(writeGolden(t, p))...)
+	golden := writeGolden(t, p)
+	require.Empty(t, record(t, func(t TB) { Check(t, p, bellOptions(golden)...) }))
+}
+
+func TestEachDefectIsFound(t *testing.T) {
+	for defect, want := range map[string]string{
+		"accepts unsigned":                      "/webhook/a ring forged: not signed at all: answered with 200, want 401",
+		"accepts old":                           "/webhook/a ring forged: signed an hour ago: answered with 200, want 401",
+		"does not look at the body":             "byte 0 of the body changed: answered with 400, want 401",
+		"leaks its secret in an error":          "shows the secret of field /token",
+		"leaks its secret in an action's error": "/secrets/made up: the error of action tune shows the secret of field /token",
+		"shows its secret to the platform":      "/secrets/own: the HTTP answer to delivery a ring shows the secret of field /token",
+		"logs its secret":                       "/secrets/made up: the log shows the secret of field /token",
+		"an undescribed field":                  "/manifest: input of action tune@1: field /tune has no description",
+		"panics on odd input":                   "/webhook/unreadable: the plugin panicked",
+		"panics in an action":                   "/actions: action tune@1 with odd values",
+		"has errors without a code":             "/actions: action tune@1 with odd values",
+		"leaves a goroutine":                    "goroutines were left behind",
+		"emits twice on replay":                 "it was replayed and became 3 events, want 1",
+		"takes what is no JSON":                 "/webhook/unreadable: no JSON: answered with 200, want 400 or 413",
+	} {
+		t.Run(defect, func(t *testing.T) {
+			p := newBell(defect)
+			got := record(t, func(tb TB) { Check(tb, p, bellOptions(writeGolden(t, p))...) })
+			require.Contains(t, got, want)
+			require.NotContains(t, got, "made-up token")
+		})
+	}
+}
