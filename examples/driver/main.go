@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"net/http"
 	"os"
@@ -25,18 +26,28 @@ func main() {
 		if err := json.Unmarshal(e.Data, &m); err != nil || e.Bot || !strings.HasPrefix(m.Text, "propose: ") {
 			return err
 		}
-		inst, closing := must(c.Instance(ctx, "slack")), time.Now().Add(24*time.Hour)
-		_, err := inst.Start(ctx, "emoji-vote", slack.Vote{Channel: m.Channel, Ask: vote.Ask{
+		inst, err := c.Instance(ctx, "slack")
+		if err != nil {
+			return err // the event comes again
+		}
+		closing := time.Now().Add(24 * time.Hour)
+		_, err = inst.Start(ctx, "emoji-vote", slack.Vote{Channel: m.Channel, Ask: vote.Ask{
 			Title: m.Text[9:], ClosingAt: &closing, IneligibleVoters: []string{e.Initiator},
 		}}, gateway.Once("vote on "+e.ID)) // heard twice, it is still one vote
 		return err
 	}, gateway.Filter{Types: []string{"message"}}))
 
 	check(g.OnProcess(ctx, "decisions", func(_ context.Context, c *gateway.Community, p gateway.Process) error {
-		log.Printf("%s: process %s is %s: %s", c.Slug(), p.ID, p.Status, p.Outcome)
+		log.Printf("%s: %s is %s: %s", c.Slug(), p.ID, p.Status, p.Outcome)
 		return nil
 	}))
 
+	town, err := g.Community(ctx, "town")
+	if errors.Is(err, gateway.NotFound) {
+		town, err = g.CreateCommunity(ctx, "town", "Our town")
+	}
+	check(err)
+	must(town.Enable(ctx, "slack", slack.Config{BotToken: gateway.Secret(os.Getenv("SLACK_BOT_TOKEN"))}))
 	go func() { check(http.ListenAndServe(":8080", g.Handler())) }()
 	check(g.Run(ctx))
 }
