@@ -249,6 +249,8 @@ func (m *Manifest) check() error {
 		name("source", s.Name, 1)
 		if m.Webhook == nil {
 			errs = append(errs, fmt.Errorf("source %s: a source delivers to the webhook's pipeline, and there is no webhook", s.Name))
+		} else if !m.Webhook.Global {
+			errs = append(errs, fmt.Errorf("source %s: what it delivers must say for whom it is, and the webhook has no Route", s.Name))
 		}
 	}
 	for _, c := range m.Choices {

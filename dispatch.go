@@ -56,8 +56,9 @@ func (g *Gateway) OnEvent(ctx context.Context, name string, fn func(context.Cont
 	}})
 }
 
-// OnProcess has fn called whenever a process has another status, and, at most once a second, when its tally has moved. fn
-// gets the process as it is when it is called, so it may see the same state twice. Everything else is as with [Gateway.OnEvent].
+// OnProcess has fn called when a process has another status, and, at most once a second, when its tally has moved. fn gets
+// the process as it is when it is called, with exact counts. A status that is history by then is passed over, for the one after it
+// is heard too. Everything else is as with [Gateway.OnEvent].
 func (g *Gateway) OnProcess(ctx context.Context, name string, fn func(context.Context, *Community, Process) error, filters ...Filter) error {
 	return g.subscribe(ctx, &sub{name: name, process: true, filters: filters, fn: func(ctx context.Context, c *Community, e store.Event) error {
 		p, err := g.snapshot(ctx, e.Process)
@@ -66,6 +67,9 @@ func (g *Gateway) OnProcess(ctx context.Context, name string, fn func(context.Co
 		}
 		if err != nil {
 			return err
+		}
+		if string(e.Data) != string(statusData(string(p.Status))) {
+			return nil
 		}
 		return fn(ctx, c, p)
 	}})

@@ -214,10 +214,13 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 func (g *Gateway) changed(tx store.Tx, row store.Process) error {
 	_, _, err := tx.Append(store.Event{
 		Community: row.Community, Instance: row.Instance, Plugin: row.Plugin, Type: processEvent, Process: row.ID,
-		Data: []byte(`{"status":"` + row.Status + `"}`), At: g.now(),
+		Data: statusData(row.Status), At: g.now(),
 	})
 	return err
 }
+
+// statusData is what the log says about a process: the status that it got.
+func statusData(status string) []byte { return []byte(`{"status":"` + status + `"}`) }
 
 // processEvent is the type of the log's entries about processes. [Gateway.OnEvent] does not hear them, [Gateway.OnProcess] does.
 const processEvent = "process"

@@ -56,11 +56,26 @@ type watchState struct {
 type watchRun = gateway.Run[*bell, rung]
 
 func (w *watchState) Start(_ context.Context, r *watchRun, in tune) error {
+	if r.Plugin.defect == "panics in a process's Start" {
+		panic("at the start")
+	}
 	r.CloseAt(r.Now().Add(time.Hour))
 	return nil
 }
 
-func (w *watchState) Close(_ context.Context, r *watchRun) error { return r.Complete(rung{"nobody"}) }
+func (w *watchState) Close(_ context.Context, r *watchRun) error {
+	if r.Plugin.defect == "panics in a process's Close" {
+		panic("at the end")
+	}
+	return r.Complete(rung{"nobody"})
+}
+
+func (b *bell) listen(context.Context) error {
+	if b.defect == "panics in a poll" {
+		panic("while listening")
+	}
+	return nil
+}
 
 var bellKey = []byte("made-up key of the bell app")
 
@@ -111,6 +126,13 @@ func newBell(defect string) gateway.Plugin {
 	return gateway.Define("bell", "A bell at a door.", open,
 		undescribed,
 		gateway.ProcessFunc("watch", "Watches the bell.", (*watchState).Start),
+		gateway.PollFunc("listen", time.Hour, (*bell).listen),
+		gateway.ConfigureFunc[*bell](func(_ context.Context, _ *gateway.Instance, old, _ *bellConfig) error {
+			if defect == "cannot be enabled twice" && old != nil {
+				return gateway.Errorf(gateway.Conflict, "it hangs already")
+			}
+			return nil
+		}),
 		gateway.NewEvent[*bell, rung]("rung", "Somebody has rung."),
 		gateway.Webhook[*bell, ring]{
 			Verify: func(_ *bell, d *gateway.Delivery) error { return bellVerify(d, defect) },
@@ -203,6 +225,10 @@ func TestEachDefectIsFound(t *testing.T) {
 		"panics on odd input":                   "/webhook/unreadable: the plugin panicked",
 		"panics in an action":                   "/actions: action tune@1 with odd values",
 		"has errors without a code":             "/actions: action tune@1 with odd values",
+		"panics in a process's Start":           "/processes: process watch@1 with odd values",
+		"panics in a process's Close":           "/processes: ending process watch: internal",
+		"panics in a poll":                      "/actions: the plugin panicked",
+		"cannot be enabled twice":               "/configuration: enabling it a second time",
 		"leaves a goroutine":                    "goroutines were left behind",
 		"emits twice on replay":                 "it was replayed and became 3 events, want 1",
 		"takes what is no JSON":                 "/webhook/unreadable: no JSON: answered with 200, want 400 or 413",
@@ -215,3 +241,5 @@ func TestEachDefectIsFound(t *testing.T) {
 		})
 	}
 }
+
+func parseRing(d *gateway.Delivery) (m ring, err error) { return m, json.Unmarshal(d.Body, &m) }

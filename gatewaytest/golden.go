@@ -17,10 +17,14 @@ import (
 // update is the flag by which people say that a changed manifest is what they want: go test -update.
 var update = flag.Bool("update", false, "gatewaytest: write the golden manifests")
 
+// Updating says whether the tests run with -update. A plugin with golden files of its own asks this instead of defining the flag
+// again, which would be a panic.
+func Updating() bool { return *update }
+
 // compareGolden holds the manifest to the one that was reviewed.
 func (c *checked) compareGolden(t TB) {
 	t.Helper()
-	c.goldenFile(t, *update)
+	c.goldenFile(t, Updating())
 }
 
 func (c *checked) goldenFile(t TB, write bool) {

@@ -112,7 +112,9 @@ type inbox interface {
 	// non-empty Fact is known; one that was pruned is not. ErrConflict: it is fresh, but its ID is taken.
 	Accept(d Delivery) (fresh bool, err error)
 	Delivery(id string) (Delivery, error)
-	// PruneDeliveries deletes at most limit deliveries from before the given time that no task refers to by its Ref.
+	// PruneDeliveries deletes at most limit deliveries from before the given time that no task refers to by its Ref, in the
+	// order in which they were accepted. What lies behind more than 1,000 that stay may be left for another time, so that the cost
+	// is bounded without an index by time, for which every delivery would pay.
 	PruneDeliveries(before time.Time, limit int) (int, error)
 }
 
@@ -126,7 +128,8 @@ type events interface {
 	Events(q EventQuery, limit int) ([]Event, error)
 	// LastSeq is the number of the newest event that was ever kept, 0 before the first.
 	LastSeq() (int64, error)
-	// PruneEvents deletes at most limit events that happened before the given time and whose Seq is not above upTo.
+	// PruneEvents deletes at most limit events that happened before the given time and whose Seq is not above upTo, by Seq. As
+	// with PruneDeliveries, what lies behind more than 1,000 that stay may be left for another time.
 	PruneEvents(before time.Time, upTo int64, limit int) (int, error)
 
 	// PutSub keeps a subscription's place, inserting it where there is none and replacing all of it where there is.

@@ -79,7 +79,7 @@ func parseEvent(body []byte) (*message, error) {
 		}
 	}
 	m.about(e)
-	drop := []string{"type"}
+	drop := []string{"type", "token"}
 	if raw := fields["user"]; len(raw) > 0 && raw[0] == '"' {
 		drop = append(drop, "user") // it is the event's initiator; a whole user (user_change) is data
 	}

@@ -18,6 +18,7 @@ func TestFromAMessageToAVotesEnd(t *testing.T) {
 	m, ok := w.w.Message("CHALL", posted.TS)
 	require.True(t, ok)
 	require.Equal(t, "hello", m.Text)
+	w.due()
 
 	_, err = w.w.Post(t.Context(), "UANN", "CHALL", "hi")
 	require.NoError(t, err)

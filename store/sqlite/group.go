@@ -18,11 +18,19 @@ const (
 	maxOpen  = 25 * time.Millisecond
 )
 
+// careful is how many transactions have savepoints after one member's failure has cost the others their work: then whoever
+// fails again and again makes others run again once in so many.
+const careful = 64
+
 // group lets Updates that come at the same time share transactions.
 //
 // Whoever has the turn uses the writing connection; all others wait. An Update that gets the turn runs its function on
-// its own goroutine, in a savepoint of the transaction that is open, and passes the turn on to the next that waits. When
-// none waits, it commits, and all that took part are acknowledged. So nobody waits for company: one alone commits at once.
+// its own goroutine, in the transaction that is open, and passes the turn on to the next that waits. When none waits, it
+// commits, and all that took part are acknowledged. So nobody waits for company: one alone commits at once.
+//
+// A savepoint for each member would let a failure undo its own work only, but costs two statements and a copy of every page
+// that the member changes, a tenth of the whole. Few functions write and then fail. So there are no savepoints until one
+// does: then everything is rolled back, and all run again, in transactions that have them.
 //
 // An Update whose function saw what others of the transaction wrote returns after the commit, also when it wrote nothing
 // itself or failed: what it saw might yet be undone. If anything ends the transaction, all that took part run again,
@@ -38,6 +46,7 @@ type group struct {
 
 	// The transaction. Only who has the turn touches it.
 	open    bool
+	careful int       // so many more transactions have savepoints, this one included
 	dirty   bool      // something that will be kept was written
 	opened  time.Time // when
 	members []*member // who awaits its commit
@@ -119,7 +128,7 @@ func (g *group) turn(m *member, fn func(store.Tx) error) (done bool, err error) 
 		}
 	}
 	// In a transaction that holds nothing yet a savepoint would only cost: undoing is rolling back everything.
-	saved := g.dirty
+	saved := g.dirty && g.careful > 0
 	if saved {
 		if err := g.w.control("SAVEPOINT member"); err != nil {
 			return g.lost(m, err)
@@ -147,9 +156,15 @@ func (g *group) turn(m *member, fn func(store.Tx) error) (done bool, err error) 
 			return g.lost(m, broken)
 		}
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		g.dirty = g.dirty || g.w.wrote
-	} else if !g.undo(saved) {
+	case g.dirty && !saved && g.w.wrote:
+		// What it saw of the others will be undone with it, and may be why it failed.
+		g.members = append(g.members, m)
+		g.undo(saved)
+		return false, nil
+	case !g.undo(saved):
 		return g.again(m, err)
 	}
 	if !g.dirty {
@@ -165,33 +180,41 @@ func (g *group) begin() error {
 		return fmt.Errorf("begin to write: %w", err)
 	}
 	g.open, g.dirty, g.opened = true, false, time.Now()
+	g.careful = max(0, g.careful-1)
 	return nil
 }
 
-// undo takes back what one member wrote and reports whether the transaction of the others is as it was.
+// undo takes back what one member wrote and reports whether the transaction of the others, if it had a savepoint in one, is as
+// it was.
 func (g *group) undo(saved bool) bool {
 	switch {
-	case !saved && g.w.wrote, g.w.broken != nil:
-		g.rollback()
+	case g.w.broken != nil:
+		g.rollback(true)
 		return !saved
+	case !saved && !g.w.wrote:
+		return true
 	case !saved:
+		if g.dirty {
+			g.careful = careful + 1 // counted down when the next begins
+		}
+		g.rollback(false)
 		return true
 	}
 	if g.w.control("ROLLBACK TO member") != nil || g.w.control("RELEASE member") != nil {
-		g.rollback()
+		g.rollback(true)
 		return false
 	}
 	return true
 }
 
-// rollback ends the transaction with nothing kept. Who took part runs again, alone, before all others.
-func (g *group) rollback() {
+// rollback ends the transaction with nothing kept. Who took part runs again, before all others, each alone if need be.
+func (g *group) rollback(alone bool) {
 	// SQLite may have done so already; then this fails, and that is no news.
 	_ = g.w.control("ROLLBACK")
 	again := g.members
 	g.open, g.dirty, g.members = false, false, nil
 	for _, m := range again {
-		m.alone, m.err = true, nil
+		m.alone, m.err = m.alone || alone, nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -201,7 +224,7 @@ func (g *group) rollback() {
 // lost is for a member in whose turn the transaction broke: it gets the error if it was alone, and otherwise another try.
 func (g *group) lost(m *member, err error) (done bool, _ error) {
 	shared := len(g.members) > 0
-	g.rollback()
+	g.rollback(true)
 	if !shared {
 		return true, err
 	}
@@ -283,7 +306,7 @@ func (g *group) commit() {
 			g.members[0].err = fmt.Errorf("commit: %w", err)
 			g.acknowledge()
 		}
-		g.rollback()
+		g.rollback(true)
 		return
 	}
 	dirty := g.dirty

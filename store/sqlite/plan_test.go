@@ -144,8 +144,9 @@ func TestPlans(t *testing.T) {
 	s := openTemp(t, Options{})
 	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
 	whole := []string{
-		"SCAN subs", // Subs lists all
-		"SCAN some", // of CountTasks, at most its limit
+		"SCAN subs",                      // Subs lists all
+		"SCAN some",                      // of CountTasks, at most its limit
+		"SCAN deliveries", "SCAN oldest", // of PruneDeliveries and PruneEvents, from the beginning, at most their limit and 1,000
 		// These list all that are parked.
 		"SCAN tasks USING COVERING INDEX tasks_parked", "SCAN tasks USING INDEX tasks_parked", "SCAN tasks USING INDEX tasks_group",
 	}
@@ -184,6 +185,7 @@ func TestHotPlans(t *testing.T) {
 		"SELECT voter, question, choice, weight, at, cast_at FROM ballots WHERE process = $1 AND voter": "USING PRIMARY KEY (process=? AND voter=?)",
 		"SELECT ballots, weight FROM counts":                                                            "USING PRIMARY KEY (process=? AND question=? AND choice=?)",
 		"SELECT status, close_at FROM processes":                                                        "INDEX sqlite_autoindex_processes_1 (id=?)",
+		"SELECT value, (SELECT max(seq)":                                                                "SEARCH events",
 		"UPDATE counters":                                                                               "USING PRIMARY KEY (name=?)",
 		"UPDATE tasks SET due = $3, attempts":                                                           "USING PRIMARY KEY (kind=? AND key=?)",
 	} {

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		tests []test
 	}{
 		{"Transactions", transactionTests()},
+		{"Fields", fieldTests()},
 		{"Communities", communityTests()},
 		{"Instances", instanceTests()},
 		{"Processes", processTests()},

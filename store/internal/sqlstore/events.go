@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -23,19 +22,18 @@ func (t *Tx) next(counter string, n int64) (int64, error) {
 
 // Append implements store.Tx.
 func (t *Tx) Append(e store.Event) (seq int64, fresh bool, err error) {
-	if e.ID != "" {
-		seq, err = one(t, "event", integer, `SELECT seq FROM events WHERE instance = $1 AND type = $2 AND id = $3 AND id <> ''`, e.Instance, e.Type, e.ID)
-		if !errors.Is(err, store.ErrNotFound) {
-			return seq, false, err
-		}
-	}
-	if seq, err = t.next("events", 1); err != nil {
+	if seq, err = t.LastSeq(); err != nil {
 		return 0, false, err
 	}
-	err = t.exec(`INSERT INTO events (seq, id, community, instance, plugin, type, process, actor, bot, delivery, cause, at, data)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+	seq++
+	n, err := t.c.Exec(`INSERT INTO events (seq, id, community, instance, plugin, type, process, actor, bot, delivery, cause, at, data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
 		seq, e.ID, e.Community, e.Instance, e.Plugin, e.Type, e.Process, e.Actor, e.Bot, e.Delivery, e.Cause, micros(e.At), e.Data)
-	return seq, err == nil, err
+	if err != nil || n > 0 {
+		return seq, n > 0, err
+	}
+	seq, err = one(t, "event", integer, `SELECT seq FROM events WHERE instance = $1 AND type = $2 AND id = $3 AND id <> ''`, e.Instance, e.Type, e.ID)
+	return seq, false, err
 }
 
 // Events implements store.Tx.
@@ -58,16 +56,26 @@ func (t *Tx) Events(q store.EventQuery, limit int) ([]store.Event, error) {
 		` ORDER BY seq LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
-// LastSeq implements store.Tx.
+// LastSeq implements store.Tx. The counter says how far numbers had come when events were last deleted: moving it with each
+// event would be another write for each.
 func (t *Tx) LastSeq() (int64, error) {
-	return one(t, "counter", integer, `SELECT value FROM counters WHERE name = $1`, "events")
+	return one(t, "counter", func(r Row) int64 { return max(r.Int(0), r.Int(1)) },
+		`SELECT value, (SELECT max(seq) FROM events) FROM counters WHERE name = $1`, "events")
 }
 
 // PruneEvents implements store.Tx.
 func (t *Tx) PruneEvents(before time.Time, upTo int64, limit int) (int, error) {
-	n, err := t.c.Exec(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < $1 AND seq <= $2 ORDER BY at, seq LIMIT $3 + 0)`,
-		micros(before), upTo, bound(limit))
-	return int(n), err
+	last, err := t.LastSeq()
+	if err != nil {
+		return 0, err
+	}
+	n, err := t.c.Exec(`DELETE FROM events WHERE seq IN (SELECT seq FROM
+		(SELECT seq, at FROM events WHERE seq <= $1 ORDER BY seq LIMIT $2 + 1000) AS oldest WHERE at < $3 ORDER BY seq LIMIT $2 + 0)`,
+		upTo, bound(limit), micros(before))
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return int(n), t.exec(`UPDATE counters SET value = $2 WHERE name = $1`, "events", last)
 }
 
 func scanSub(r Row) store.Sub {

@@ -33,7 +33,8 @@ func (t *Tx) Delivery(id string) (store.Delivery, error) {
 
 // PruneDeliveries implements store.Tx.
 func (t *Tx) PruneDeliveries(before time.Time, limit int) (int, error) {
-	n, err := t.c.Exec(`DELETE FROM deliveries WHERE id IN (SELECT d.id FROM deliveries d WHERE d.at < $1
-		AND NOT EXISTS (SELECT 1 FROM tasks k WHERE k.ref = d.id AND k.ref <> '') ORDER BY d.at LIMIT $2 + 0)`, micros(before), bound(limit))
+	n, err := t.c.Exec(`DELETE FROM deliveries WHERE n IN (SELECT n FROM
+		(SELECT n, id, at FROM deliveries ORDER BY n LIMIT $1 + 1000) AS oldest WHERE at < $2
+		AND NOT EXISTS (SELECT 1 FROM tasks k WHERE k.ref = oldest.id AND k.ref <> '') ORDER BY n LIMIT $1 + 0)`, bound(limit), micros(before))
 	return int(n), err
 }

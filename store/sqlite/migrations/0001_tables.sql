@@ -32,7 +32,7 @@ CREATE TABLE processes (
 	id TEXT NOT NULL PRIMARY KEY, community TEXT NOT NULL, instance TEXT NOT NULL, plugin TEXT NOT NULL, name TEXT NOT NULL,
 	version INTEGER NOT NULL, status TEXT NOT NULL, close_at INTEGER NOT NULL, is_open INTEGER NOT NULL, rev INTEGER NOT NULL,
 	created INTEGER NOT NULL, updated INTEGER NOT NULL, shown INTEGER NOT NULL, ended INTEGER NOT NULL,
-	reason TEXT NOT NULL, url TEXT NOT NULL, refusal TEXT NOT NULL, input BLOB, state BLOB, outcome BLOB
+	reason TEXT NOT NULL, url TEXT NOT NULL, refusal TEXT NOT NULL, input BLOB, state BLOB, outcome BLOB, closing BLOB
 ) STRICT;
 CREATE INDEX processes_community ON processes (community, id);
 CREATE INDEX processes_community_status ON processes (community, status, id);
@@ -66,12 +66,12 @@ CREATE TABLE tallies (
 	process TEXT NOT NULL PRIMARY KEY, eligible INTEGER NOT NULL, turnout INTEGER NOT NULL, ballots INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- n is the order of acceptance.
 CREATE TABLE deliveries (
-	id TEXT NOT NULL PRIMARY KEY, plugin TEXT NOT NULL, fact TEXT NOT NULL, instance TEXT NOT NULL, door TEXT NOT NULL,
+	n INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL UNIQUE, plugin TEXT NOT NULL, fact TEXT NOT NULL, instance TEXT NOT NULL, door TEXT NOT NULL,
 	at INTEGER NOT NULL, header BLOB, body BLOB
 ) STRICT;
 CREATE UNIQUE INDEX deliveries_fact ON deliveries (plugin, fact) WHERE fact <> '';
-CREATE INDEX deliveries_at ON deliveries (at);
 
 CREATE TABLE events (
 	seq INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL, community TEXT NOT NULL, instance TEXT NOT NULL, plugin TEXT NOT NULL,
@@ -81,7 +81,6 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_id ON events (instance, type, id) WHERE id <> '';
 CREATE INDEX events_community ON events (community, seq);
 CREATE INDEX events_process ON events (process, seq) WHERE process <> '';
-CREATE INDEX events_at ON events (at);
 
 -- "position" stands for Cursor, which other databases reserve.
 CREATE TABLE subs (name TEXT NOT NULL PRIMARY KEY, position INTEGER NOT NULL, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -144,5 +143,5 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 	('processes', 'processes_instance', '100000 500 1'), ('processes', 'processes_instance_status', '100000 500 150 1'),
 	('processes', 'processes_status', '100000 20000 1'), ('processes', 'processes_ended', '90000 1'),
 	('events', 'events_community', '10000000 100000 1'), ('events', 'events_process', '1000000 100 1'),
-	('events', 'events_id', '10000000 1000000 100000 1'), ('events', 'events_at', '10000000 10');
+	('events', 'events_id', '10000000 1000000 100000 1');
 ANALYZE sqlite_schema;

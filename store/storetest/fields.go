@@ -1,0 +1,110 @@
+package storetest
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+func fieldTests() []test {
+	return []test{within("every field of every row comes back", testFields)}
+}
+
+// testFields finds a field that an implementation has forgotten, also one that is added later.
+func testFields(t *testing.T, tx store.Tx) {
+	c := filled[store.Community]("c")
+	c.Rev = 0
+	require.NoError(t, tx.PutCommunity(c))
+	c.Rev = 1
+	require.Equal(t, c, must(tx.Community(c.Slug))(t))
+
+	i := filled[store.Instance]("i")
+	i.Rev = 0
+	require.NoError(t, tx.PutInstance(i))
+	i.Rev = 1
+	require.Equal(t, i, must(tx.Instance(i.ID))(t))
+
+	p := filled[store.Process]("p")
+	p.Rev = 0
+	require.NoError(t, tx.PutProcess(p))
+	p.Rev = 1
+	require.Equal(t, p, must(tx.Process(p.ID))(t))
+	p.Status, p.Closing = "other", []byte("changed")
+	require.NoError(t, tx.PutProcess(p))
+	p.Rev = 2
+	require.Equal(t, p, must(tx.Process(p.ID))(t))
+
+	d := filled[store.Delivery]("d")
+	require.True(t, must(tx.Accept(d))(t))
+	require.Equal(t, d, must(tx.Delivery(d.ID))(t))
+
+	e := filled[store.Event]("e")
+	seq, _, err := tx.Append(e)
+	require.NoError(t, err)
+	e.Seq = seq
+	require.Equal(t, []store.Event{e}, must(tx.Events(store.EventQuery{}, 0))(t))
+
+	s := filled[store.Sub]("s")
+	require.NoError(t, tx.PutSub(s))
+	require.Equal(t, s, must(tx.Sub(s.Name))(t))
+	l := filled[store.Lane]("l")
+	l.Sub = s.Name
+	require.NoError(t, tx.PutLane(l))
+	require.Equal(t, []store.Lane{l}, must(tx.Lanes(s.Name))(t))
+
+	k := filled[store.Task]("k")
+	k.Group, k.Attempts, k.Error = "", 0, "" // a task that is scheduled has none of these
+	require.NoError(t, tx.Schedule(k))
+	got := must(tx.Task(k.Kind, k.Key))(t)
+	k.Rev = got.Rev
+	require.Equal(t, k, got)
+
+	call := filled[store.Call]("call")
+	call.Rev = 0
+	require.NoError(t, tx.PutCall(call))
+	call.Rev = 1
+	require.Equal(t, call, must(tx.Call(call.ID))(t))
+	echo := filled[store.Echo]("echo")
+	require.NoError(t, tx.PutEcho(echo))
+	require.Equal(t, []store.Echo{echo}, must(tx.Echoes(echo.Instance, []string{echo.Key}))(t))
+
+	person := filled[store.Person]("person")
+	require.NoError(t, tx.PutPerson(person))
+	require.Equal(t, person, must(tx.Person(person.Community, person.ID))(t))
+	a := filled[store.Account]("a")
+	require.NoError(t, tx.PutAccount(a))
+	require.Equal(t, a, must(tx.Account(a.Community, a.Plugin, a.PlatformID, a.UserID))(t))
+
+	ticket := filled[store.Ticket]("ticket")
+	require.NoError(t, tx.PutTicket(ticket))
+	require.Equal(t, ticket, must(tx.TakeTicket(ticket.Kind, ticket.ID, sec(0)))(t))
+}
+
+// filled makes a row whose fields all have values of their own.
+func filled[T any](prefix string) T {
+	var row T
+	v := reflect.ValueOf(&row).Elem()
+	for i := range v.NumField() {
+		f := v.Field(i)
+		switch f.Interface().(type) {
+		case string:
+			f.SetString(fmt.Sprintf("%s-%d", prefix, i))
+		case []byte:
+			f.SetBytes(fmt.Appendf(nil, `{"%s":%d}`, prefix, i))
+		case int, int64:
+			f.SetInt(int64(i + 1))
+		case bool:
+			f.SetBool(true)
+		case time.Time:
+			f.Set(reflect.ValueOf(sec(i + 1)))
+		default:
+			panic("storetest: a row has a field of a type that is not filled: " + f.Type().String())
+		}
+	}
+	return row
+}
