@@ -107,7 +107,7 @@ func TestOnce(t *testing.T) {
 		var n atomic.Int64
 		r.api.on("post", func(context.Context) error { n.Add(1); return nil })
 		var wg sync.WaitGroup
-		answers := make([]string, 20)
+		answers := make([]string, 8)
 		for i := range answers {
 			wg.Go(func() {
 				out, err := gateway.Do[posted](ctx, inst, "careful", post{Text: "hi"}, gateway.Once("order-1"))

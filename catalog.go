@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 )
 
 // Catalog is what a community can use now.
@@ -13,17 +15,29 @@ type Catalog struct {
 
 // CatalogItem is one instance, or a plugin that is not enabled.
 type CatalogItem struct {
-	Plugin      string          `json:"plugin"`
-	Instance    string          `json:"instance,omitempty"` // name; "" where the plugin is not enabled
-	PlatformID  string          `json:"community_platform_id,omitempty"`
-	Doc         string          `json:"doc"`
-	Unavailable string          `json:"unavailable,omitempty"` // why nothing of it can be used now; "" when it can
-	Config      json.RawMessage `json:"config"`                // JSON Schema of the configuration
-	Public      json.RawMessage `json:"public,omitempty"`      // the settings that clients may see
-	Actions     []ActionDef     `json:"actions"`
-	Processes   []ProcessDef    `json:"processes"`
-	Events      []EventDef      `json:"events"`
-	Choices     []ChoicesDef    `json:"choices,omitempty"` // see [Instance.Choices]
+	Plugin      string           `json:"plugin"`
+	Instance    string           `json:"instance,omitempty"` // name; "" where the plugin is not enabled
+	PlatformID  string           `json:"community_platform_id,omitempty"`
+	Doc         string           `json:"doc"`
+	Unavailable string           `json:"unavailable,omitempty"` // why nothing of it can be used now; "" when it can
+	Config      json.RawMessage  `json:"config"`                // JSON Schema of the configuration
+	Public      json.RawMessage  `json:"public,omitempty"`      // the settings that clients may see
+	Actions     []CatalogAction  `json:"actions"`
+	Processes   []CatalogProcess `json:"processes"`
+	Events      []EventDef       `json:"events"`
+	Choices     []ChoicesDef     `json:"choices,omitempty"` // see [Instance.Choices]
+}
+
+// CatalogAction is an action, and why it cannot be used now.
+type CatalogAction struct {
+	ActionDef
+	Unavailable string `json:"unavailable,omitempty"`
+}
+
+// CatalogProcess is a process, and why it cannot be started now.
+type CatalogProcess struct {
+	ProcessDef
+	Unavailable string `json:"unavailable,omitempty"`
 }
 
 // Catalog lists what the community can use, with schemas, and why the rest cannot be used. The JSON form is fit for clients.
@@ -40,8 +54,10 @@ func (c *Community) Catalog(ctx context.Context) (Catalog, error) {
 		item.Instance, item.PlatformID = i.row.Name, i.row.PlatformID
 		if i.row.Status != statusActive {
 			item.Unavailable = i.row.Status + ": " + i.row.Reason
-		} else if _, err := c.g.open(ctx, i.row); err != nil {
+		} else if o, err := c.g.open(ctx, i.row); err != nil {
 			item.Unavailable = err.Error()
+		} else {
+			item.missing(i.p, o.self)
 		}
 		if item.Public, err = i.p.config.Public(i.row.Config); err != nil {
 			return out, Errorf(Internal, "reading the public settings of %s: %w", i.row.Name, err)
@@ -59,8 +75,45 @@ func (c *Community) Catalog(ctx context.Context) (Catalog, error) {
 }
 
 func itemOf(p *plug) CatalogItem {
-	return CatalogItem{
-		Plugin: p.m.Name, Doc: p.m.Doc, Config: p.m.Config, Actions: p.m.Actions, Processes: p.m.Processes, Events: p.m.Events, Choices: p.m.Choices,
+	item := CatalogItem{
+		Plugin: p.m.Name, Doc: p.m.Doc, Config: p.m.Config, Actions: []CatalogAction{}, Processes: []CatalogProcess{}, Events: p.m.Events, Choices: p.m.Choices,
+	}
+	for _, a := range p.m.Actions {
+		item.Actions = append(item.Actions, CatalogAction{ActionDef: a})
+	}
+	for _, d := range p.m.Processes {
+		item.Processes = append(item.Processes, CatalogProcess{ProcessDef: d})
+	}
+	return item
+}
+
+// missing says of each action and process which permissions the instance lacks for it.
+func (item *CatalogItem) missing(p *plug, self any) {
+	if p.m.Granted == nil {
+		return
+	}
+	var granted []string
+	err := guard("permissions of "+p.m.Name, func() error { granted = p.m.Granted(self); return nil })
+	if err != nil || granted == nil {
+		return
+	}
+	lacks := func(needs []string) string {
+		var out []string
+		for _, n := range needs {
+			if !slices.Contains(granted, n) {
+				out = append(out, n)
+			}
+		}
+		if out == nil {
+			return ""
+		}
+		return "the platform has not granted " + strings.Join(out, ", ")
+	}
+	for i := range item.Actions {
+		item.Actions[i].Unavailable = lacks(item.Actions[i].Needs)
+	}
+	for i := range item.Processes {
+		item.Processes[i].Unavailable = lacks(item.Processes[i].Needs)
 	}
 }
 

@@ -159,7 +159,7 @@ func TestSealedBytesCannotBeMoved(t *testing.T) {
 	ctx := t.Context()
 	r := newRig(t, gateway.Options{})
 	_, a := r.town("a", "S1")
-	cb, b := r.town("b", "S2")
+	_, b := r.town("b", "S2")
 	require.NoError(t, r.store.Update(ctx, func(tx store.Tx) error {
 		from, err := tx.Instance(a.ID())
 		if err != nil {

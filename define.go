@@ -32,6 +32,7 @@ type options struct {
 	deprecated string
 	timeout    time.Duration
 	can        *vote.Can
+	needs      []string
 }
 
 // Version numbers an action, or a process's input and state. It is 1 where it is not given. Several versions of one name can
@@ -43,6 +44,10 @@ func Deprecated(since string) Option { return func(o *options) { o.deprecated = 
 
 // Timeout bounds one run of an action. It is [Options.Timeout] where it is not given.
 func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// Needs names the permissions on the platform without which it cannot work, as the platform names them. The catalogue says
+// which are missing, see [GrantedFunc].
+func Needs(permissions ...string) Option { return func(o *options) { o.needs = permissions } }
 
 // Can declares what a voting process can enforce. A vote that asks for more is refused at the start.
 func Can(c vote.Can) Option { return func(o *options) { o.can = &c } }
@@ -89,7 +94,7 @@ func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Conte
 	return featureFunc[T](func(b *builder) {
 		o := collect(opts)
 		b.m.Actions = append(b.m.Actions, ActionDef{
-			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Timeout: o.timeout,
+			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Timeout: o.timeout, Needs: o.needs,
 			Input:  b.schema(reflect.TypeFor[In](), "input of action "+name),
 			Output: b.schema(reflect.TypeFor[Out](), "output of action "+name),
 			Run: func(ctx context.Context, self any, in json.RawMessage) (json.RawMessage, error) {
@@ -150,6 +155,14 @@ func ConfigureFunc[T Owner, C any](fn func(ctx context.Context, inst *Instance, 
 			}
 			return schema.Encode(after)
 		}
+	})
+}
+
+// GrantedFunc says which permissions an instance has on its platform, so that the catalogue can tell what is missing. fn
+// answers from the configuration and calls no platform; nil: it is not known.
+func GrantedFunc[T Owner](fn func(T) []string) Feature[T] {
+	return featureFunc[T](func(b *builder) {
+		b.m.Granted = func(self any) []string { return fn(self.(T)) }
 	})
 }
 

@@ -38,6 +38,9 @@ type Manifest struct {
 	// Configure is called when an instance is enabled (old is nil) and when its configuration is about to change. It may
 	// call the platform, may refuse with an error, and returns the configuration to keep. Nil: it is kept as it is.
 	Configure func(ctx context.Context, inst *Instance, old, config json.RawMessage) (json.RawMessage, error) `json:"-"`
+	// Granted lists the permissions that an instance has on its platform. Nil, or a nil answer: it is not known. It calls
+	// no platform.
+	Granted func(self any) []string `json:"-"`
 }
 
 // ActionDef is something that a plugin does when a driver asks.
@@ -49,6 +52,7 @@ type ActionDef struct {
 	Input      json.RawMessage `json:"input"`  // JSON Schema
 	Output     json.RawMessage `json:"output"` // JSON Schema
 	Timeout    time.Duration   `json:"timeout,omitempty"`
+	Needs      []string        `json:"needs,omitempty"` // permissions on the platform, as the platform names them
 
 	// Run does it, on the goroutine of whoever asked. in has passed Input, defaults filled.
 	Run func(ctx context.Context, self any, in json.RawMessage) (json.RawMessage, error) `json:"-"`
@@ -102,6 +106,7 @@ type ProcessDef struct {
 	Output     json.RawMessage `json:"output"` // JSON Schema of the outcome
 	State      json.RawMessage `json:"state"`  // JSON Schema of the durable state
 	Can        *vote.Can       `json:"can,omitempty"`
+	Needs      []string        `json:"needs,omitempty"` // permissions on the platform
 	Commands   []CommandDef    `json:"commands,omitempty"`
 
 	// New makes an empty state. The functions below take such a state; the gateway decodes and encodes it as JSON.

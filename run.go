@@ -61,7 +61,7 @@ func ProcessFunc[S any, T Owner, Out, In any](name, doc string, start func(*S, c
 		o := collect(opts)
 		state := reflect.TypeFor[S]()
 		d := ProcessDef{
-			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Can: o.can,
+			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Can: o.can, Needs: o.needs,
 			Input:  b.schema(reflect.TypeFor[In](), "input of process "+name),
 			Output: b.schema(reflect.TypeFor[Out](), "outcome of process "+name),
 			State:  b.schema(state, "state of process "+name),

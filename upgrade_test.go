@@ -158,7 +158,7 @@ func TestVersionsOfAnAction(t *testing.T) {
 // A delivery for a process that nobody here understands waits with it.
 func TestDeliveryForAMissingPlugin(t *testing.T) {
 	r := newRig(t, gateway.Options{})
-	c, inst := r.town("a", "S1")
+	_, inst := r.town("a", "S1")
 	p := r.poll(inst, voteAsk())
 	require.NoError(t, inst.Pause(t.Context(), ""))
 	r.click(p.ID, "u1", "yes")
@@ -173,7 +173,7 @@ func TestDeliveryForAMissingPlugin(t *testing.T) {
 	require.Equal(t, "plugin:forum", waiting[0].For)
 	r.again()
 	r.due()
-	c, err = r.Community(t.Context(), "a")
+	c, err := r.Community(t.Context(), "a")
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.process(c, p.ID).Voters)
 }

@@ -105,7 +105,7 @@ func (c *checked) leak(t TB, config json.RawMessage, secrets map[string]string, 
 	for _, e := range r.Events() {
 		s.look("event "+e.Type, string(mustJSON(e)))
 	}
-	
+	s.look("the log", r.Log.String())
 	s.look("the store", spy.store.written())
 }
 
