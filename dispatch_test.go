@@ -404,3 +404,25 @@ func TestExclusive(t *testing.T) {
 	require.Equal(t, errBoom, <-done)
 	require.NoError(t, inst.Exclusive(t.Context(), "token", ok))
 }
+
+func TestDeadLettersAreForgottenInTheEnd(t *testing.T) {
+	r := newRig(t, gateway.Options{Retain: 7 * 24 * time.Hour})
+	c, _ := r.town("a", "S1")
+	cb := &stubborn{fail: func(gateway.Event) error { return errBoom }}
+	require.NoError(t, r.OnEvent(t.Context(), "driver", cb.event))
+	r.says("S1", "1", "x")
+	for range 13 {
+		r.wait(12 * time.Minute)
+	}
+	letters, err := c.DeadLetters(t.Context(), "", 10)
+	require.NoError(t, err)
+	require.Len(t, letters, 1)
+	r.wait(6 * 24 * time.Hour)
+	letters, err = c.DeadLetters(t.Context(), "", 10)
+	require.NoError(t, err)
+	require.Len(t, letters, 1)
+	r.wait(26 * time.Hour)
+	letters, err = c.DeadLetters(t.Context(), "", 10)
+	require.NoError(t, err)
+	require.Empty(t, letters)
+}

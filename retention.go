@@ -83,17 +83,26 @@ func (g *Gateway) heardByAll(ctx context.Context) (seq int64, err error) {
 	return seq, storeError(err, "reading how far subscriptions are")
 }
 
-// pruneWaiting forgets deliveries that have waited for too long. Keys begin with the delivery's ID, which sorts by time.
+// pruneWaiting forgets deliveries that have waited for too long, and dead letters whose event is as old.
 func (g *Gateway) pruneWaiting(tx store.Tx, before time.Time, limit int) (n int, err error) {
-	tasks, err := tx.Tasks(store.TaskQuery{Kind: taskInbox, Parked: true}, taskInbox, "", limit)
-	if err != nil {
-		return 0, err
-	}
-	for _, t := range tasks {
-		if t.Created.Before(before) {
-			n++
-			if err := tx.Unschedule(t.Kind, t.Key); err != nil {
-				return n, err
+	for _, kind := range []string{taskInbox, taskEvent} {
+		for after := ""; n < limit; {
+			tasks, err := tx.Tasks(store.TaskQuery{Kind: kind, Parked: true}, kind, after, limit)
+			if err != nil {
+				return 0, err
+			}
+			for _, t := range tasks {
+				after = t.Key
+				if t.Created.Before(before) {
+					n++
+					if err := tx.Unschedule(t.Kind, t.Key); err != nil {
+						return n, err
+					}
+				}
+			}
+			// Deliveries come in the order of time, so that those after a young one are young.
+			if len(tasks) < limit || kind == taskInbox && !tasks[len(tasks)-1].Created.Before(before) {
+				break
 			}
 		}
 	}
