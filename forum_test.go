@@ -281,6 +281,11 @@ func (p *pollState) Receive(ctx context.Context, r *pollRun, m forumMessage) (ga
 	case "close":
 		r.CloseNow(vote.Closing{By: vote.ByPerson, User: m.User})
 		return gateway.Reply{}, nil
+	case "ref":
+		r.Ref(m.Text)
+		return gateway.Reply{}, nil
+	case "complete":
+		return gateway.Reply{}, r.Complete(vote.Outcome{})
 	case "then":
 		return gateway.Reply{Then: json.RawMessage(`"later"`)}, nil
 	case "click":

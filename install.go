@@ -36,16 +36,29 @@ func (g *Gateway) conclude(ctx context.Context, f flow, q url.Values) (LoginResu
 	if f.Type == Login {
 		return g.login(ctx, f, grant)
 	}
+	return g.settleInstall(ctx, p, f, grant)
+}
+
+// settleInstall puts what an exchange gave in its place, or has it taken back, whatever happens to us in between.
+func (g *Gateway) settleInstall(ctx context.Context, p *plug, f flow, grant Grant[json.RawMessage]) (LoginResult, error) {
 	existing, err := g.installed(ctx, f.Plugin, grant.PlatformID)
 	first := err == nil && len(existing) == 0 // who does not know leaves what may be there alone
+	var key string
+	if err == nil {
+		key, err = g.beginInstall(ctx, f.Plugin, grant)
+	}
 	var inst *Instance
 	if err == nil {
 		inst, err = g.install(ctx, p, f, grant, existing)
 	}
 	if err != nil {
-		undo := guard("undoing an install of "+f.Plugin, func() error { return p.m.OAuth.Undo(ctx, x, grant, first) })
-		return LoginResult{}, errors.Join(err, undo)
+		undone := g.undo(ctx, p, grant, first)
+		if undone == nil && key != "" {
+			g.endInstall(ctx, key)
+		}
+		return LoginResult{}, errors.Join(err, undone)
 	}
+	g.endInstall(ctx, key)
 	return g.welcome(ctx, f, grant, inst) // the instance uses the credentials from here on: nothing is undone
 }
 

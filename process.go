@@ -44,7 +44,7 @@ type Process struct {
 	Ended    time.Time       `json:"ended,omitzero"`
 }
 
-// Ended says whether the process is over.
+// Done says whether the process is over.
 func (p Process) Done() bool { return p.Status == StatusCompleted || p.Status == StatusFailed }
 
 // DecodeOutcome fills v with the outcome of a completed process.

@@ -312,3 +312,17 @@ func TestRemoveDuringAStep(t *testing.T) {
 	require.Contains(t, got.Reason, "removed")
 	require.False(t, got.Ended.IsZero(), "or retention would never take it")
 }
+
+// Receive is quick: it may say what else is about the process, but not end it.
+func TestWhatReceiveMayAsk(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	c, inst := r.town("a", "S1")
+	p := r.poll(inst, voteAsk())
+	require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "ref", Text: "thread:1", Process: p.ID}).Code)
+	require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "click", Ref: "thread:1", User: "u1", Text: "yes", At: r.clock.now()}).Code)
+	require.EqualValues(t, 1, r.process(c, p.ID).Voters)
+	require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "complete", Process: p.ID}).Code)
+	r.due()
+	require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status)
+	require.Contains(t, r.logs.String(), "does not end a process", "the mistake is told")
+}

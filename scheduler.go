@@ -24,12 +24,14 @@ const (
 	taskCall   = "call"  // a call that may have died
 	taskEvent  = "event" // a dead letter of a callback
 	taskTidy   = "tidy"  // retention
+
+	taskInstall = "install" // one that was begun and may not have been finished
 )
 
 // urgent are the tasks that somebody waits for; the others take their turn after them.
 var (
 	urgent  = []string{taskClose, taskStart, taskInbox, taskShow, taskEvent}
-	patient = []string{taskUpdate, taskPoll, taskCall, taskTidy}
+	patient = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
 )
 
 // maxTries is after how many failures something is given up and kept as a dead letter. Unavailable is never given up.
@@ -268,6 +270,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.buryCall(ctx, t.Key)
 	case taskEvent:
 		return g.redeliver(ctx, t)
+	case taskInstall:
+		return g.undoInstall(ctx, t)
 	case taskTidy:
 		return g.tidy(ctx)
 	}

@@ -103,6 +103,9 @@ func (s *Step) Fail(reason string) {
 }
 
 func (s *Step) complete(out any) error {
+	if s.quick {
+		return Errorf(Internal, "process %s: Receive does not end a process; it has it closed, with CloseNow", s.row.ID)
+	}
 	raw, err := json.Marshal(out)
 	if err != nil {
 		return Errorf(Internal, "encoding the outcome of process %s: %w", s.row.ID, err)
@@ -224,11 +227,6 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 				}
 			}
 		}
-		for _, ref := range s.refs {
-			if err := tx.PutRef(now.Instance, ref, now.ID); err != nil {
-				return err
-			}
-		}
 		if err := s.ask(tx, old.Status); err != nil {
 			return err
 		}
@@ -253,6 +251,11 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 // ask keeps what the step asked for about its future. A process that is being closed meanwhile has none: the task that makes its outcome
 // must not be moved.
 func (s *Step) ask(tx store.Tx, status string) error {
+	for _, ref := range s.refs {
+		if err := tx.PutRef(s.row.Instance, ref, s.row.ID); err != nil {
+			return err
+		}
+	}
 	if status != store.Created && status != store.Pending {
 		return nil
 	}
