@@ -235,6 +235,9 @@ func newForum(api *forumAPI, more ...gateway.Feature[*forum]) gateway.Plugin {
 				return gateway.Target{Platform: []string{m.Site}, Process: m.Process}
 			},
 			Refs: func(m forumMessage) []string {
+				if m.Kind == "adrift" {
+					panic("refs")
+				}
 				if m.Ref == "" {
 					return nil
 				}

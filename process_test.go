@@ -77,6 +77,11 @@ func TestStartThatFails(t *testing.T) {
 			}
 			require.Empty(t, r.tasks(store.TaskQuery{Kind: "process.close"}), "nothing is left scheduled")
 			require.Empty(t, r.tasks(store.TaskQuery{Kind: "process.update"}))
+			require.NoError(t, r.store.View(ctx, func(tx store.Tx) error {
+				_, err := tx.ProcessByRef(inst.ID(), "post:t")
+				require.ErrorIs(t, err, store.ErrNotFound)
+				return nil
+			}))
 			r.due()
 			require.Len(t, e.processes, 2)
 			require.Empty(t, r.api.lines("show"), "nothing to show")
@@ -208,6 +213,12 @@ func TestCommands(t *testing.T) {
 	require.Equal(t, at.Add(59*time.Minute), r.process(c, p.ID).CloseAt)
 	r.wait(2 * time.Minute)
 	require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status, "it has more time")
+	// A close that was on its way when the time was changed comes too early, and does nothing.
+	require.NoError(t, r.store.Update(ctx, func(tx store.Tx) error {
+		return tx.Schedule(store.Task{Kind: "process.close", Key: p.ID, Community: "a", Instance: inst.ID(), Due: r.clock.now(), Created: r.clock.now()})
+	}))
+	r.due()
+	require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status)
 
 	_, err = c.Command(ctx, p.ID, "extend", extension{0})
 	require.ErrorIs(t, err, gateway.Invalid)
@@ -252,24 +263,13 @@ func TestSlowStepsTakeTurns(t *testing.T) {
 	r := newRig(t, gateway.Options{})
 	c, inst := r.town("a", "S1")
 	p := r.poll(inst, voteAsk())
-	first := r.Gateway
 	r.again()
 	c2, err := r.Community(ctx, "a")
 	require.NoError(t, err)
-	_ = first
 	reached, leave := make(chan struct{}), make(chan struct{})
-	running := 0
 	r.api.on("extend", func(context.Context) error {
-		running++
-		defer func() { running-- }()
-		if running > 1 {
-			t.Error("two at once")
-		}
-		select {
-		case reached <- struct{}{}:
-			<-leave
-		default:
-		}
+		close(reached) // a second one would panic
+		<-leave
 		return nil
 	})
 	done := make(chan error, 2)

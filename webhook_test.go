@@ -89,6 +89,10 @@ func TestPanicInRoute(t *testing.T) {
 	r.town("town", "S1")
 	require.Equal(t, 500, r.deliver(forumMessage{ID: "m1", Site: "S1", Kind: "lost"}).Code)
 	require.Equal(t, 200, r.deliver(forumMessage{ID: "m1", Site: "S1", Kind: "message"}).Code)
+
+	// What is asked for one instance is that instance's trouble: the delivery is kept.
+	require.Equal(t, 200, r.deliver(forumMessage{ID: "m2", Site: "S1", Kind: "adrift"}).Code)
+	require.Len(t, r.tasks(store.TaskQuery{Kind: "inbox"}), 1)
 }
 
 func TestGreetingKeepsNothing(t *testing.T) {
@@ -246,6 +250,9 @@ func TestReceiveMayNotReachOut(t *testing.T) {
 		})
 	}
 	require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status)
+	list, err := c.Processes(t.Context(), "", 10)
+	require.NoError(t, err)
+	require.Len(t, list, 1, "nothing was begun that cannot go on")
 }
 
 func TestHandleAndAnswerAreDurable(t *testing.T) {

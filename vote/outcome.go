@@ -91,8 +91,8 @@ type Outcome struct {
 // QuestionCount is how one question was decided.
 type QuestionCount struct {
 	Question string `json:"question,omitempty" jsonschema_description:"The question's text; empty where the title is the only question."`
-	Result   Result `json:"result"`
-	Reason   Reason `json:"reason,omitempty"`
+	Result   Result `json:"result" jsonschema_description:"How this question was decided."`
+	Reason   Reason `json:"reason,omitempty" jsonschema_description:"Why there is no winner, where there is none."`
 	Winner   string `json:"winner,omitempty" jsonschema_description:"The option that won, where it passed."`
 	// Tied are the options that tied for the first place, whatever the tie rule made of it.
 	Tied    []string      `json:"tied,omitempty" jsonschema_description:"The options that tied for the first place."`
@@ -103,7 +103,7 @@ type QuestionCount struct {
 
 // OptionCount is what one option got.
 type OptionCount struct {
-	Option  string `json:"option"`
+	Option  string `json:"option" jsonschema_description:"The option's text, as it was asked."`
 	Ballots int64  `json:"ballots" jsonschema_description:"How many people chose it."`
 	Weight  Weight `json:"weight" jsonschema:"type=number" jsonschema_description:"What their votes weigh together."`
 	// Share of the question's weight, rounded down to six decimals: for showing. Decide compares exactly.

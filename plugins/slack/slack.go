@@ -114,7 +114,7 @@ var can = vote.Can{
 }
 
 // configure asks Slack whose token it is, and refuses that of another workspace.
-func (s *app) configure(ctx context.Context, inst *gateway.Instance, old, c *Config) error {
+func (s *app) configure(ctx context.Context, inst *gateway.Instance, _, c *Config) error {
 	client := &client{http: inst.HTTP, now: inst.Now, limits: &s.limits, team: c.TeamID, token: c.BotToken}
 	who, err := client.whoami(ctx)
 	if err != nil {
@@ -129,8 +129,6 @@ func (s *app) configure(ctx context.Context, inst *gateway.Instance, old, c *Con
 		return gateway.Errorf(gateway.Internal, "slack: auth.test named no workspace")
 	case c.TeamID != "" && c.TeamID != team:
 		return gateway.Errorf(gateway.Invalid, "slack: the bot token is of workspace %s, not of %s", team, c.TeamID)
-	case old != nil && old.TeamID != "" && old.TeamID != team:
-		return gateway.Errorf(gateway.Conflict, "slack: the bot token is of workspace %s, and this instance stands for %s", team, old.TeamID)
 	case who.BotID == "":
 		return gateway.Errorf(gateway.Invalid, "slack: the token is a person's, not the bot's")
 	}

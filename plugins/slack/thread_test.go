@@ -46,4 +46,5 @@ func TestFromAMessageToAVotesEnd(t *testing.T) {
 	require.Equal(t, vote.Passed, outcome(t, p).Result)
 	require.NotContains(t, string(m.Blocks), "button")
 	require.Contains(t, texts(m), "*Result:* passed")
+	require.Empty(t, w.events("block_actions"), "a vote's clicks are ballots, and no events")
 }

@@ -1,11 +1,16 @@
 package slack
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +51,46 @@ func TestVerifyKnownVector(t *testing.T) {
 	d.Body = append(d.Body, ' ')
 	require.Error(t, verify(v.Secret, d), "another body")
 }
+
+// Whoever signs with nothing has the right signature for an empty secret.
+func TestVerifyRefusesAnEmptySecret(t *testing.T) {
+	mac := hmac.New(sha256.New, nil)
+	mac.Write([]byte("v0:1531431954:{}"))
+	d := &gateway.Delivery{Body: []byte("{}"), Received: time.Unix(1531431954, 0), Header: http.Header{
+		"X-Slack-Request-Timestamp": {"1531431954"}, "X-Slack-Signature": {"v0=" + hex.EncodeToString(mac.Sum(nil))},
+	}}
+	require.ErrorContains(t, verify("", d), "no signing secret")
+}
+
+// An ID token that was made for another browser's sign-in is of no use.
+func TestNonce(t *testing.T) {
+	token := func(nonce string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"U1","nonce":"`+nonce+`"}`)) + ".c2ln"
+	}
+	sum := sha256.Sum256([]byte("verifier"))
+	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
+	require.NoError(t, checkNonce(token(challenge), "verifier"))
+	for _, bad := range []string{"", "a.b", "a.b.c", "e30.e30.e30", token(""), token("other"), token(challenge) + ".x", token(challenge[:10])} {
+		require.ErrorIs(t, checkNonce(bad, "verifier"), gateway.Denied, bad)
+	}
+	require.ErrorIs(t, checkNonce(token(challenge), "another verifier"), gateway.Denied)
+}
+
+// The token goes to Slack and to nobody to whom Slack, or who stands between, redirects.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var asked []string
+	h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.Host)
+		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"https://evil.example/"}}, Body: http.NoBody, Request: r}, nil
+	})}
+	c := &client{http: h, now: time.Now, limits: &limits{mu: new(sync.Mutex), until: map[string]time.Time{}}, token: "t"}
+	require.ErrorIs(t, c.call(t.Context(), "chat.postMessage", args{"text": "x"}, nil), gateway.Unavailable)
+	require.Equal(t, []string{"slack.com"}, asked)
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func FuzzVerify(f *testing.F) {
 	f.Add("secret", "v0=00", "1531431954", "{}")

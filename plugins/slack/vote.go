@@ -23,9 +23,9 @@ type Vote struct {
 
 // ballotBox is the durable state of a vote: where its message is.
 type ballotBox struct {
-	Channel string `json:"channel,omitempty"`
-	TS      string `json:"ts,omitempty"`
-	Family  string `json:"family,omitempty"` // of emojis: Show does not see the input
+	Channel string `json:"channel,omitempty" jsonschema_description:"The conversation that the message is in."`
+	TS      string `json:"ts,omitempty" jsonschema_description:"The message's time stamp."`
+	Family  string `json:"family,omitempty" jsonschema_description:"The emojis on the buttons."` // Show does not see the input
 }
 
 type voteRun = gateway.Run[*Slack, vote.Outcome]
@@ -129,7 +129,7 @@ func (b *ballotBox) Receive(ctx context.Context, r *voteRun, m *message) (gatewa
 		}
 		return gateway.Reply{}, nil
 	}
-	if m.user == "" || m.process != r.ID() {
+	if m.user == "" {
 		return gateway.Reply{}, nil
 	}
 	for _, a := range m.actions {

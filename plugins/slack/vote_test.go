@@ -93,7 +93,7 @@ func TestMistake32AResponseURLElsewhereIsNotCalled(t *testing.T) {
 	p, m := w.vote(slack.Vote{Ask: vote.Ask{Title: "Lunch?", EligibleVoters: []string{"UBOB"}}, Channel: "CHALL"})
 	for i, to := range []string{
 		"http://169.254.169.254/latest", "https://evil.example/x", "https://hooks.slack.com.evil.example/x", "https://hooks.slack.com@evil.example/x", "https://evil.example/hooks.slack.com",
-		"http://hooks.slack.com/actions/T1/1/x", "https://hooks.slack.com:8443/x", "https://user@hooks.slack.com/x", "//hooks.slack.com/x", "file:///etc/passwd", "", "%",
+		"http://hooks.slack.com/actions/T1/1/x", "https://hooks.slack.com:8443/x", "https://user@hooks.slack.com/actions/T1/1/x", "https://user:pass@hooks.slack.com/actions/T1/1/x", "//hooks.slack.com/x", "file:///etc/passwd", "", "%",
 	} {
 		body := fmt.Sprintf(`{"type":"block_actions","team":{"id":"T1"},"user":{"id":"UANN"},"trigger_id":"t%d","response_url":%q,"container":{"message_ts":%q,"channel_id":"CHALL"},
 			"actions":[{"action_id":"cast_vote","block_id":"gw:%s:option0","value":"0","action_ts":"1793620800.1"}]}`, i, to, m.TS, p.ID)
@@ -103,7 +103,7 @@ func TestMistake32AResponseURLElsewhereIsNotCalled(t *testing.T) {
 	}
 	require.Empty(t, w.fake.Refused(), "nothing was asked of another host")
 	require.Empty(t, w.fake.CallsTo("response_url"))
-	require.Len(t, w.fake.CallsTo("chat.postEphemeral"), 12)
+	require.Len(t, w.fake.CallsTo("chat.postEphemeral"), 13)
 }
 
 func TestAnAnswerIsBroughtAgainUntilSlackHasIt(t *testing.T) {
@@ -359,7 +359,14 @@ func TestDeletingTheMessageEndsTheVote(t *testing.T) { // S-184
 	w := newRig(t).town("T1")
 	p, m := w.vote(slack.Vote{Channel: "CHALL", Ask: vote.Ask{Title: "Lunch?"}})
 	w.click("UANN", m, "0")
+	w.later(2 * time.Second)
+	shown := len(w.fake.CallsTo("chat.update"))
 	require.NoError(t, w.w.Delete(t.Context(), "UADMIN", m.Channel, m.TS))
+	_, err := w.RunDue(t.Context())
+	require.NoError(t, err)
+	require.Len(t, w.fake.CallsTo("chat.update"), shown)
+	p, _ = w.again(p, m)
+	require.Equal(t, gateway.StatusCompleted, p.Status, "by Slack's word, and not because the message could not be changed")
 	for range 5 {
 		w.later(time.Minute)
 	}

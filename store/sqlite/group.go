@@ -50,6 +50,7 @@ type group struct {
 	dirty   bool      // something that will be kept was written
 	opened  time.Time // when
 	members []*member // who awaits its commit
+	shared  sqlstore.Shared
 }
 
 // member is one Update.
@@ -141,7 +142,7 @@ func (g *group) turn(m *member, fn func(store.Tx) error) (done bool, err error) 
 			g.undo(saved)
 		}
 	}()
-	tx := sqlstore.New(g.w)
+	tx := sqlstore.New(g.w, &g.shared)
 	defer tx.End()
 	err = fn(tx)
 	returned = true
@@ -200,6 +201,7 @@ func (g *group) undo(saved bool) bool {
 		g.rollback(false)
 		return true
 	}
+	g.shared.Forget()
 	if g.w.control("ROLLBACK TO member") != nil || g.w.control("RELEASE member") != nil {
 		g.rollback(true)
 		return false
@@ -211,6 +213,7 @@ func (g *group) undo(saved bool) bool {
 func (g *group) rollback(alone bool) {
 	// SQLite may have done so already; then this fails, and that is no news.
 	_ = g.w.control("ROLLBACK")
+	g.shared.Forget()
 	again := g.members
 	g.open, g.dirty, g.members = false, false, nil
 	for _, m := range again {
@@ -297,6 +300,7 @@ func (g *group) shift() *member {
 // commit makes durable what was written and acknowledges who took part. Where nothing was written there is nothing to
 // make durable.
 func (g *group) commit() {
+	g.shared.Forget()
 	end := "COMMIT"
 	if !g.dirty {
 		end = "ROLLBACK"

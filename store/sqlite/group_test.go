@@ -180,6 +180,97 @@ func TestGroupAnswersWaitForTheCommit(t *testing.T) {
 	require.Equal(t, []string{"a"}, slugs(t, s))
 }
 
+// One that writes and fails costs the others one more run and no more commits, and the next failure, soon after, not even that.
+func TestGroupFailureCostsOneMoreRun(t *testing.T) {
+	s := openTemp(t, Options{})
+	saved := 0
+	n := commits(s, func(query string) error {
+		if query == "SAVEPOINT member" {
+			saved++
+		}
+		return nil
+	})
+	runs := map[string]int{}
+	fns := map[string]func(store.Tx) error{"bad": func(tx store.Tx) error {
+		runs["bad"]++
+		return errors.Join(tx.PutRef("i", "bad", "p"), errors.New("mine"))
+	}}
+	for _, name := range []string{"a", "b", "c"} {
+		fns[name] = func(tx store.Tx) error { runs[name]++; return tx.PutRef("i", name, "p") }
+	}
+	round := func(want map[string]int) {
+		t.Helper()
+		clear(runs)
+		n.Store(0)
+		errs := crowd(t, s, fns, "a", "b", "bad", "c")
+		require.EqualError(t, errs["bad"], "mine")
+		require.Equal(t, want, runs)
+		require.EqualValues(t, 1, n.Load())
+	}
+	round(map[string]int{"a": 2, "b": 2, "bad": 2, "c": 1})
+	require.Equal(t, 3, saved)
+	round(map[string]int{"a": 1, "b": 1, "bad": 1, "c": 1})
+	for range careful {
+		update(t, s, fns["a"])
+	}
+	saved = 0
+	round(map[string]int{"a": 2, "b": 2, "bad": 2, "c": 1})
+	require.Equal(t, 3, saved)
+}
+
+// What members of a transaction share is what is there: not what one changed since, nor what was undone.
+func TestGroupSharedReads(t *testing.T) {
+	s := openTemp(t, Options{})
+	one := store.Instance{ID: "1", Community: "c", Plugin: "p", Name: "n", PlatformID: "T", Config: []byte("{}")}
+	other := store.Instance{ID: "2", Community: "d", Plugin: "p", Name: "n", PlatformID: "T"}
+	saw := map[string][]string{}
+	look := func(name string) func(store.Tx) error {
+		return func(tx store.Tx) error {
+			saw[name] = nil
+			rows, err := tx.InstancesByPlatform("p", "T", 0)
+			for _, row := range rows {
+				saw[name] = append(saw[name], row.ID+string(row.Config))
+				if len(row.Config) > 0 {
+					row.Config[0] = 'X'
+				}
+			}
+			return errors.Join(err, puts(name)(tx))
+		}
+	}
+	for range 2 { // the second time with savepoints
+		errs := crowd(t, s, map[string]func(store.Tx) error{
+			"none": look("none"), "put": func(tx store.Tx) error { return tx.PutInstance(one) }, "one": look("one"), "again": look("again"),
+			"bad": func(tx store.Tx) error {
+				return errors.Join(tx.PutInstance(other), look("both")(tx), errors.New("mine"))
+			},
+			"last": look("last"), "delete": func(tx store.Tx) error { return tx.DeleteInstance("1") }, "gone": look("gone"),
+		}, "none", "put", "one", "again", "bad", "last", "delete", "gone")
+		require.EqualError(t, errs["bad"], "mine")
+		require.NoError(t, errs["put"])
+		require.Equal(t, map[string][]string{"none": nil, "one": {"1{}"}, "again": {"1{}"}, "both": {"1{}", "2"}, "last": {"1{}"}, "gone": nil}, saw)
+		update(t, s, func(tx store.Tx) error {
+			rows, err := tx.InstancesByPlatform("p", "T", 0)
+			require.Empty(t, rows)
+			return err
+		})
+		for name := range saw {
+			_, err := s.group.w.run("DELETE FROM communities WHERE slug = $1", name)
+			require.NoError(t, err)
+		}
+	}
+	require.Error(t, s.Update(t.Context(), func(tx store.Tx) error {
+		require.NoError(t, tx.PutInstance(one))
+		rows, err := tx.InstancesByPlatform("p", "T", 0)
+		require.Len(t, rows, 1)
+		return errors.Join(err, errors.New("no"))
+	}))
+	update(t, s, func(tx store.Tx) error {
+		rows, err := tx.InstancesByPlatform("p", "T", 0)
+		require.Empty(t, rows)
+		return err
+	})
+}
+
 // Whatever fails of what ends a member's part, the others are kept, whole.
 func TestGroupBrokenTransaction(t *testing.T) {
 	mine := errors.New("mine")

@@ -125,7 +125,7 @@ func plan(t *testing.T, c *conn, query string) string {
 	require.True(t, ok)
 	// The driver wants a value for each parameter; which makes no difference.
 	var args []driver.NamedValue
-	for i := range 20 {
+	for i := range 30 {
 		args = append(args, driver.NamedValue{Ordinal: i + 1, Value: int64(1)})
 	}
 	rows, err := x.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args)

@@ -79,7 +79,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 	if err := c.begin("BEGIN"); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
-	tx := sqlstore.New(c)
+	tx := sqlstore.New(c, nil)
 	// Deferred, so that a panic or Goexit in fn gives the connection back as well.
 	defer func() {
 		tx.End()

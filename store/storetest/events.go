@@ -125,6 +125,19 @@ func testPruneEvents(t *testing.T, tx store.Tx) {
 	require.EqualValues(t, 6, must(tx.LastSeq())(t), "what was ever kept")
 	require.EqualValues(t, 7, add("0", 9), "numbers go on, and what is pruned is known no more")
 	require.Equal(t, []int64{7}, left())
+	for range 500 {
+		add("", 50)
+	}
+	for i := range 20 {
+		seq, _, err := tx.Append(store.Event{At: sec(i % 2 * 90)})
+		require.NoError(t, err)
+		require.EqualValues(t, 508+i, seq)
+	}
+	require.Equal(t, 10, must(tx.PruneEvents(sec(8), 1<<62, 12))(t), "those that stay do not hold up the others")
+	require.EqualValues(t, 527, must(tx.LastSeq())(t))
+	require.Equal(t, 511, must(tx.PruneEvents(sec(99), 1<<62, 600))(t))
+	require.EqualValues(t, 527, must(tx.LastSeq())(t), "the newest is among the pruned")
+	require.EqualValues(t, 528, add("0", 9))
 }
 
 func testEventRollback(t *testing.T, s store.Store) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,4 +88,13 @@ func testPruneDeliveries(t *testing.T, tx store.Tx) {
 	require.NoError(t, tx.Schedule(store.Task{Kind: "k", Key: "4", Ref: "f", Due: sec(4)}), "a task that moves refers to something else")
 	require.Equal(t, 2, must(tx.PruneDeliveries(sec(99), 0))(t))
 	require.Equal(t, []string{"f"}, left())
+	for i := range 300 {
+		id := fmt.Sprint("many", i)
+		require.True(t, must(tx.Accept(store.Delivery{ID: id, Plugin: "p", At: sec(20 + i/299)}))(t))
+		if i%3 > 0 {
+			require.NoError(t, tx.Schedule(store.Task{Kind: "k", Key: id, Ref: id, Due: sec(5)}))
+		}
+	}
+	require.Equal(t, 60, must(tx.PruneDeliveries(sec(21), 60))(t))
+	require.Equal(t, 40, must(tx.PruneDeliveries(sec(21), 60))(t), "those that stay do not hold up the others")
 }

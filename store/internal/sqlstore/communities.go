@@ -43,6 +43,7 @@ func scanInstance(r Row) store.Instance {
 
 // PutInstance implements store.Tx.
 func (t *Tx) PutInstance(i store.Instance) error {
+	t.changeInstances()
 	return t.put("put instance", i.Rev,
 		`INSERT INTO instances (id, community, plugin, name, platform_id, status, reason, created, updated, config, sealed, rev)
 		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) ON CONFLICT DO NOTHING`,
@@ -71,7 +72,10 @@ func (t *Tx) InstancesByPlatform(plugin, platformID string, limit int) ([]store.
 	if platformID == "" {
 		return nil, nil // what stands for nothing is nobody's
 	}
-	return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE plugin = $1 AND platform_id = $2 ORDER BY id LIMIT $3 + 0`, plugin, platformID, bound(limit))
+	p := platform{plugin, platformID, bound(limit)}
+	return t.shared.byPlatform(p, func() ([]store.Instance, error) {
+		return list(t, scanInstance, `SELECT `+instanceCols+` FROM instances WHERE plugin = $1 AND platform_id = $2 ORDER BY id LIMIT $3 + 0`, p.plugin, p.id, p.limit)
+	})
 }
 
 // InstancesByPlugin implements store.Tx.
@@ -84,6 +88,7 @@ func (t *Tx) DeleteInstance(id string) error {
 	if id == "" {
 		return nil // tasks and echoes of no instance are not this one's
 	}
+	t.changeInstances()
 	for _, query := range []string{
 		`DELETE FROM instances WHERE id = $1`,
 		`DELETE FROM state WHERE instance = $1`,

@@ -30,15 +30,18 @@ type Conn interface {
 }
 
 // Tx is a store.Tx on a Conn.
-type Tx struct{ c Conn }
+type Tx struct {
+	c      Conn
+	shared *Shared // nil: nothing is shared
+}
 
 var _ store.Tx = (*Tx)(nil)
 
-// New returns the verbs on c.
-func New(c Conn) *Tx { return &Tx{c} }
+// New returns the verbs on c. Those that share its transaction, one after the other, may be given one s; it may be nil.
+func New(c Conn, s *Shared) *Tx { return &Tx{c, s} }
 
 // End makes every later use fail: a transaction is valid inside its function only, and its connection goes on to serve others.
-func (t *Tx) End() { t.c = ended{} }
+func (t *Tx) End() { t.c, t.shared = ended{}, nil }
 
 type ended struct{}
 
