@@ -30,22 +30,26 @@ func (g *Gateway) conclude(ctx context.Context, f flow, q url.Values) (LoginResu
 	defer cancel()
 	var grant Grant[json.RawMessage]
 	err = guard("exchanging a code of "+f.Plugin, func() (err error) { grant, err = p.m.OAuth.Exchange(ctx, x); return err })
-	if err != nil {
+	if err != nil && (f.Type == Login || grant.PlatformID == "") {
 		return LoginResult{}, err
 	}
 	if f.Type == Login {
 		return g.login(ctx, f, grant)
 	}
-	return g.settleInstall(ctx, p, f, grant)
+	return g.settleInstall(ctx, p, f, grant, err)
 }
 
-// settleInstall puts what an exchange gave in its place, or has it taken back, whatever happens to us in between.
-func (g *Gateway) settleInstall(ctx context.Context, p *plug, f flow, grant Grant[json.RawMessage]) (LoginResult, error) {
+// settleInstall puts what an exchange gave in its place, or has it taken back, whatever happens to us in between. failed is how
+// the exchange itself failed after the platform had given credentials.
+func (g *Gateway) settleInstall(ctx context.Context, p *plug, f flow, grant Grant[json.RawMessage], failed error) (LoginResult, error) {
 	existing, err := g.installed(ctx, f.Plugin, grant.PlatformID)
 	first := err == nil && len(existing) == 0 // who does not know leaves what may be there alone
 	var key string
 	if err == nil {
 		key, err = g.beginInstall(ctx, f.Plugin, grant)
+	}
+	if failed != nil {
+		err = failed
 	}
 	var inst *Instance
 	if err == nil {

@@ -57,10 +57,37 @@ func TestAnInstallThatDies(t *testing.T) {
 		r.wait(5 * time.Minute)
 		require.Equal(t, []string{"undo S1 first"}, r.api.lines("undo"))
 	})
+	t.Run("the exchange fails after the platform has given credentials", func(t *testing.T) {
+		r := newOAuthRig(t, nil)
+		grant := r.api.grant
+		r.api.grant = func(x gateway.OAuthExchange) (gateway.Grant[forumConfig], error) {
+			g, _ := grant(x)
+			return g, gateway.Errorf(gateway.Denied, "not this way")
+		}
+		b := r.browser()
+		require.Equal(t, "denied", b.comesBack(b.consent(gateway.AuthRequest{Redirect: driver})).Query().Get("error"))
+		require.Equal(t, []string{"undo S1 first"}, r.api.lines("undo"))
+		require.Empty(t, r.tasks(store.TaskQuery{Kind: "install"}))
+	})
 	t.Run("an install that went well is not looked at again", func(t *testing.T) {
 		r := newOAuthRig(t, nil)
 		b := r.browser()
 		require.Empty(t, b.comesBack(b.consent(gateway.AuthRequest{Redirect: driver})).Query().Get("error"))
 		require.Empty(t, r.tasks(store.TaskQuery{Kind: "install"}))
 	})
+}
+
+// TestARefusalOfOldCredentials comes late: the instance has others by then.
+func TestARefusalOfOldCredentials(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	_, before := r.town("a", "S1")
+	require.NoError(t, before.Reconfigure(t.Context(), forumConfig{Site: "S1", Token: "new"}))
+	require.NoError(t, before.Pause(t.Context(), gateway.BadCredentials))
+	status, _, err := before.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "active", status)
+	require.NoError(t, before.Pause(t.Context(), "for the night"))
+	status, reason, err := before.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"paused", "for the night"}, []string{status, reason})
 }

@@ -292,7 +292,8 @@ func (i *Instance) Config(ctx context.Context) (json.RawMessage, error) {
 }
 
 // Pause stops the instance without forgetting anything: its deliveries wait, its processes stand still, its polls rest. Pausing
-// again changes the reason.
+// again changes the reason. With the reason [BadCredentials] it does nothing if the instance was changed since this value was
+// got: the credentials that were refused may not be the ones that it has now.
 func (i *Instance) Pause(ctx context.Context, reason string) error {
 	return i.setStatus(ctx, statusPaused, reason, nil)
 }
@@ -307,6 +308,9 @@ func (i *Instance) setStatus(ctx context.Context, status, reason string, then fu
 		row, err := tx.Instance(i.row.ID)
 		if err != nil {
 			return err
+		}
+		if reason == BadCredentials && row.Rev != i.row.Rev {
+			return nil
 		}
 		row.Status, row.Reason, row.Updated = status, reason, i.g.now()
 		if err := tx.PutInstance(row); err != nil || then == nil {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -48,7 +49,8 @@ type AuthRequest struct {
 type OAuth[T Owner, C any] struct {
 	// Authorize makes the address of the platform's consent page.
 	Authorize func(OAuthParams) (string, error)
-	// Exchange trades the code for credentials. It verifies what the platform says by the platform's API, not by the URL.
+	// Exchange trades the code for credentials. It verifies what the platform says by the platform's API, not by the URL. Where it
+	// fails after the platform has given credentials, it returns them with the error, with a PlatformID, and they are undone.
 	Exchange func(context.Context, OAuthExchange) (Grant[C], error)
 	// Undo takes back what an exchange gave when the install could not be finished. first says that nothing was
 	// installed before; otherwise a working installation may hold the same credentials, and must go on working. Nil: nothing is undone.
@@ -109,13 +111,15 @@ func (o OAuth[T, C]) feature(_ T, b *builder) {
 		Exchange: func(ctx context.Context, x OAuthExchange) (Grant[json.RawMessage], error) {
 			g, err := o.Exchange(ctx, x)
 			out := Grant[json.RawMessage]{PlatformID: g.PlatformID, Name: g.Name, Admin: g.Admin, User: g.User}
-			if err != nil {
+			if err != nil && g.PlatformID == "" {
 				return out, err
 			}
-			if out.Config, err = schema.Encode(g.Config); err != nil {
-				return out, Errorf(Internal, "encoding the configuration that was granted: %w", err)
+			config, encoding := schema.Encode(g.Config)
+			if encoding != nil {
+				return out, errors.Join(err, Errorf(Internal, "encoding the configuration that was granted: %w", encoding))
 			}
-			return out, nil
+			out.Config = config
+			return out, err
 		},
 		Undo: func(ctx context.Context, x OAuthExchange, g Grant[json.RawMessage], first bool) error {
 			if o.Undo == nil {

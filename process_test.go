@@ -219,6 +219,7 @@ func TestCommands(t *testing.T) {
 	}))
 	r.due()
 	require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status)
+	require.Equal(t, at.Add(59*time.Minute), r.tasks(store.TaskQuery{Kind: "process.close"})[0].Due)
 
 	_, err = c.Command(ctx, p.ID, "extend", extension{0})
 	require.ErrorIs(t, err, gateway.Invalid)

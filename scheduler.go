@@ -378,8 +378,13 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	if err != nil {
 		return gone(storeError(err, "reading process %s", t.Key))
 	}
-	if len(t.Payload) == 0 && row.Status != store.Closing && (row.CloseAt.IsZero() || row.CloseAt.After(g.now())) {
-		return nil // it was given more time while this task was on its way
+	if len(t.Payload) == 0 && row.Status != store.Closing { // it may have been given more time while this task was on its way
+		if row.CloseAt.IsZero() {
+			return nil
+		}
+		if early := row.CloseAt.Sub(g.now()); early > 0 {
+			return &nextRun{early}
+		}
 	}
 	if why.At.IsZero() {
 		why.At = row.CloseAt

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -269,6 +270,35 @@ func TestGroupSharedReads(t *testing.T) {
 		require.Empty(t, rows)
 		return err
 	})
+}
+
+// What another program has changed between two transactions is seen.
+func TestGroupSharesWithinOneTransaction(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gateway.db")
+	s, err := Open(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	other, err := Open(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	for want, write := range []func(store.Tx) error{
+		func(store.Tx) error { return nil }, // a transaction that wrote nothing ends in its own way
+		puts("x"),
+	} {
+		update(t, s, func(tx store.Tx) error {
+			rows, err := tx.InstancesByPlatform("p", "T", 0)
+			require.Len(t, rows, want)
+			return errors.Join(err, write(tx))
+		})
+		update(t, other, func(tx store.Tx) error {
+			return tx.PutInstance(store.Instance{ID: fmt.Sprint(want), Community: fmt.Sprint(want), Plugin: "p", Name: "n", PlatformID: "T"})
+		})
+		update(t, s, func(tx store.Tx) error {
+			rows, err := tx.InstancesByPlatform("p", "T", 0)
+			require.Len(t, rows, want+1)
+			return err
+		})
+	}
 }
 
 // Whatever fails of what ends a member's part, the others are kept, whole.
