@@ -128,6 +128,9 @@ func (c *Community) Cast(ctx context.Context, process string, b Ballot) (Receipt
 	if err != nil {
 		return Receipt{}, err
 	}
+	if _, err := c.g.instanceOf(ctx, row); err != nil {
+		return Receipt{}, err // while an instance is paused its votes stand still
+	}
 	a, err := c.g.askedOf(row, def)
 	if err != nil {
 		return Receipt{}, err

@@ -33,10 +33,13 @@ const (
 type flow struct {
 	AuthRequest
 	Verifier string `json:"verifier"`
-	Session  string `json:"session"` // hash of the browser's cookie
+	Session  string `json:"session"`        // hash of the browser's cookie
+	Link     string `json:"link,omitempty"` // hash of the link's token
 }
 
-// AuthorizeURL makes a link that sends a browser to the platform's consent page and back. It works once, for an hour; give
+const usedLink = "This link has been used or is too old. Please ask for another one."
+
+// AuthorizeURL makes a link that sends a browser to the platform's consent page and back. It works once, within an hour; give
 // it only to whom it is meant for: whoever opens it may install or log in as the request says. Invalid: there is no Options.PublicURL, or the redirect is not on
 // the list.
 func (g *Gateway) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error) {
@@ -82,10 +85,11 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	var f flow
 	if token := q.Get("request"); token != "" {
-		if err := g.takeTicket(ctx, ticketLink, token, &f.AuthRequest); err != nil || f.Plugin != r.PathValue("plugin") {
-			g.page(w, http.StatusBadRequest, "This link has been used or is too old. Please ask for another one.")
+		if err := g.readTicket(ctx, ticketLink, token, &f.AuthRequest); err != nil || f.Plugin != r.PathValue("plugin") {
+			g.page(w, http.StatusBadRequest, usedLink)
 			return
 		}
+		f.Link = digest(token)
 	} else {
 		f.AuthRequest = AuthRequest{
 			Plugin: r.PathValue("plugin"), Type: q.Get("type"), Community: q.Get("community"), Redirect: q.Get("redirect_uri"), State: q.Get("state"),
@@ -183,6 +187,13 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *http.Request) {
 	case q.Get("code") == "":
 		err = Errorf(Invalid, "the platform sent no code")
 	default:
+		if f.Link != "" {
+			// Used up here and not when it is opened: chat programs open links to show what is behind them.
+			if err := g.ticket(ctx, ticketLink, f.Link, &f.AuthRequest, usedUp); err != nil {
+				g.page(w, http.StatusBadRequest, usedLink)
+				return
+			}
+		}
 		result, err = g.conclude(ctx, f, q)
 	}
 	if err != nil {
@@ -248,12 +259,27 @@ func (g *Gateway) putTicket(ctx context.Context, kind, token string, v any, good
 	return storeError(err, "keeping a ticket")
 }
 
+// takeTicket reads a ticket that then is used up.
 func (g *Gateway) takeTicket(ctx context.Context, kind, token string, v any) error {
-	if token == "" {
-		return Errorf(NotFound, "there is no token")
-	}
+	return g.ticket(ctx, kind, digest(token), v, usedUp)
+}
+
+func usedUp(store.Tx, store.Ticket) error { return nil }
+
+// readTicket reads a ticket that can be read again.
+func (g *Gateway) readTicket(ctx context.Context, kind, token string, v any) error {
+	return g.ticket(ctx, kind, digest(token), v, store.Tx.PutTicket)
+}
+
+// ticket takes the ticket with this hash and does something with it in the same transaction.
+func (g *Gateway) ticket(ctx context.Context, kind, id string, v any, then func(store.Tx, store.Ticket) error) error {
 	var t store.Ticket
-	err := g.update(ctx, func(tx store.Tx) (err error) { t, err = tx.TakeTicket(kind, digest(token), g.now()); return err })
+	err := g.update(ctx, func(tx store.Tx) (err error) {
+		if t, err = tx.TakeTicket(kind, id, g.now()); err != nil {
+			return err
+		}
+		return then(tx, t)
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return Errorf(NotFound, "the token is unknown, was used, or is too old")
 	}

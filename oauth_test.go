@@ -176,6 +176,15 @@ func TestCallbacksThatAreNotOurs(t *testing.T) {
 			b.comesBack(state)
 			return 400
 		},
+		"a planted cookie": func(r *rig, b *browser) int {
+			other := r.browser()
+			state := other.consent(gateway.AuthRequest{Redirect: driver})
+			for name := range other.cookies {
+				b.cookies[name] = &http.Cookie{Name: name, Value: "planted"}
+			}
+			b.comesBack(state)
+			return 400
+		},
 		"another plugin": func(r *rig, b *browser) int {
 			state := b.consent(gateway.AuthRequest{Redirect: driver})
 			b.get("/auth/other/callback?code=x&state=" + state)
@@ -238,11 +247,18 @@ func TestCallbacksThatAreNotOurs(t *testing.T) {
 		r := newOAuthRig(t, nil)
 		link, err := r.AuthorizeURL(t.Context(), gateway.AuthRequest{Plugin: "forum"})
 		require.NoError(t, err)
-		b := r.browser()
-		b.get(link)
+		preview, b, other := r.browser(), r.browser(), r.browser()
+		preview.get(link) // a chat program that shows what is behind it
+		state := b.get(link).Query().Get("state")
 		require.Equal(t, 302, b.last.Code)
-		b.get(link)
-		require.Equal(t, 400, b.last.Code)
+		theirs := other.get(link).Query().Get("state")
+		b.comesBack(state)
+		require.Equal(t, 200, b.last.Code, b.last.Body.String())
+		other.comesBack(theirs)
+		require.Equal(t, 400, other.last.Code, "it works for one")
+		require.Len(t, r.api.lines("exchange"), 1)
+		other.get(link)
+		require.Equal(t, 400, other.last.Code)
 		link, err = r.AuthorizeURL(t.Context(), gateway.AuthRequest{Plugin: "forum"})
 		require.NoError(t, err)
 		r.clock.advance(time.Hour)

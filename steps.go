@@ -194,12 +194,16 @@ func (g *Gateway) show(ctx context.Context, s *Step) error {
 	if s.row.Status == store.Pending {
 		tell = func(tx store.Tx) error { return g.changed(tx, s.row) }
 	}
-	return g.attempt(ctx, s, stepShow, func(ctx context.Context) error {
+	err := g.attempt(ctx, s, stepShow, func(ctx context.Context) error {
 		if s.def.Show == nil {
 			return nil
 		}
 		return s.def.Show(ctx, s.state, s)
 	}, tell)
+	if err != nil && tell != nil { // the platform does not show it, but callbacks are to hear it
+		err = errors.Join(err, storeError(g.update(context.WithoutCancel(ctx), tell), "telling of process %s", s.row.ID))
+	}
+	return err
 }
 
 // shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. The

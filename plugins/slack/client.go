@@ -36,6 +36,7 @@ type client struct {
 	limits *limits
 	team   string
 	token  gateway.Secret // "": none, for methods that take the app's own credentials
+	scopes string         // that the token has, as Slack said with the last answer
 }
 
 // args are a method's arguments: text as it is, everything else as JSON. Nil and empty text are left out.
@@ -93,6 +94,7 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 	if err != nil {
 		return lost(method, err)
 	}
+	c.scopes = first(header.Get("X-OAuth-Scopes"), c.scopes)
 	if status == http.StatusTooManyRequests {
 		return c.limited(method, header)
 	}
@@ -100,6 +102,7 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 		OK       *bool  `json:"ok"`
 		Error    string `json:"error"`
 		Needed   string `json:"needed"`
+		Errors   []each `json:"errors"`
 		Metadata struct {
 			Messages []string `json:"messages"`
 		} `json:"response_metadata"`
@@ -111,7 +114,7 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 		if head.Error == "ratelimited" || head.Error == "rate_limited" {
 			return c.limited(method, header)
 		}
-		return refused(method, head.Error, head.Needed, head.Metadata.Messages)
+		return refused(method, head.Error, head.Needed, head.Metadata.Messages, head.Errors...)
 	}
 	if out == nil {
 		return nil

@@ -23,7 +23,7 @@ func (s *app) authorize(p gateway.OAuthParams) (string, error) {
 	if p.Type == gateway.Login {
 		q.Set("response_type", "code")
 		q.Set("scope", "openid profile")
-		q.Set("nonce", p.Challenge) // comes back in the ID token, and binds it to this browser
+		q.Set("nonce", nonce(p.Challenge, p.PlatformID)) // comes back in the ID token, and binds it to this browser
 		return "https://slack.com/openid/connect/authorize?" + q.Encode(), nil
 	}
 	q.Set("scope", strings.Join(s.Scopes, ","))
@@ -43,15 +43,13 @@ func (s *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Gr
 		return s.signIn(ctx, x)
 	}
 	var out struct {
-		AccessToken  gateway.Secret `json:"access_token"`
-		TokenType    string         `json:"token_type"`
-		BotUserID    string         `json:"bot_user_id"`
-		AppID        string         `json:"app_id"`
-		RefreshToken gateway.Secret `json:"refresh_token"`
-		Org          bool           `json:"is_enterprise_install"`
-		Team         *named         `json:"team"`
-		Enterprise   *named         `json:"enterprise"`
-		AuthedUser   struct {
+		access
+		BotUserID  string `json:"bot_user_id"`
+		AppID      string `json:"app_id"`
+		Org        bool   `json:"is_enterprise_install"`
+		Team       *named `json:"team"`
+		Enterprise *named `json:"enterprise"`
+		AuthedUser struct {
 			ID string `json:"id"`
 		} `json:"authed_user"`
 	}
@@ -70,13 +68,12 @@ func (s *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Gr
 		return grant, gateway.Errorf(gateway.Internal, "slack: oauth.v2.access named no workspace")
 	case out.AccessToken == "" || out.TokenType != "bot":
 		return grant, gateway.Errorf(gateway.Invalid, "slack: the installation gave no bot token: App.Scopes asks for no bot scope")
-	case out.RefreshToken != "":
-		return grant, gateway.Errorf(gateway.Invalid, "slack: the app has token rotation switched on, which is not supported: a token would work for twelve hours only")
 	}
 	grant = gateway.Grant[Config]{
 		PlatformID: place.ID, Name: place.Name, User: gateway.GrantUser{ID: out.AuthedUser.ID},
 		Config: Config{TeamID: place.ID, TeamName: place.Name, BotToken: out.AccessToken, BotUserID: out.BotUserID, AppID: out.AppID},
 	}
+	grant.Config.Scopes, grant.Config.RefreshToken, grant.Config.ExpiresAt = scopes(out.Scope), out.RefreshToken, out.expiry(x.Now)
 	if out.Enterprise != nil {
 		grant.Config.EnterpriseID = out.Enterprise.ID
 	}
@@ -99,6 +96,10 @@ func (s *app) person(ctx context.Context, x gateway.OAuthExchange, g *gateway.Gr
 			IsAdmin  bool   `json:"is_admin"`
 			IsOwner  bool   `json:"is_owner"`
 			Deleted  bool   `json:"deleted"`
+			Org      struct {
+				IsAdmin bool `json:"is_admin"`
+				IsOwner bool `json:"is_owner"`
+			} `json:"enterprise_user"`
 		} `json:"user"`
 	}
 	if g.User.ID == "" {
@@ -109,7 +110,8 @@ func (s *app) person(ctx context.Context, x gateway.OAuthExchange, g *gateway.Gr
 		return
 	}
 	g.User.Name = first(out.User.RealName, out.User.Name)
-	g.Admin = (out.User.IsAdmin || out.User.IsOwner) && !out.User.Deleted
+	u := out.User
+	g.Admin = (u.IsAdmin || u.IsOwner || u.Org.IsAdmin || u.Org.IsOwner) && !u.Deleted
 }
 
 // undo takes a failed installation back. A workspace that had the app already mostly got the same token again, so that neither
@@ -138,12 +140,14 @@ func (s *app) signIn(ctx context.Context, x gateway.OAuthExchange) (gateway.Gran
 	if err != nil {
 		return grant, err
 	}
-	if err := checkNonce(token.IDToken.Reveal(), x.Verifier); err != nil {
+	org, err := checkNonce(token.IDToken.Reveal(), x.Verifier)
+	if err != nil {
 		return grant, err
 	}
 	var who struct {
 		UserID  string `json:"https://slack.com/user_id"`
 		TeamID  string `json:"https://slack.com/team_id"`
+		OrgID   string `json:"https://slack.com/enterprise_id"`
 		Name    string `json:"name"`
 		Picture string `json:"picture"`
 	}
@@ -153,7 +157,11 @@ func (s *app) signIn(ctx context.Context, x gateway.OAuthExchange) (gateway.Gran
 	if who.UserID == "" || who.TeamID == "" {
 		return grant, gateway.Errorf(gateway.Denied, "slack: openid.connect.userInfo named nobody")
 	}
-	grant.PlatformID, grant.User = who.TeamID, gateway.GrantUser{ID: who.UserID, Name: who.Name}
+	grant.PlatformID = who.TeamID
+	if org != "" && org == who.OrgID {
+		grant.PlatformID = org // the app is installed for all of the person's organisation
+	}
+	grant.User = gateway.GrantUser{ID: who.UserID, Name: who.Name}
 	if who.Picture != "" {
 		if grant.User.Data, err = json.Marshal(map[string]string{"picture": who.Picture}); err != nil {
 			return grant, gateway.Errorf(gateway.Internal, "encoding a picture's address: %w", err)
@@ -162,23 +170,34 @@ func (s *app) signIn(ctx context.Context, x gateway.OAuthExchange) (gateway.Gran
 	return grant, nil
 }
 
-// checkNonce refuses an ID token that was made for another browser's sign-in. The token comes from Slack by TLS in answer to our
-// own request, so its signature says nothing more (OpenID Connect Core, 3.1.3.7).
-func checkNonce(idToken, verifier string) error {
+// nonce is what an ID token has to repeat. A login to an organisation names it there: Slack says the person's workspace, and only the
+// beginning of the login knows that the app is installed for all of them.
+func nonce(challenge, platform string) string {
+	if strings.HasPrefix(platform, "E") {
+		return challenge + "." + platform
+	}
+	return challenge
+}
+
+// checkNonce refuses an ID token that was made for another browser's sign-in, and gives the organisation that it was for. The token
+// comes from Slack by TLS in answer to our own request, so its signature says nothing more (OpenID Connect Core, 3.1.3.7).
+func checkNonce(idToken, verifier string) (org string, err error) {
 	parts := strings.Split(idToken, ".")
 	var claims struct {
 		Nonce string `json:"nonce"`
 	}
 	if len(parts) != 3 {
-		return gateway.Errorf(gateway.Denied, "slack: the ID token is none")
+		return "", gateway.Errorf(gateway.Denied, "slack: the ID token is none")
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil || json.Unmarshal(raw, &claims) != nil {
-		return gateway.Errorf(gateway.Denied, "slack: the ID token cannot be read")
+		return "", gateway.Errorf(gateway.Denied, "slack: the ID token cannot be read")
 	}
 	sum := sha256.Sum256([]byte(verifier))
-	if want := base64.RawURLEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(want)) != 1 {
-		return gateway.Errorf(gateway.Denied, "slack: the ID token is of another sign-in")
+	want := base64.RawURLEncoding.EncodeToString(sum[:])
+	got, org, _ := strings.Cut(claims.Nonce, ".")
+	if subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
+		return "", gateway.Errorf(gateway.Denied, "slack: the ID token is of another sign-in")
 	}
-	return nil
+	return org, nil
 }

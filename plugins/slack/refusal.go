@@ -15,6 +15,13 @@ type refusal struct {
 	Code   string
 	Needed string   // with missing_scope: the scope
 	Detail []string // what else Slack says, about arguments mostly
+	Each   []each   // what Slack says of each of several people
+}
+
+// each is what became of one of several people.
+type each struct {
+	User  string `json:"user"`
+	Error string `json:"error"`
 }
 
 func (e *refusal) Error() string {
@@ -35,14 +42,14 @@ func refusedAs(err error, codes ...string) bool {
 }
 
 // credentialCodes say that a token will not work again.
-var credentialCodes = []string{"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+var credentialCodes = []string{"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "invalid_refresh_token"}
 
 // badCredentials reports whether an error says that the token does not work any more.
 func badCredentials(err error) bool { return refusedAs(err, credentialCodes...) }
 
 // refused gives a refusal its code.
-func refused(method, code, needed string, detail []string) error {
-	return &gateway.Error{Code: codeOf(method, code), Err: &refusal{Method: method, Code: code, Needed: needed, Detail: detail}}
+func refused(method, code, needed string, detail []string, of ...each) error {
+	return &gateway.Error{Code: codeOf(method, code), Err: &refusal{Method: method, Code: code, Needed: needed, Detail: detail, Each: of}}
 }
 
 // codeOf sorts Slack's reasons, as the pages of the methods at https://docs.slack.dev/reference/methods list them.

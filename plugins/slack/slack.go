@@ -8,7 +8,6 @@ package slack
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -52,12 +51,16 @@ type Config struct {
 	BotUserID    string         `json:"bot_user_id,omitempty" gateway:"public" jsonschema:"title=Bot user" jsonschema_description:"The bot's user ID (U…). Asked of Slack."`
 	BotID        string         `json:"bot_id,omitempty" jsonschema:"title=Bot" jsonschema_description:"The bot's ID (B…). Asked of Slack."`
 	AppID        string         `json:"app_id,omitempty" jsonschema:"title=App" jsonschema_description:"The app's ID (A…)."`
+	Scopes       []string       `json:"scopes,omitempty" gateway:"public" jsonschema:"title=Scopes" jsonschema_description:"The scopes that the bot token has. Asked of Slack."`
+	RefreshToken gateway.Secret `json:"refresh_token,omitempty" jsonschema:"title=Refresh token" jsonschema_description:"What the bot token is exchanged for a fresh one with (xoxe-…), where the app has token rotation switched on."`
+	ExpiresAt    time.Time      `json:"expires_at,omitzero" jsonschema:"title=Expires" jsonschema_description:"When the bot token expires, where the app has token rotation switched on."`
 }
 
 // Slack is the plugin's value for one workspace.
 type Slack struct {
 	*gateway.Instance
 	config Config
+	tokens *credentials
 	app    *app
 }
 
@@ -81,7 +84,7 @@ func New(a App) (gateway.Plugin, error) {
 	}
 	a.Texts = a.Texts.withDefaults()
 	s := &app{App: a, limits: limits{mu: new(sync.Mutex), until: map[string]time.Time{}}}
-	open := func(_ context.Context, i *gateway.Instance, c Config) (*Slack, error) { return &Slack{i, c, s}, nil }
+	open := func(_ context.Context, i *gateway.Instance, c Config) (*Slack, error) { return &Slack{i, c, &credentials{config: c}, s}, nil }
 
 	features := []gateway.Feature[*Slack]{
 		gateway.ActionFunc("post-message", "Posts a message in a channel or thread, or to one to eight people.", (*Slack).postMessage),
@@ -91,12 +94,15 @@ func New(a App) (gateway.Plugin, error) {
 		gateway.ChoicesFunc("users", "People of the workspace.", (*Slack).listUsers),
 		gateway.ChoicesFunc("user-groups", "User groups of the workspace.", (*Slack).listUserGroups),
 		gateway.ConfigureFunc[*Slack](s.configure),
+		gateway.GrantedFunc((*Slack).granted),
 		s.webhook(),
 	}
 	for _, e := range eventTypes {
 		features = append(features, gateway.NewEvent[*Slack, eventData](e.name, e.doc))
 	}
+	features = append(features, typedActions()...)
 	if a.ClientID != "" {
+		features = append(features, gateway.PollFunc("fresh-token", refreshPoll, (*Slack).keepFresh))
 		features = append(features, gateway.OAuth[*Slack, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo})
 	}
 	if a.AppToken != "" {
@@ -111,47 +117,6 @@ var can = vote.Can{
 	PollTypes: []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple}, Secrecy: []vote.Secrecy{vote.Public, vote.CountsOnly, vote.Hidden},
 	MaxOptions: maxBlocks - fixedBlocks, AnyMaxChoice: true,
 	Eligibility: true, Weights: true, NoChange: true, CloseByPeople: true, ClosingAt: true,
-}
-
-// configure asks Slack whose token it is, and refuses that of another workspace.
-func (s *app) configure(ctx context.Context, inst *gateway.Instance, _, c *Config) error {
-	client := &client{http: inst.HTTP, now: inst.Now, limits: &s.limits, team: c.TeamID, token: c.BotToken}
-	who, err := client.whoami(ctx)
-	if err != nil {
-		return err
-	}
-	team := who.TeamID
-	if who.IsEnterpriseInstall {
-		team = who.EnterpriseID
-	}
-	switch {
-	case team == "" || who.UserID == "":
-		return gateway.Errorf(gateway.Internal, "slack: auth.test named no workspace")
-	case c.TeamID != "" && c.TeamID != team:
-		return gateway.Errorf(gateway.Invalid, "slack: the bot token is of workspace %s, not of %s", team, c.TeamID)
-	case who.BotID == "":
-		return gateway.Errorf(gateway.Invalid, "slack: the token is a person's, not the bot's")
-	}
-	c.TeamID, c.TeamName, c.EnterpriseID, c.BotUserID, c.BotID = team, who.Team, who.EnterpriseID, who.UserID, who.BotID
-	return nil
-}
-
-// client calls Slack in this workspace's name.
-func (s *Slack) client() *client {
-	return &client{http: s.HTTP, now: s.Now, limits: &s.app.limits, team: s.config.TeamID, token: s.config.BotToken}
-}
-
-// call is [client.call] with the bot's token. A token that Slack does not take any more pauses the instance: nothing can work
-// until somebody installs the app again.
-func (s *Slack) call(ctx context.Context, method string, args args, out any) error {
-	err := s.client().call(ctx, method, args, out)
-	if badCredentials(err) {
-		s.Log.Warn("Slack does not take the bot token any more; the instance is paused until the app is installed again", "method", method, "error", err)
-		if e := s.Pause(context.WithoutCancel(ctx), gateway.BadCredentials); e != nil {
-			return errors.Join(err, e)
-		}
-	}
-	return err
 }
 
 // ours reports whether something was done by our own bot.
