@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -246,6 +247,9 @@ func (g *Gateway) deliver(ctx context.Context, s *sub, wg *sync.WaitGroup, patie
 	var place store.Sub
 	var lanes []store.Lane
 	var events []store.Event
+	s.mu.Lock()
+	busy := maps.Clone(s.busy) // before the lanes are read: one that is settled in between is at another place than it seems
+	s.mu.Unlock()
 	err := g.view(ctx, func(tx store.Tx) (err error) {
 		if place, err = tx.Sub(s.name); err != nil {
 			return err
@@ -262,7 +266,7 @@ func (g *Gateway) deliver(ctx context.Context, s *sub, wg *sync.WaitGroup, patie
 	if err != nil {
 		return false, storeError(err, "reading events for %q", s.name)
 	}
-	behind, ran := g.runLanes(ctx, s, wg, place, lanes, patience)
+	behind, ran := g.runLanes(ctx, s, wg, place, lanes, busy, patience)
 	if len(events) == 0 {
 		return ran, nil
 	}

@@ -10,14 +10,15 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-// runLanes goes on with the communities that have fallen behind and are due. It says which have a lane.
-func (g *Gateway) runLanes(ctx context.Context, s *sub, wg *sync.WaitGroup, place store.Sub, lanes []store.Lane, patience time.Duration) (behind map[string]bool, ran bool) {
+// runLanes goes on with the communities that have fallen behind and are due, but for those that somebody worked on when their
+// lanes were read. It says which have a lane.
+func (g *Gateway) runLanes(ctx context.Context, s *sub, wg *sync.WaitGroup, place store.Sub, lanes []store.Lane, busy map[string]bool, patience time.Duration) (behind map[string]bool, ran bool) {
 	behind = make(map[string]bool, len(lanes))
 	now := g.now()
 	for _, l := range lanes {
 		behind[l.Community] = true
 		s.mu.Lock()
-		skip := s.busy[l.Community] || l.Due.After(now)
+		skip := busy[l.Community] || s.busy[l.Community] || l.Due.After(now)
 		if !skip {
 			s.busy[l.Community] = true
 		}

@@ -47,6 +47,13 @@ type Receiver[T, Out, M any] interface {
 	Receive(context.Context, *Run[T, Out], M) (Reply, error)
 }
 
+// Preparer is an input that embeds vote.Ask and has parameters of its own that mean something to the voting standard: private ballots
+// hide the tally, candidates are its questions. Prepare puts that into the Ask before the gateway reads it, every time; so it calls nothing, and
+// preparing again changes nothing. Its error refuses the input.
+type Preparer interface {
+	Prepare() error
+}
+
 // Upgrader fills the state from that of an older version. Without one a process of a version that is not there waits.
 type Upgrader interface {
 	Upgrade(from int, old json.RawMessage) error
@@ -210,6 +217,11 @@ func askOf[In any](index []int) func(json.RawMessage) (*vote.Ask, func(vote.Ask)
 		var in In
 		if err := decode(raw, &in); err != nil {
 			return nil, nil, err
+		}
+		if p, ok := any(&in).(Preparer); ok {
+			if err := p.Prepare(); err != nil {
+				return nil, nil, err
+			}
 		}
 		ask := reflect.ValueOf(&in).Elem().FieldByIndex(index).Addr().Interface().(*vote.Ask)
 		return ask, func(a vote.Ask) (json.RawMessage, error) {

@@ -39,6 +39,53 @@ type event struct {
 	Item      json.RawMessage `json:"item"`
 	Message   *inner          `json:"message"`
 	Previous  *inner          `json:"previous_message"`
+	Inviter   lenient         `json:"inviter"`
+	ActorID   lenient         `json:"actor_id"`
+	Reaction  lenient         `json:"reaction"`
+	Name      lenient         `json:"name"`
+	Topic     lenient         `json:"topic"`
+	Subteam   lenient         `json:"subteam_id"`
+	Added     strs            `json:"added_users"`
+	Removed   strs            `json:"removed_users"`
+	Metadata  payload         `json:"metadata"`
+}
+
+// lenient is text where it is text, and otherwise nothing: other events have something else under the same name.
+type lenient string
+
+// UnmarshalJSON takes anything.
+func (l *lenient) UnmarshalJSON(b []byte) error {
+	var s string
+	if json.Unmarshal(b, &s) == nil {
+		*l = lenient(s)
+	}
+	return nil
+}
+
+// strs is a list of texts, and nothing where it is something else.
+type strs []string
+
+// UnmarshalJSON takes anything.
+func (l *strs) UnmarshalJSON(b []byte) error {
+	var s []string
+	if json.Unmarshal(b, &s) == nil {
+		*l = s
+	}
+	return nil
+}
+
+// payload is a message's metadata, as far as it is ours.
+type payload struct{ call string }
+
+// UnmarshalJSON takes anything.
+func (p *payload) UnmarshalJSON(b []byte) error {
+	var m struct {
+		Payload map[string]json.RawMessage `json:"event_payload"`
+	}
+	if json.Unmarshal(b, &m) == nil && json.Unmarshal(m.Payload[callField], &p.call) != nil {
+		p.call = ""
+	}
+	return nil
 }
 
 // inner is a message inside an event about it.
@@ -79,6 +126,7 @@ func parseEvent(body []byte) (*message, error) {
 		}
 	}
 	m.about(e)
+	m.echo, m.by = echoOf(m, e)
 	drop := []string{"type", "token"}
 	if raw := fields["user"]; len(raw) > 0 && raw[0] == '"' {
 		drop = append(drop, "user") // it is the event's initiator; a whole user (user_change) is data

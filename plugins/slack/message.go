@@ -29,6 +29,7 @@ type message struct {
 
 	channel, ts string   // the message that it is about
 	posted      bool     // the message was posted just now
+	echo, by    string   // the name of an act that may be ours, and who did it, see [echoOf]
 	deleted     bool     // the message was deleted
 	actions     []action // of a block_actions
 	process     string   // the process whose message it is, by the block's ID
@@ -45,6 +46,14 @@ type action struct {
 	BlockID  string `json:"block_id"`
 	Value    string `json:"value"`
 	ActionTS string `json:"action_ts"`
+
+	Selected *picked  `json:"selected_option"`  // of a menu
+	Several  []picked `json:"selected_options"` // of a menu of several
+}
+
+// picked is what was chosen from a menu.
+type picked struct {
+	Value string `json:"value"`
 }
 
 // maxDepth is how deeply a body may be nested. Slack's deepest, rich text in lists in quotes, stays below twenty.
@@ -197,15 +206,19 @@ type interaction struct {
 }
 
 // object is something of Slack's that is given by its ID alone or as a whole.
-type object struct{ ID string }
+type object struct {
+	ID   string
+	Name string // where it is given as a whole
+}
 
 // UnmarshalJSON takes both forms; what is neither has no ID.
 func (o *object) UnmarshalJSON(b []byte) error {
 	var whole struct {
-		ID string `json:"id"`
+		ID   string `json:"id"`
+		Name string `json:"name"`
 	}
 	if json.Unmarshal(b, &o.ID) != nil && json.Unmarshal(b, &whole) == nil {
-		o.ID = whole.ID
+		o.ID, o.Name = whole.ID, whole.Name
 	}
 	return nil
 }

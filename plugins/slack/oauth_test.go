@@ -169,13 +169,6 @@ func TestInstallingForAnOrganisation(t *testing.T) {
 	require.Equal(t, "E1", inst.PlatformID())
 }
 
-func TestRotatingTokensAreRefusedRatherThanExpiringInTheNight(t *testing.T) {
-	r := oauthRig(t, func(_ *slack.App, o *fakeslack.Options, _ *gateway.Options) { o.TokenRotation = true })
-	r.fresh("T1")
-	got, _ := r.browse(gateway.AuthRequest{}, "T1", "UADMIN")
-	require.Empty(t, got.Type)
-}
-
 func TestLogin(t *testing.T) {
 	r := oauthRig(t)
 	town := r.town("T1")

@@ -55,6 +55,9 @@ func (s *Slack) call(ctx context.Context, method string, args args, out any) err
 	token, err := s.token(ctx)
 	if err == nil {
 		err = s.with(token).call(ctx, method, args, out)
+	} else {
+		c, _ := s.tokens.get()
+		token = c.BotToken
 	}
 	if badCredentials(err) {
 		// Somebody may have exchanged the token, or installed the app again, since this value was made.
@@ -80,7 +83,7 @@ func (s *Slack) giveUp(ctx context.Context, token gateway.Secret) error {
 		return err
 	}
 	now, err := s.stored(ctx)
-	if err != nil || token == "" || now.BotToken == token {
+	if err != nil || now.BotToken == token {
 		return err
 	}
 	return s.Resume(ctx)
@@ -168,7 +171,7 @@ func (s *Slack) exchangeToken(ctx context.Context, token gateway.Secret) (Config
 	return x.got, err
 }
 
-// exchange is the part of [app.configure] that a refresh asks for. The new token is not tried out before it is kept: Slack takes the
+// exchangeStored is the part of [app.configure] that a refresh asks for. The new token is not tried out before it is kept: Slack takes the
 // old refresh token until then. That is observed (https://github.com/slackapi/node-slack-sdk/issues/2504: one refresh token, two answers) and
 // not documented; should it not hold, a lost answer pauses the instance until the app is installed again.
 func (s *app) exchangeStored(ctx context.Context, inst *gateway.Instance, x *exchanging, old, c *Config) error {

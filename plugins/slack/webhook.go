@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,11 +34,14 @@ func (s *app) webhook() gateway.Webhook[*Slack, *message] {
 		},
 		Echo:    (*Slack).echo,
 		Receive: (*Slack).receive,
-		Slow:    func(m *message) bool { return m.typ == "app_uninstalled" || m.typ == "tokens_revoked" },
+		Slow:    func(m *message) bool { return slices.Contains(goodbyes, m.typ) },
 		Handle:  (*Slack).handle,
 		Answer:  (*Slack).answer,
 	}
 }
+
+// goodbyes are the events after which our token may not work any more.
+var goodbyes = []string{"app_uninstalled", "tokens_revoked", "team_access_revoked"}
 
 // window is how far a delivery's time may be from ours, either way; Slack's own SDKs say five minutes.
 const window = 5 * time.Minute
@@ -89,10 +93,14 @@ func postingRef(channel string) string { return "posting:" + channel }
 
 // echo says under which names a call of ours would have announced this.
 func (s *Slack) echo(m *message) []string {
-	if !m.posted || m.channel == "" || !s.ours(m.user, m.bot) {
-		return nil
+	var out []string
+	if m.posted && m.channel != "" && s.ours(m.user, m.bot) {
+		out = append(out, messageRef(m.channel, m.ts), postingRef(m.channel))
 	}
-	return []string{messageRef(m.channel, m.ts), postingRef(m.channel)}
+	if m.echo != "" && (m.by == "" || s.ours(m.by, m.by)) {
+		out = append(out, m.echo)
+	}
+	return out
 }
 
 // receive makes the event. A click on one of our votes is a ballot, and no event besides.
@@ -103,6 +111,9 @@ func (s *Slack) receive(ctx context.Context, m *message) (gateway.Reply, error) 
 	meta := gateway.Meta{ID: m.id, Initiator: m.user, Bot: s.ours(m.user, m.bot), At: m.at}
 	if meta.Bot && meta.Initiator == "" {
 		meta.Initiator = s.config.BotUserID // a message under another name names the bot only
+	}
+	if m.typ == "app_rate_limited" {
+		s.Log.Warn("Slack holds events back because there are too many; what happens meanwhile is not told", "since", m.at)
 	}
 	return gateway.Reply{}, s.Emit(ctx, m.typ, meta, m.data)
 }
