@@ -148,7 +148,7 @@ func BenchmarkLimitDurableHTTP(b *testing.B) {
 		}
 	}))
 	b.ResetTimer()
-	took := drive(b, addr, 64, func(i int) []byte { return signed("/", "application/json", slackMessage(i)) })
+	took := drive(b, addr, 64, b.N, func(i int) []byte { return signed("/", "application/json", slackMessage(i)) })
 	b.StopTimer()
 	report(b, took)
 }

@@ -40,15 +40,15 @@ func signed(path, contentType string, body []byte) []byte {
 		path, contentType, ts, hex.EncodeToString(mac.Sum(nil)), len(body), body)
 }
 
-// drive sends b.N requests over some connections, each waiting for its answer, and returns how long each took. The client
+// drive sends n requests over some connections, each waiting for its answer, and returns how long each took. The client
 // does as little as it can: it shares the machine with what is measured.
-func drive(b *testing.B, addr string, conns int, request func(int) []byte) []time.Duration {
+func drive(b *testing.B, addr string, conns, n int, request func(int) []byte) []time.Duration {
 	b.Helper()
-	took := make([]time.Duration, b.N)
+	took := make([]time.Duration, n)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	errs := make(chan error, conns)
-	for range min(conns, b.N) {
+	for range min(conns, n) {
 		c, err := net.Dial("tcp", addr)
 		require.NoError(b, err)
 		wg.Go(func() {
@@ -56,7 +56,7 @@ func drive(b *testing.B, addr string, conns int, request func(int) []byte) []tim
 			r := bufio.NewReader(c)
 			for {
 				i := int(next.Add(1) - 1)
-				if i >= b.N {
+				if i >= n {
 					return
 				}
 				req := request(i)
