@@ -66,7 +66,7 @@ func (i *Instance) Do(ctx context.Context, name string, in any, opts ...DoOption
 	if err != nil {
 		return nil, err
 	}
-	return i.g.call(ctx, opened, "action "+a.Name, raw, o.once, run)
+	return i.g.call(ctx, opened, "action "+a.Name, o.once, run)
 }
 
 // errInside refuses what would keep everybody waiting for a platform.
@@ -88,9 +88,9 @@ func Do[Out any](ctx context.Context, i *Instance, action string, in any, opts .
 }
 
 // call runs something that a driver asked for as a durable call.
-func (g *Gateway) call(ctx context.Context, o *opened, name string, in json.RawMessage, once string, run func(context.Context, any) (json.RawMessage, error)) (json.RawMessage, error) {
+func (g *Gateway) call(ctx context.Context, o *opened, name, once string, run func(context.Context, any) (json.RawMessage, error)) (json.RawMessage, error) {
 	c := &Call{g: g, inst: o.Instance, row: store.Call{
-		ID: newID("c"), Community: o.row.Community, Instance: o.row.ID, Name: name, Once: once, Status: callOpen, Input: in, Started: g.now(),
+		ID: newID("c"), Community: o.row.Community, Instance: o.row.ID, Name: name, Once: once, Status: callOpen, Started: g.now(),
 	}}
 	if once == "" {
 		return g.finish(ctx, c, o, run)
@@ -127,7 +127,7 @@ func (g *Gateway) begin(ctx context.Context, c *Call) (answer json.RawMessage, a
 		// Open or unknown, and nothing by which to look: a second try could do it twice.
 		return nil, true, Errorf(Unknown, "call %q was interrupted and left nothing by which to find out whether it happened", c.row.Once)
 	}
-	c.row, c.kept = old, true
+	c.row, c.kept, c.taken = old, true, true
 	c.row.Status = callOpen
 	return nil, false, nil
 }
@@ -149,11 +149,17 @@ func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, run func(conte
 	if !c.kept && len(c.caused) == 0 {
 		return out, err
 	}
+	if c.row.Once != "" && CodeOf(err) == Unavailable && c.taken {
+		// Whether the earlier attempt did it could not be found out: the next one must know that there is something to look for.
+		unsettled := &Error{Code: Unknown, Err: err}
+		err2 := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error { return c.settle(tx, g.now(), nil, unsettled) })
+		return nil, errors.Join(err, storeError(err2, "keeping the end of call %s", c.row.ID))
+	}
 	if c.row.Once != "" && CodeOf(err) == Unavailable {
 		// It did not happen: the name is free for another try.
 		err2 := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
 			row := c.row
-			row.Once, row.Input = "", nil
+			row.Once = ""
 			tmp := *c
 			tmp.row = row
 			return tmp.settle(tx, g.now(), nil, err)

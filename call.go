@@ -28,6 +28,7 @@ type Call struct {
 	inst   *Instance
 	row    store.Call
 	kept   bool // the row is in the store
+	taken  bool // an earlier attempt left it, with what it saved
 	caused []string
 }
 

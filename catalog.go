@@ -55,7 +55,8 @@ func (c *Community) Catalog(ctx context.Context) (Catalog, error) {
 		if i.row.Status != statusActive {
 			item.Unavailable = i.row.Status + ": " + i.row.Reason
 		} else if o, err := c.g.open(ctx, i.row); err != nil {
-			item.Unavailable = err.Error()
+			i.Log.Error("an instance cannot be opened", "error", err)
+			item.Unavailable = "it cannot be opened (" + string(CodeOf(err)) + ")" // clients see this; the log says why
 		} else {
 			item.missing(i.p, o.self)
 		}

@@ -55,7 +55,7 @@ func Can(c vote.Can) Option { return func(o *options) { o.can = &c } }
 // Define makes a plugin. C is the configuration that a community gives: a struct whose fields are the schema. T is the
 // plugin's own type, which embeds *[Instance]. open must be quick and call no platform, see [Plugin].
 //
-// Define panics when the definition is wrong, because it is wrong on every run: a bad or doubled name, a state with a
+// Define panics when the definition is wrong, because it is wrong on every run: a bad or doubled name, a state or a process's input with a
 // [Secret] in it, a process method that is nearly one of the optional ones, a webhook without Verify.
 func Define[C any, T Owner](name, doc string, open func(context.Context, *Instance, C) (T, error), features ...Feature[T]) Plugin {
 	b := &builder{m: Manifest{Name: name, Doc: doc, Actions: []ActionDef{}, Events: []EventDef{}, Processes: []ProcessDef{}}}

@@ -117,6 +117,13 @@ func (g *Gateway) Forget(ctx context.Context, name string) error {
 	return storeError(g.update(ctx, func(tx store.Tx) error { return tx.DeleteSub(name) }), "forgetting %q", name)
 }
 
+// registered says whether a callback has not been forgotten. Another may have its name by now.
+func (g *Gateway) registered(s *sub) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.subs[s.name] == s
+}
+
 func (g *Gateway) subscriptions() []*sub {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -155,11 +162,11 @@ func (g *Gateway) dispatchAll(ctx context.Context, wg *sync.WaitGroup) {
 }
 
 func (g *Gateway) dispatch(ctx context.Context, s *sub) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && g.registered(s) {
 		err := g.exclusive(ctx, "sub:"+s.name, func(ctx context.Context) error {
 			var wg sync.WaitGroup
 			defer wg.Wait()
-			for ctx.Err() == nil {
+			for ctx.Err() == nil && g.registered(s) {
 				news := g.waker()
 				heard, err := g.deliver(ctx, s, &wg, patience)
 				if err != nil {

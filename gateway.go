@@ -63,15 +63,14 @@ type Gateway struct {
 	public  *url.URL
 	plugins map[string]*plug
 	listed  []*plug // the same, in the order of Options.Plugins
-	node    string  // who we are among those who share the store
 
-	mu      sync.Mutex
-	opened  map[string]*opened // by instance
-	subs    map[string]*sub    // by name
-	asks    map[string]*asked  // voting standards of running processes, by process
-	claimed map[string]int     // names held by Exclusive in this program
-	lastID  uint64             // of a delivery
-	wake    chan struct{}      // closed and replaced when something may be due or new
+	mu     sync.Mutex
+	opened map[string]*opened // by instance
+	subs   map[string]*sub    // by name
+	asks   map[string]*asked  // voting standards of running processes, by process
+	polls  bool               // those of earlier instances have been looked after
+	lastID uint64             // of a delivery
+	wake   chan struct{}      // closed and replaced when something may be due or new
 }
 
 // New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].
@@ -92,9 +91,9 @@ func New(o Options) (*Gateway, error) {
 	o.MaxParked = positive(o.MaxParked, 1000)
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
-		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP), node: newID("n"),
+		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP),
 		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
-		asks: map[string]*asked{}, claimed: map[string]int{}, wake: make(chan struct{}),
+		asks: map[string]*asked{}, wake: make(chan struct{}),
 	}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
@@ -138,7 +137,7 @@ func (g *Gateway) Close() error {
 // now is the time, in the precision in which it is kept.
 func (g *Gateway) now() time.Time { return g.o.Now().UTC().Truncate(time.Microsecond) }
 
-// PublicURL joins the public address with a path. It refuses when there is none.
+// publicURL joins the public address with a path. It refuses when there is none.
 func (g *Gateway) publicURL(path string) (string, error) {
 	if g.public == nil {
 		return "", Errorf(Invalid, "Options.PublicURL is not set, so nobody outside can reach %s", path)

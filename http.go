@@ -34,7 +34,7 @@ func (g *Gateway) Handler() http.Handler {
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				g.log.Error("a request failed", "path", r.URL.Path, "error", panicked("serving", v))
+				g.log.Error("a request failed", "path", loggable(r), "error", panicked("serving", v))
 				http.Error(w, "internal error", http.StatusInternalServerError)
 			}
 		}()
@@ -65,8 +65,8 @@ func (g *Gateway) serveInstanceHook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inst, err := g.open(r.Context(), row)
-	if err != nil {
-		g.refuse(w, r, err)
+	if err != nil { // our trouble, not the platform's: it is to deliver again
+		g.refuse(w, r, &Error{Code: Unavailable, Err: err})
 		return
 	}
 	g.serveHook(w, r, p, inst)
@@ -188,10 +188,13 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if status >= 500 {
-		g.log.Error("a request failed", "path", strings.SplitN(r.URL.Path, "/hooks/", 2)[0], "error", err) // a hook's path may hold its token
+		g.log.Error("a request failed", "path", loggable(r), "error", err)
 	}
 	http.Error(w, http.StatusText(status), status)
 }
+
+// loggable is as much of a request's path as may stand in a log: a hook's path may hold its token.
+func loggable(r *http.Request) string { return strings.SplitN(r.URL.Path, "/hooks/", 2)[0] }
 
 // WebhookURL is where the platform delivers for this instance: the app's one URL where the plugin has one, and otherwise the
 // instance's own, which holds a random token. Keep the latter secret. Invalid: there is no Options.PublicURL.

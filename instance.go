@@ -211,7 +211,7 @@ func (g *Gateway) enable(ctx context.Context, community string, p *plug, name st
 				return err
 			}
 		}
-		if err := g.schedulePolls(tx, p, row); err != nil {
+		if err := g.schedulePolls(tx, p, row, false); err != nil {
 			return err
 		}
 		return g.unpark(tx, row)
@@ -326,12 +326,15 @@ func (i *Instance) setStatus(ctx context.Context, status, reason string, then fu
 func (i *Instance) Remove(ctx context.Context) error {
 	for {
 		var rows []store.Process
-		err := i.g.view(ctx, func(tx store.Tx) (err error) {
+		err := i.g.update(ctx, func(tx store.Tx) (err error) {
 			rows, err = tx.Processes(store.ProcessQuery{Instance: i.row.ID, Status: running}, "", 100)
-			return err
+			if err != nil || len(rows) > 0 {
+				return err
+			}
+			return tx.DeleteInstance(i.row.ID) // together: none can be started in between
 		})
 		if err != nil {
-			return storeError(err, "listing the processes of instance %s", i.row.Name)
+			return storeError(err, "removing instance %s of %s", i.row.Name, i.row.Community)
 		}
 		if len(rows) == 0 {
 			break
@@ -342,11 +345,10 @@ func (i *Instance) Remove(ctx context.Context) error {
 			}
 		}
 	}
-	err := i.g.update(ctx, func(tx store.Tx) error { return tx.DeleteInstance(i.row.ID) })
 	i.g.mu.Lock()
 	delete(i.g.opened, i.row.ID)
 	i.g.mu.Unlock()
-	return storeError(err, "removing instance %s of %s", i.row.Name, i.row.Community)
+	return nil
 }
 
 // encode makes JSON of what a driver gave: a struct, JSON, or nothing. Unlike json.Marshal it writes secrets as they are.

@@ -165,6 +165,9 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 	want := row
 	err = g.update(ctx, func(tx store.Tx) error {
 		row, fresh = want, true
+		if _, err := tx.Instance(row.Instance); err != nil {
+			return err // removed since it was opened: nobody would end the process
+		}
 		if o.once != "" {
 			old, err := tx.CallByOnce(row.Community, o.once)
 			if err == nil {
@@ -179,7 +182,7 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 				return err
 			}
 			call := store.Call{ID: newID("c"), Community: row.Community, Instance: row.Instance, Name: "process " + row.Name, Process: row.ID,
-				Once: o.once, Status: callDone, Started: now, Ended: now}
+				Once: o.once, Status: callDone, Started: now, Ended: maxTime(now, row.CloseAt)} // its name is kept from its end on
 			if err := tx.PutCall(call); err != nil {
 				return err
 			}
@@ -207,7 +210,7 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 		shut.Kind, shut.Due = taskClose, row.CloseAt
 		return tx.Schedule(shut)
 	})
-	return row, fresh, storeError(err, "creating a process %s", row.Name)
+	return row, fresh, storeError(err, "creating a process %s", want.Name)
 }
 
 // changed tells whoever listens that a process has another status, or another tally.
@@ -395,7 +398,7 @@ func (c *Community) Command(ctx context.Context, process, name string, in any, o
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.within)
 	defer cancel()
-	return c.g.call(ctx, inst, "command "+name+" of process "+row.ID, raw, o.once, func(ctx context.Context, _ any) (out json.RawMessage, err error) {
+	return c.g.call(ctx, inst, "command "+name+" of process "+row.ID, o.once, func(ctx context.Context, _ any) (out json.RawMessage, err error) {
 		err = c.g.underLease(ctx, row.ID, inst, func(ctx context.Context, s *Step) error {
 			if s.row.Status == store.Created {
 				return Errorf(Conflict, "process %s has not been started yet", row.ID)

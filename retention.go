@@ -13,11 +13,20 @@ const tidyEvery = time.Hour
 
 // prepare is what Run and RunDue do first: retention has its task, and what waited for a plugin that this program has goes on.
 func (g *Gateway) prepare(ctx context.Context) error {
+	g.mu.Lock()
+	polls := g.polls
+	g.mu.Unlock()
+	if !polls {
+		if err := g.newPolls(ctx); err != nil {
+			return err
+		}
+		g.mu.Lock()
+		g.polls = true
+		g.mu.Unlock()
+	}
 	return storeError(g.store.Update(ctx, func(tx store.Tx) error {
-		for name := range g.plugins {
-			if _, err := tx.Unpark(store.TaskQuery{Group: groupPlugin(name)}, g.now(), 1<<20); err != nil {
-				return err
-			}
+		if err := g.unparkPlugins(tx); err != nil {
+			return err
 		}
 		if _, err := tx.Task(taskTidy, taskTidy); err == nil {
 			return nil
@@ -26,8 +35,22 @@ func (g *Gateway) prepare(ctx context.Context) error {
 	}), "preparing to run")
 }
 
+// unparkPlugins lets go on what waited for a plugin, or a version of it, that this program may have.
+func (g *Gateway) unparkPlugins(tx store.Tx) error {
+	for name := range g.plugins {
+		if _, err := tx.Unpark(store.TaskQuery{Group: groupPlugin(name)}, g.now(), 1<<20); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tidy deletes what is older than Options.Retain, in small transactions so that no writer waits for long.
 func (g *Gateway) tidy(ctx context.Context) error {
+	// While programs of two versions run, the older may have parked what the newer is there for.
+	if err := g.store.Update(ctx, g.unparkPlugins); err != nil {
+		return storeError(err, "taking up what waited for a plugin")
+	}
 	before := g.now().Add(-g.o.Retain)
 	heard, err := g.heardByAll(ctx)
 	if err != nil {

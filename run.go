@@ -84,6 +84,9 @@ func ProcessFunc[S any, T Owner, Out, In any](name, doc string, start func(*S, c
 		if hasSecret(state, map[reflect.Type]bool{}) {
 			b.fail("process %s: its state holds a gateway.Secret; secrets belong in the configuration", name)
 		}
+		if hasSecret(reflect.TypeFor[In](), map[reflect.Type]bool{}) {
+			b.fail("process %s: its input holds a gateway.Secret and is kept as it is; secrets belong in the configuration", name)
+		}
 		if f, ok := reflect.TypeFor[In]().FieldByName("Ask"); ok && f.Anonymous && f.Type == reflect.TypeFor[vote.Ask]() {
 			if d.Can == nil {
 				b.fail("process %s asks for votes; declare what it can enforce with gateway.Can", name)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,10 +29,12 @@ const (
 	taskInstall = "install" // one that was begun and may not have been finished
 )
 
-// urgent are the tasks that somebody waits for; the others take their turn after them.
+// Closings come first: a community's backlog of deliveries must not put off another's decision. urgent are the tasks that somebody
+// waits for; the others take their turn after them.
 var (
-	urgent  = []string{taskClose, taskStart, taskInbox, taskShow, taskEvent}
-	patient = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
+	closings = []string{taskClose}
+	urgent   = []string{taskStart, taskInbox, taskShow, taskEvent}
+	patient  = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
 )
 
 // maxTries is after how many failures something is given up and kept as a dead letter. Unavailable is never given up.
@@ -101,13 +104,13 @@ func (g *Gateway) work(ctx context.Context) {
 	free := make(chan struct{}, 1)
 	for {
 		news := g.waker()
-		n := 0
+		n, look := 0, false
 		if room := g.o.Workers - len(slots); room > 0 {
 			tasks, err := g.claim(ctx, room)
 			if err != nil && ctx.Err() == nil {
 				g.log.Error("due tasks could not be claimed", "error", err)
 			}
-			n = len(tasks)
+			n, look = len(tasks), err == nil
 			for _, t := range tasks {
 				slots <- struct{}{}
 				wg.Go(func() {
@@ -125,17 +128,20 @@ func (g *Gateway) work(ctx context.Context) {
 		if n > 0 {
 			continue
 		}
-		if !g.sleep(ctx, news, free) {
+		if !g.sleep(ctx, look, news, free) {
 			return
 		}
 	}
 }
 
-// sleep waits for news, a free worker, or the next due task.
-func (g *Gateway) sleep(ctx context.Context, news, free <-chan struct{}) bool {
+// sleep waits for news, a free worker, or, where it makes sense to look for it, the next due task: not while everybody works or the
+// store fails.
+func (g *Gateway) sleep(ctx context.Context, look bool, news, free <-chan struct{}) bool {
 	d := lookAgain
-	if next, err := g.nextDue(ctx); err == nil && !next.IsZero() {
-		d = min(d, max(next.Sub(g.now()), 5*time.Millisecond))
+	if look {
+		if next, err := g.nextDue(ctx); err == nil && !next.IsZero() {
+			d = min(d, max(next.Sub(g.now()), 5*time.Millisecond))
+		}
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -157,20 +163,28 @@ func (g *Gateway) claim(ctx context.Context, limit int) (tasks []store.Task, err
 		return nil, err
 	}
 	err = g.store.Update(ctx, func(tx store.Tx) error {
-		tasks, err = tx.Claim(urgent, now, now.Add(leaseTime), limit)
-		if err != nil || len(tasks) == limit {
-			return err
+		tasks = nil
+		for _, kinds := range [][]string{closings, urgent, patient} {
+			if len(tasks) == limit {
+				break
+			}
+			more, err := tx.Claim(kinds, now, now.Add(leaseTime), limit-len(tasks))
+			if err != nil {
+				return err
+			}
+			tasks = append(tasks, more...)
 		}
-		more, err := tx.Claim(patient, now, now.Add(leaseTime), limit-len(tasks))
-		tasks = append(tasks, more...)
-		return err
+		return nil
 	})
+	if err != nil {
+		tasks = nil // they may not be ours
+	}
 	return tasks, storeError(err, "claiming due tasks")
 }
 
 func (g *Gateway) nextDue(ctx context.Context) (next time.Time, err error) {
 	err = g.store.View(ctx, func(tx store.Tx) (err error) {
-		next, err = tx.NextDue(append(urgent[:len(urgent):len(urgent)], patient...))
+		next, err = tx.NextDue(slices.Concat(closings, urgent, patient))
 		return err
 	})
 	return next, storeError(err, "looking for due tasks")
@@ -218,7 +232,7 @@ func (g *Gateway) RunDue(ctx context.Context) (next time.Time, err error) {
 func (g *Gateway) runTask(ctx context.Context, t store.Task) {
 	run, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
-	var mu sync.Mutex // of t
+	held := t // the claim as it was renewed last; read after the goroutine has ended
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(leaseTime / 3)
@@ -229,15 +243,13 @@ func (g *Gateway) runTask(ctx context.Context, t store.Task) {
 				return
 			case <-tick.C:
 			}
-			mu.Lock()
 			err := g.store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
-				renewed, err := tx.Renew(t, g.now().Add(leaseTime))
+				renewed, err := tx.Renew(held, g.now().Add(leaseTime))
 				if err == nil {
-					t = renewed
+					held = renewed
 				}
 				return err
 			})
-			mu.Unlock()
 			if errors.Is(err, store.ErrConflict) {
 				return // scheduled again: it will run once more
 			}
@@ -246,7 +258,7 @@ func (g *Gateway) runTask(ctx context.Context, t store.Task) {
 	err := guard("task "+t.Kind, func() error { return g.do(run, t) })
 	cancel()
 	<-done
-	g.settleTask(context.WithoutCancel(ctx), t, err)
+	g.settleTask(context.WithoutCancel(ctx), held, err)
 }
 
 // do runs the code of one kind of task.
@@ -297,7 +309,7 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 		case err == nil:
 			return tx.Done(t)
 		case errors.As(err, &next):
-			return tx.Retry(t, g.now().Add(next.in), "")
+			return later(tx, t, g.now().Add(next.in))
 		case parked:
 			return tx.Park(t, group, reason)
 		case errors.As(err, &gone):
@@ -318,6 +330,19 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 	if e := g.store.Update(ctx, settle); e != nil && !errors.Is(e, store.ErrConflict) && !errors.Is(e, store.ErrNotFound) {
 		log.Error("the end of a task could not be kept; it will run again", "error", e)
 	}
+}
+
+// later has a task that did its work run again. It begins anew then: a run that succeeded does not count as a failed attempt.
+func later(tx store.Tx, t store.Task, due time.Time) error {
+	have, err := tx.Task(t.Kind, t.Key)
+	if err != nil || have.Rev != t.Rev {
+		return err // gone, or scheduled again meanwhile
+	}
+	if err := tx.Unschedule(t.Kind, t.Key); err != nil {
+		return err
+	}
+	t.Due, t.Attempts, t.Error = due, 0, ""
+	return tx.Schedule(t)
 }
 
 // waitsFor says which group a task has to wait in that ended with this error, if it is of those that wait.
@@ -395,12 +420,49 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	return g.shut(ctx, t.Key, why)
 }
 
-// schedulePolls has a new instance's polls run, the first time soon.
-func (g *Gateway) schedulePolls(tx store.Tx, p *plug, row store.Instance) error {
+// schedulePolls has an instance's polls run, the first time soon; of those that it has already, where missing is true, none.
+func (g *Gateway) schedulePolls(tx store.Tx, p *plug, row store.Instance, missing bool) error {
 	for _, d := range p.m.Polls {
 		key := row.ID + "/" + d.Name
+		if missing {
+			if _, err := tx.Task(taskPoll, key); err == nil {
+				continue
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
 		if err := tx.Schedule(store.Task{Kind: taskPoll, Key: key, Community: row.Community, Instance: row.ID, Due: g.now(), Created: g.now()}); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// newPolls schedules what instances that were enabled with another version of their plugin do not poll yet. Cost follows what
+// exists, so that it is done once in a program's life.
+func (g *Gateway) newPolls(ctx context.Context) error {
+	for _, p := range g.listed {
+		for after := ""; len(p.m.Polls) > 0; {
+			const some = 100
+			var rows []store.Instance
+			err := g.store.Update(ctx, func(tx store.Tx) (err error) {
+				if rows, err = tx.InstancesByPlugin(p.m.Name, after, some); err != nil {
+					return err
+				}
+				for _, row := range rows {
+					if err := g.schedulePolls(tx, p, row, true); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return storeError(err, "scheduling the polls of %s", p.m.Name)
+			}
+			if len(rows) < some {
+				break
+			}
+			after = rows[len(rows)-1].ID
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/metagov/gateway-go/store"
 )
@@ -22,7 +21,10 @@ func (k Key[V]) Get(ctx context.Context, o Owner) (V, error) {
 		if err != nil || raw == nil {
 			return err
 		}
-		return json.Unmarshal(raw, &v)
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return Errorf(Internal, "decoding %s of instance %s: %w", k, i.row.Name, err)
+		}
+		return nil
 	})
 	return v, storeError(err, "reading %s of instance %s", k, i.row.Name)
 }
@@ -46,7 +48,7 @@ func (k Key[V]) Update(ctx context.Context, o Owner, fn func(V) (V, error)) (V, 
 		}
 		if raw != nil {
 			if err := json.Unmarshal(raw, &v); err != nil {
-				return fmt.Errorf("decoding %s: %w", k, err)
+				return Errorf(Internal, "decoding %s of instance %s: %w", k, i.row.Name, err)
 			}
 		}
 		if out, err = fn(v); err != nil {
@@ -54,7 +56,7 @@ func (k Key[V]) Update(ctx context.Context, o Owner, fn func(V) (V, error)) (V, 
 		}
 		raw, err = json.Marshal(out)
 		if err != nil {
-			return err
+			return Errorf(Internal, "encoding %s of instance %s: %w", k, i.row.Name, err)
 		}
 		return tx.PutState(i.row.ID, string(k), raw, rev)
 	})

@@ -128,9 +128,9 @@ func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(c
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		return errors.Join(err, storeError(g.update(ctx, func(tx store.Tx) error { return c.settle(tx, g.now(), nil, err) }), "keeping the end of %s", c.row.Name))
+		return outrun(errors.Join(err, storeError(g.update(ctx, func(tx store.Tx) error { return c.settle(tx, g.now(), nil, err) }), "keeping the end of %s", c.row.Name)))
 	}
-	return s.commit(ctx, func(tx store.Tx) error {
+	return outrun(s.commit(ctx, func(tx store.Tx) error {
 		if err := c.settle(tx, g.now(), nil, nil); err != nil {
 			return err
 		}
@@ -138,7 +138,16 @@ func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(c
 			return more(tx)
 		}
 		return nil
-	})
+	}))
+}
+
+// outrun says that a step is to be tried again where somebody else changed a row in the meantime: the task that ends calls which nobody
+// finished may come at the same moment as the next attempt.
+func outrun(err error) error {
+	if errors.Is(err, store.ErrConflict) {
+		return Errorf(Unavailable, "somebody else was quicker: %w", err)
+	}
+	return err
 }
 
 // start brings a created process to the platform.

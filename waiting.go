@@ -22,13 +22,15 @@ func (g *Gateway) waitFor(tx store.Tx, a *arrival, row store.Instance, group str
 		return n >= limit, err
 	}
 	tooMany, err := full(store.TaskQuery{Kind: taskInbox, Group: group, Parked: true}, g.o.MaxParked)
-	if err == nil && !tooMany {
+	// What an instance that works waits for is soon over: what lies around for others must not take its place.
+	idle := row.Status != statusActive
+	if err == nil && !tooMany && idle {
 		tooMany, err = full(store.TaskQuery{Kind: taskInbox, Parked: true}, 10*g.o.MaxParked)
 	}
 	if err != nil {
 		return err
 	}
-	if tooMany || len(a.d.Body) > maxParkedBody {
+	if tooMany || idle && len(a.d.Body) > maxParkedBody {
 		g.log.Warn("a delivery was dropped: too much waits already", "plugin", a.p.m.Name, "group", group, "delivery", a.d.ID, "bytes", len(a.d.Body))
 		return errDropped
 	}
@@ -48,7 +50,7 @@ func park(tx store.Tx, t store.Task, group, reason string) error {
 	return tx.Park(t, group, reason)
 }
 
-// maxParkedBody is the size in bytes up to which a delivery is kept aside.
+// maxParkedBody is the size in bytes up to which a delivery is kept aside that nobody can use yet.
 const maxParkedBody = 64 << 10
 
 // handleInbox does what remains to be done with a delivery.

@@ -93,10 +93,16 @@ func (s *Slack) joining(ctx context.Context, method, channel string, a args, out
 	if channel == "" || !refusedAs(err, "not_in_channel") {
 		return err
 	}
+	call, me := gateway.CallOf(ctx), s.config.BotUserID
+	joined := []string{ref("joined", channel, me), ref("said-joined", channel, me)}
+	if e := call.Expect(ctx, joined...); e != nil {
+		return e
+	}
 	if e := s.call(ctx, "conversations.join", args{"channel": channel}, nil); e != nil {
 		s.Log.Info("the bot could not join a channel", "channel", channel, "error", e)
 		return err
 	}
+	call.Caused(joined...)
 	return s.call(ctx, method, a, out)
 }
 

@@ -33,13 +33,13 @@ type ballotBox struct {
 
 // letter is one message that a vote posts once.
 type letter struct {
-	Channel string    `json:"channel,omitempty"`
-	Thread  string    `json:"thread,omitempty"`
-	TS      string    `json:"ts,omitempty"`
-	Sent    bool      `json:"sent,omitempty"` // Slack may have it
-	Since   time.Time `json:"since,omitzero"`
-	Failed  string    `json:"failed,omitempty"` // Slack will not have it, for this reason
-	Frozen  bool      `json:"frozen,omitempty"` // it says that the vote is over
+	Channel string    `json:"channel,omitempty" jsonschema_description:"The conversation that it is in."`
+	Thread  string    `json:"thread,omitempty" jsonschema_description:"The thread that it is in."`
+	TS      string    `json:"ts,omitempty" jsonschema_description:"Its time stamp."`
+	Sent    bool      `json:"sent,omitempty" jsonschema_description:"Slack may have it."`
+	Since   time.Time `json:"since,omitzero" jsonschema_description:"When it was first tried."`
+	Failed  string    `json:"failed,omitempty" jsonschema_description:"Why Slack will not have it."`
+	Frozen  bool      `json:"frozen,omitempty" jsonschema_description:"It says that the vote is over."`
 }
 
 // settled says whether nothing is to be done about a message any more.
@@ -91,6 +91,9 @@ func (b *ballotBox) postKeyed(ctx context.Context, r *voteRun, key, channel stri
 	case err != nil:
 		p.Sent = false // Slack said no: another attempt need not look
 		b.put(key, p)
+		if e := r.Save(ctx); e != nil {
+			s.Log.Warn("a refused message could not be noted", "process", r.ID(), "error", e)
+		}
 		return p, err
 	}
 	p.Channel, p.TS = first(out.Channel, channel), out.TS

@@ -99,11 +99,7 @@ type inner struct {
 	} `json:"edited"`
 }
 
-func parseEvent(body []byte) (*message, error) {
-	var env envelope
-	if err := json.Unmarshal(body, &env); err != nil {
-		return nil, fmt.Errorf("reading an event: %w", err)
-	}
+func parseEvent(body []byte, env *envelope) (*message, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(env.Event, &fields); err != nil {
 		return nil, fmt.Errorf("reading an event: %w", err)

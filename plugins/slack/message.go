@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,26 +106,33 @@ func parseJSON(body []byte) (*message, error) {
 	if err := shallow(body); err != nil {
 		return nil, err
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return nil, fmt.Errorf("reading the body: %w", err)
-	}
-	if fields == nil {
-		return nil, errors.New("the body is null")
-	}
-	var head struct {
+	type kind struct {
 		Type      string `json:"type"`
 		Command   string `json:"command"`
 		Challenge string `json:"challenge"`
 	}
-	if err := json.Unmarshal(body, &head); err != nil {
+	var head struct {
+		kind
+		envelope
+	}
+	if err := json.Unmarshal(body, &head); err != nil { // what is no event may use an envelope's names for something else
+		if json.Unmarshal(body, &head.kind) != nil || head.Type == "event_callback" {
+			return nil, fmt.Errorf("reading the body: %w", err)
+		}
+	}
+	switch head.Type {
+	case "url_verification":
+		return &message{challenge: head.Challenge}, nil
+	case "event_callback": // most are: its fields are not read a second time
+		return parseEvent(body, &head.envelope)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
 		return nil, fmt.Errorf("reading the body: %w", err)
 	}
 	switch {
-	case head.Type == "url_verification":
-		return &message{challenge: head.Challenge}, nil
-	case head.Type == "event_callback":
-		return parseEvent(body)
+	case fields == nil:
+		return nil, errors.New("the body is null")
 	case head.Type == "" && head.Command != "":
 		return parseCommand(fields)
 	case head.Type == "":
@@ -269,20 +278,24 @@ func parseInteraction(typ string, body []byte, fields map[string]json.RawMessage
 	return m, nil
 }
 
-// without encodes fields without some of them. The legacy verification token is a secret and never passed on.
+// without encodes fields without some of them, by name. The values were read from JSON and are JSON. The legacy verification token is a
+// secret and never passed on.
 func without(fields map[string]json.RawMessage, names ...string) (json.RawMessage, error) {
-	out := make(map[string]json.RawMessage, len(fields))
-	for k, v := range fields {
-		out[k] = v
+	out := []byte{'{'}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the data: %w", err)
+		}
+		out = append(append(append(out, key...), ':'), fields[name]...)
 	}
-	for _, n := range names {
-		delete(out, n)
-	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the data: %w", err)
-	}
-	return raw, nil
+	return append(out, '}'), nil
 }
 
 // shallow refuses JSON that is nested beyond maxDepth before anything recursive reads it.

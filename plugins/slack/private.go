@@ -70,7 +70,8 @@ func (b *ballotBox) freeze(ctx context.Context, r *voteRun, v view) error {
 	if !b.Private {
 		return nil
 	}
-	blocks, err := v.ballot("").blocks()
+	ballot := v.ballot("")
+	blocks, err := ballot.blocks()
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
 )
 
 // wake has Update called when there is something to do next.
@@ -25,7 +24,9 @@ func (b *ballotBox) wake(r *voteRun) {
 	}
 }
 
-func (b *ballotBox) remindAt(minutes int) time.Time { return b.ClosesAt.Add(-time.Duration(minutes) * time.Minute) }
+func (b *ballotBox) remindAt(minutes int) time.Time {
+	return b.ClosesAt.Add(-time.Duration(minutes) * time.Minute)
+}
 
 // Update sends ballots, posts a deleted message again, and reminds people. It is not called after the end.
 func (b *ballotBox) Update(ctx context.Context, r *voteRun) error {

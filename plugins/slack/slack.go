@@ -12,7 +12,6 @@ import (
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
-	"github.com/metagov/gateway-go/vote"
 )
 
 // App is the Slack app, as its settings at https://api.slack.com/apps say it. The zero value is refused by [New]: without a signing
@@ -84,12 +83,13 @@ func New(a App) (gateway.Plugin, error) {
 	}
 	a.Texts = a.Texts.withDefaults()
 	s := &app{App: a, limits: limits{mu: new(sync.Mutex), until: map[string]time.Time{}}}
-	open := func(_ context.Context, i *gateway.Instance, c Config) (*Slack, error) { return &Slack{i, c, &credentials{config: c}, s}, nil }
+	open := func(_ context.Context, i *gateway.Instance, c Config) (*Slack, error) {
+		return &Slack{i, c, &credentials{config: c}, s}, nil
+	}
 
 	features := []gateway.Feature[*Slack]{
 		gateway.ActionFunc("post-message", "Posts a message in a channel or thread, or to one to eight people.", (*Slack).postMessage),
 		gateway.ActionFunc("method", "Calls any method of Slack's Web API that the app's scopes allow. All fields but method_name are the method's arguments.", (*Slack).method),
-		gateway.ProcessFunc("emoji-vote", "A vote with buttons under a message.", (*ballotBox).Start, gateway.Can(can)),
 		gateway.ChoicesFunc("channels", "Channels that the bot can see.", (*Slack).listChannels),
 		gateway.ChoicesFunc("users", "People of the workspace.", (*Slack).listUsers),
 		gateway.ChoicesFunc("user-groups", "User groups of the workspace.", (*Slack).listUserGroups),
@@ -101,6 +101,7 @@ func New(a App) (gateway.Plugin, error) {
 		features = append(features, gateway.NewEvent[*Slack, eventData](e.name, e.doc))
 	}
 	features = append(features, typedActions()...)
+	features = append(features, votes()...)
 	if a.ClientID != "" {
 		features = append(features, gateway.PollFunc("fresh-token", refreshPoll, (*Slack).keepFresh))
 		features = append(features, gateway.OAuth[*Slack, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo})
@@ -109,14 +110,6 @@ func New(a App) (gateway.Plugin, error) {
 		features = append(features, gateway.SourceFunc[*Slack]("socket-mode", s.listen))
 	}
 	return gateway.Define("slack", "Slack: messages, events and votes in a workspace.", open, features...), nil
-}
-
-// can is what an emoji-vote enforces. One section with a button for each option, beside title and state, fits in the 50
-// blocks of a message (https://docs.slack.dev/reference/block-kit/blocks); long details take some of the room, which Start looks at.
-var can = vote.Can{
-	PollTypes: []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple}, Secrecy: []vote.Secrecy{vote.Public, vote.CountsOnly, vote.Hidden},
-	MaxOptions: maxBlocks - fixedBlocks, AnyMaxChoice: true,
-	Eligibility: true, Weights: true, NoChange: true, CloseByPeople: true, ClosingAt: true,
 }
 
 // ours reports whether something was done by our own bot.

@@ -13,8 +13,8 @@ import (
 
 // How rotating tokens are kept fresh (https://docs.slack.dev/authentication/using-token-rotation): they live for twelve hours.
 const (
-	refreshBefore = 2 * time.Hour   // so long before a token's end it is exchanged
-	refreshPause  = time.Minute     // after a refresh that failed, while the old token still works
+	refreshBefore = 2 * time.Hour    // so long before a token's end it is exchanged
+	refreshPause  = time.Minute      // after a refresh that failed, while the old token still works
 	refreshPoll   = 30 * time.Minute // an instance that nobody asks anything is looked at so often
 )
 
@@ -67,26 +67,14 @@ func (s *Slack) call(ctx context.Context, method string, args args, out any) err
 			err = e
 		case next != "":
 			err = s.with(next).call(ctx, method, args, out)
-			token = next
 		}
 	}
 	if badCredentials(err) {
 		s.Log.Warn("Slack does not take the bot token any more; the instance is paused until the app is installed again", "method", method, "error", err)
-		err = errors.Join(err, s.giveUp(context.WithoutCancel(ctx), token))
+		// The core passes over it where the configuration has changed since: the token that was refused is then not the present one.
+		err = errors.Join(err, s.Pause(context.WithoutCancel(ctx), gateway.BadCredentials))
 	}
 	return err
-}
-
-// giveUp pauses the instance, unless it got another token in this moment.
-func (s *Slack) giveUp(ctx context.Context, token gateway.Secret) error {
-	if err := s.Pause(ctx, gateway.BadCredentials); err != nil {
-		return err
-	}
-	now, err := s.stored(ctx)
-	if err != nil || now.BotToken == token {
-		return err
-	}
-	return s.Resume(ctx)
 }
 
 // token is the one to call with. It is exchanged before it ends; while that fails and the old one works, the old one is used.
@@ -110,8 +98,7 @@ func (s *Slack) keepFresh(ctx context.Context) error {
 	_, err := s.token(ctx)
 	if badCredentials(err) {
 		s.Log.Warn("Slack does not take the refresh token; the instance is paused until the app is installed again", "error", err)
-		c, _ := s.tokens.get()
-		return s.giveUp(ctx, c.BotToken)
+		return s.Pause(ctx, gateway.BadCredentials)
 	}
 	return err
 }

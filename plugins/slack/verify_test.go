@@ -69,11 +69,19 @@ func TestNonce(t *testing.T) {
 	}
 	sum := sha256.Sum256([]byte("verifier"))
 	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
-	require.NoError(t, checkNonce(token(challenge), "verifier"))
-	for _, bad := range []string{"", "a.b", "a.b.c", "e30.e30.e30", token(""), token("other"), token(challenge) + ".x", token(challenge[:10])} {
-		require.ErrorIs(t, checkNonce(bad, "verifier"), gateway.Denied, bad)
+	check := func(idToken, verifier string) error {
+		_, err := checkNonce(idToken, verifier)
+		return err
 	}
-	require.ErrorIs(t, checkNonce(token(challenge), "another verifier"), gateway.Denied)
+	require.NoError(t, check(token(challenge), "verifier"))
+	org, err := checkNonce(token(nonce(challenge, "E1")), "verifier")
+	require.NoError(t, err)
+	require.Equal(t, "E1", org)
+	require.Equal(t, challenge, nonce(challenge, "T1"))
+	for _, bad := range []string{"", "a.b", "a.b.c", "e30.e30.e30", token(""), token("other"), token(challenge) + ".x", token(challenge[:10])} {
+		require.ErrorIs(t, check(bad, "verifier"), gateway.Denied, bad)
+	}
+	require.ErrorIs(t, check(token(challenge), "another verifier"), gateway.Denied)
 }
 
 // The token goes to Slack and to nobody to whom Slack, or who stands between, redirects.

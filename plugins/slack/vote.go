@@ -126,7 +126,9 @@ func (s *Slack) permalink(ctx context.Context, channel, ts string) string {
 func (b *ballotBox) mine(m *message) bool { return b.is(b.Posts[b.mainKey()], m) }
 
 // isBallot says the same of the ballot that was sent to whoever did it.
-func (b *ballotBox) isBallot(m *message) bool { return b.Private && b.is(b.Posts[ballotKey(m.user)], m) }
+func (b *ballotBox) isBallot(m *message) bool {
+	return b.Private && b.is(b.Posts[ballotKey(m.user)], m)
+}
 
 // is compares places. A message whose time stamp is not known yet is being posted right now, and a click was quicker than the answer.
 func (b *ballotBox) is(p letter, m *message) bool {
@@ -273,7 +275,7 @@ func (b *ballotBox) endBy(r *voteRun, m *message, may bool, refusal string, canc
 func (b *ballotBox) view(r *voteRun) view {
 	v := view{
 		process: r.ID(), ask: r.Ask(), texts: &r.Plugin.app.Texts, ended: r.Ended(), reason: r.Reason(), family: b.Family, closes: b.ClosesAt,
-		announced: b.Private, mayClose: len(r.Ask().MayClose) > 0, mayCancel: len(b.MayCancel) > 0, silent: b.Publish == publishNone,
+		announced: b.Private, mayClose: len(r.Ask().MayClose) > 0, mayCancel: len(b.MayCancel) > 0, cancellers: b.MayCancel, silent: b.Publish == publishNone,
 	}
 	v.arrange()
 	return v
@@ -297,6 +299,9 @@ func (b *ballotBox) stand(ctx context.Context, r *voteRun, v *view) error {
 
 // Show brings the message up to date. After the end it takes the buttons from every ballot and publishes the result.
 func (b *ballotBox) Show(ctx context.Context, r *voteRun) error {
+	if !r.Ended() && !r.Ask().CountsVisible(false) {
+		return nil // a message that is marked as edited after each ballot would say when people voted
+	}
 	v := b.view(r)
 	if err := b.stand(ctx, r, &v); err != nil {
 		return err
@@ -315,6 +320,13 @@ func (b *ballotBox) Show(ctx context.Context, r *voteRun) error {
 
 // showMain brings the vote's own message up to date, or posts it again where it was deleted and that was asked for.
 func (b *ballotBox) showMain(ctx context.Context, r *voteRun, v view) error {
+	if p := b.Posts[b.mainKey()]; b.TS == "" && p.Sent { // it was closed while it was being posted
+		if _, err := b.look(ctx, r, b.mainKey()); err != nil && !final(err) {
+			return err
+		}
+		p = b.Posts[b.mainKey()]
+		b.Channel, b.TS = p.Channel, p.TS
+	}
 	if b.TS == "" {
 		return nil // it has none, or was closed before it was posted
 	}

@@ -273,7 +273,7 @@ func TestNobodyIsPingedByWhatAVoteSays(t *testing.T) {
 	w.later(2 * time.Second)
 	_, m = w.again(p, m)
 	for _, bad := range []string{"<!", "<@UBOB", "<http"} {
-		require.NotContains(t, texts(m)+m.Text, bad)
+		require.NotContains(t, marked(m)+m.Text, bad)
 	}
 	require.Contains(t, texts(m), "&lt;!everyone&gt;")
 	p, err = w.c.Close(t.Context(), p.ID)
@@ -281,7 +281,7 @@ func TestNobodyIsPingedByWhatAVoteSays(t *testing.T) {
 	require.Equal(t, evil, outcome(t, p).Winner)
 	w.later(2 * time.Second)
 	_, m = w.again(p, m)
-	require.NotContains(t, texts(m)+m.Text, "<!")
+	require.NotContains(t, marked(m)+m.Text, "<!")
 }
 
 func TestMultipleVotesToggle(t *testing.T) {
@@ -470,23 +470,45 @@ func TestWhatAMessageHasNoRoomForIsRefused(t *testing.T) {
 		}
 		return out
 	}
-	_, m := w.vote(slack.Vote{Channel: "CHALL", Ask: vote.Ask{Title: "All", PollType: vote.Choice, Options: options(47), MayClose: []string{"UANN"}, Secrecy: vote.CountsOnly}})
-	var blocks []any
-	require.NoError(t, json.Unmarshal(m.Blocks, &blocks))
-	require.Len(t, blocks, 50)
-	w.click("UANN", m, "46")
-
-	posted := len(w.fake.CallsTo("chat.postMessage"))
+	posted := 0
+	for _, c := range []struct{ n, blocks, buttons int }{{11, 14, 11}, {26, 29, 26}, {47, 50, 47}, {48, 0, 0}, {100, 0, 0}} {
+		p, m := w.vote(slack.Vote{Channel: "CHALL", Ask: vote.Ask{Title: "All", PollType: vote.Choice, Options: options(c.n), MayClose: []string{"UANN"}, Secrecy: vote.CountsOnly}})
+		posted++
+		var blocks []any
+		require.NoError(t, json.Unmarshal(m.Blocks, &blocks))
+		last := fmt.Sprint(c.n - 1)
+		if c.buttons > 0 {
+			require.Len(t, blocks, c.blocks)
+			w.click("UANN", m, last)
+			if c.n > 9 {
+				require.Contains(t, texts(m), "\n"+fmt.Sprint(c.n)+"\n", "beyond the emojis there are numbers")
+			}
+		} else {
+			require.Less(t, len(blocks), 10)
+			a, err := w.w.Select(t.Context(), "UANN", m.Channel, m.TS, "cast_vote", last)
+			require.NoError(t, err)
+			require.Equal(t, 200, a.Status)
+		}
+		w.later(2 * time.Second)
+		p, m = w.again(p, m)
+		require.Equal(t, map[string]int64{"Option " + last: 1}, counts(p))
+		p, err := w.c.Close(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, "Option "+last, outcome(t, p).Winner)
+		w.later(2 * time.Second)
+		_, m = w.again(p, m)
+		require.NotContains(t, string(m.Blocks), "action_id")
+		require.Contains(t, texts(m), "Option "+last)
+	}
 	for name, ask := range map[string]vote.Ask{
-		"/options":     {Title: "x", PollType: vote.Choice, Options: options(48)},
-		"/details":     {Title: "x", PollType: vote.Choice, Options: options(47), Details: "too"},
-		"/min_choices": {Title: "x", PollType: vote.Multiple, Options: options(3), MinChoices: 2},
-		"/may_change":  {Title: "x", PollType: vote.Multiple, Options: options(3), MayChange: new(false)},
-		"/questions":   {Title: "x", PollType: vote.Choice, Options: options(3), Questions: []string{"a", "b"}},
+		"/options":    {Title: "x", PollType: vote.Choice, Options: options(1000)},
+		"/options: ":  {Title: "x", PollType: vote.Choice, Options: options(101)},
+		"/questions":  {Title: "x", PollType: vote.Choice, Options: options(3), Questions: []string{"a", "b"}},
+		"/options/1 ": {Title: "x", PollType: vote.Choice, Options: []string{"a", "a"}},
 	} {
 		_, err := w.inst.Start(t.Context(), "emoji-vote", slack.Vote{Ask: ask, Channel: "CHALL"})
 		require.ErrorIs(t, err, gateway.Invalid, name)
-		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, err, strings.TrimRight(name, ": "))
 	}
 	require.Len(t, w.fake.CallsTo("chat.postMessage"), posted)
 }
@@ -502,8 +524,8 @@ func TestEveryResultIsSaid(t *testing.T) {
 		"*Result:* not passed":                    {ask: vote.Ask{}, votes: []string{"no"}},
 		"*Result:* a tie between Approve, Reject": {ask: vote.Ask{}, votes: []string{"yes", "no"}},
 		"*Result:* too few people voted":          {ask: vote.Ask{Quorum: 5}, votes: []string{"yes"}},
-		"*Result:* R&amp;D":                       {ask: vote.Ask{PollType: vote.Choice, Options: []string{"R&D", "Ops"}}, votes: []string{"R&D"}},
-		"*Result:* a tie between R&amp;D, Ops":    {ask: vote.Ask{PollType: vote.Choice, Options: []string{"R&D", "Ops"}}, votes: []string{"R&D", "Ops"}},
+		"*Result:*\nR&D":                          {ask: vote.Ask{PollType: vote.Choice, Options: []string{"R&D", "Ops"}}, votes: []string{"R&D"}},
+		"*Result:* a tie between\nR&D, Ops":       {ask: vote.Ask{PollType: vote.Choice, Options: []string{"R&D", "Ops"}}, votes: []string{"R&D", "Ops"}},
 		"*This vote was called off.*":             {ask: vote.Ask{}, votes: []string{"yes"}, cancel: true},
 	} {
 		c.ask.Title = "Result?"
@@ -544,4 +566,29 @@ func TestTextsCanBeReplaced(t *testing.T) {
 	_, now := w.again(p, m)
 	require.Contains(t, texts(now), "Dafür   (1 Stimmen)")
 	require.Contains(t, texts(now), "Reject")
+}
+
+// marked collects the texts in which Slack reads marks.
+func marked(m fakeslack.Message) string {
+	var b strings.Builder
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		case map[string]any:
+			if v["type"] == "mrkdwn" {
+				b.WriteString(fmt.Sprintln(v["text"]))
+			}
+			for _, x := range v {
+				walk(x)
+			}
+		}
+	}
+	var blocks any
+	_ = json.Unmarshal(m.Blocks, &blocks)
+	walk(blocks)
+	return b.String()
 }

@@ -243,7 +243,8 @@ func (s *Server) addRefresh(o object, t *token) {
 	o["refresh_token"], o["expires_in"] = text, int(t.expires.Sub(s.opt.Now()).Seconds())
 }
 
-// refreshToken trades a refresh token, once, for a new pair. The old access token works until it expires.
+// refreshToken trades a refresh token for a new pair. The old access token works until it expires, the old refresh token until the new
+// access token is used: so who lost the answer can ask again.
 func (r *request) refreshToken() (object, error) {
 	if err := r.checkClient(); err != nil {
 		return nil, err
@@ -252,8 +253,8 @@ func (r *request) refreshToken() (object, error) {
 	if old == nil || old.revoked != "" {
 		return nil, refuse("invalid_refresh_token")
 	}
-	delete(r.s.refresh, r.arg("refresh_token"))
 	t := *old
+	t.before = r.arg("refresh_token")
 	t.text, t.expires = r.s.newTokenText(old.kind, true), r.s.opt.Now().Add(tokenLife)
 	r.s.tokens[t.text] = &t
 	o := object{"app_id": r.s.app.AppID, "access_token": t.text, "token_type": string(t.kind), "scope": strings.Join(t.scopes, ","),
@@ -267,7 +268,7 @@ func (r *request) refreshToken() (object, error) {
 	if t.kind == kindBot {
 		o["bot_user_id"] = t.user
 		for _, w := range r.s.workspaces {
-			if w.install != nil && w.install.token == old {
+			if w.install != nil && w.install.botUser == t.user {
 				w.install.token = &t
 			}
 		}

@@ -59,6 +59,9 @@ func (r *request) openIDUserInfo() (object, error) {
 func (r *request) claims(w *Workspace, user string, scopes []string) object {
 	u := w.users[user]
 	o := object{"sub": user, "https://slack.com/user_id": user, "https://slack.com/team_id": w.id}
+	if w.enterprise != "" {
+		o["https://slack.com/enterprise_id"], o["https://slack.com/enterprise_name"] = w.enterprise, r.s.enterprises[w.enterprise]
+	}
 	granted := token{scopes: scopes}
 	if granted.has("email") && u.email != "" {
 		o["email"], o["email_verified"], o["date_email_verified"] = u.email, true, unix(u.created)

@@ -26,6 +26,7 @@ type token struct {
 	scopes     []string
 	expires    time.Time // zero: never
 	revoked    string    // the error that answers a token that no longer works
+	before     string    // the refresh token that it came of, which works until this one is used
 }
 
 func (t *token) has(scope string) bool { return slices.Contains(t.scopes, scope) }

@@ -225,6 +225,10 @@ func (r *request) authenticate(text string) error {
 	if !r.tok.expires.IsZero() && !r.s.opt.Now().Before(r.tok.expires) {
 		return refuse("token_expired")
 	}
+	if r.tok.before != "" {
+		delete(r.s.refresh, r.tok.before)
+		r.tok.before = ""
+	}
 	if (r.def.auth == authApp) != (r.tok.kind == kindApp) {
 		return refuse("not_allowed_token_type")
 	}
