@@ -55,8 +55,7 @@ func (c *Community) Catalog(ctx context.Context) (Catalog, error) {
 		if i.row.Status != statusActive {
 			item.Unavailable = i.row.Status + ": " + i.row.Reason
 		} else if o, err := c.g.open(ctx, i.row); err != nil {
-			i.Log.Error("an instance cannot be opened", "error", err)
-			item.Unavailable = "it cannot be opened (" + string(CodeOf(err)) + ")" // clients see this; the log says why
+			item.Unavailable = err.Error()
 		} else {
 			item.missing(i.p, o.self)
 		}

@@ -115,7 +115,7 @@ func (c *Community) Instances(ctx context.Context) ([]*Instance, error) {
 	return out, nil
 }
 
-// mine refuses an instance of another community as if it did not exist.
+// mine refuses what is of another community as if it did not exist.
 func (c *Community) mine(community, what string) error {
 	if community != c.row.Slug {
 		return Errorf(NotFound, "%s in community %s", what, c.row.Slug)
@@ -124,7 +124,8 @@ func (c *Community) mine(community, what string) error {
 }
 
 // Exclusive runs fn alone: no other node, and no other caller here, runs one with the same name for this instance while the
-// lease lasts. It waits for its turn until ctx ends. Use it where two at once would harm: nonces, token refresh.
+// lease lasts. It waits for its turn until ctx ends, also for a turn that the caller itself has: do not nest the same name. fn's ctx
+// ends when the lease is lost. Use it where two at once would harm: nonces, token refresh.
 func (i *Instance) Exclusive(ctx context.Context, name string, fn func(context.Context) error) error {
 	return i.g.exclusive(ctx, "instance:"+i.row.ID+":"+name, fn)
 }

@@ -45,7 +45,7 @@ type Options struct {
 	// MaxBody is the size in bytes above which a delivery is refused. 0: 1 MiB.
 	MaxBody int64
 	// MaxParked is how many deliveries of up to 64 KiB wait for one unknown workspace or one paused instance, and a tenth of how many wait
-	// in all. More are dropped, and logged; those that have waited for longer than Retain are forgotten. 0: 1,000.
+	// in all. More are dropped, and logged, as are larger ones; those that have waited for longer than Retain are forgotten. 0: 1,000.
 	MaxParked int
 	// Retain is how long events, deliveries, calls and ended processes are kept; at least seven days, or a platform's repeated delivery could count
 	// twice. Events that a subscription has not heard are kept longer. 0: 30 days.

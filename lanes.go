@@ -12,7 +12,9 @@ import (
 
 // runLanes goes on with the communities that have fallen behind and are due, but for those that somebody worked on when their
 // lanes were read. It says which have a lane.
-func (g *Gateway) runLanes(ctx context.Context, s *sub, wg *sync.WaitGroup, place store.Sub, lanes []store.Lane, busy map[string]bool, patience time.Duration) (behind map[string]bool, ran bool) {
+func (g *Gateway) runLanes(
+	ctx context.Context, s *sub, wg *sync.WaitGroup, place store.Sub, lanes []store.Lane, busy map[string]bool, patience time.Duration,
+) (behind map[string]bool, ran bool) {
 	behind = make(map[string]bool, len(lanes))
 	now := g.now()
 	for _, l := range lanes {

@@ -417,7 +417,25 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	if _, err := g.instanceOf(ctx, row); err != nil {
 		return err // a paused instance's processes stand still
 	}
+	if late, err := g.catchingUp(ctx, row.Instance); err != nil {
+		return err
+	} else if late {
+		return &nextRun{}
+	}
 	return g.shut(ctx, t.Key, why)
+}
+
+// catchingUp reports whether deliveries of an instance are still on their way that came before now: after a pause they and the
+// closings that waited with them are due at once, and a ballot that was cast in time counts.
+func (g *Gateway) catchingUp(ctx context.Context, instance string) (late bool, err error) {
+	err = g.view(ctx, func(tx store.Tx) error {
+		tasks, err := tx.Tasks(store.TaskQuery{Kind: taskInbox, Instance: instance}, taskInbox, "", 1000)
+		for _, t := range tasks {
+			late = late || t.Group == "" && t.Attempts < 3 && strings.HasSuffix(t.Key, "/"+stageReceive) // not those that fail again and again
+		}
+		return err
+	})
+	return late, storeError(err, "looking for deliveries of instance %s", instance)
 }
 
 // schedulePolls has an instance's polls run, the first time soon; of those that it has already, where missing is true, none.

@@ -46,7 +46,7 @@ func (s *Step) Outcome() json.RawMessage { return s.row.Outcome }
 // Reason says why the process failed.
 func (s *Step) Reason() string { return s.row.Reason }
 
-// Ask is what was asked, normalised; nil where the process is not a vote. Eligibility lists are in the store rather than here.
+// Ask is what was asked, normalised; nil where the process is not a vote. All steps of the process share it: do not change it.
 func (s *Step) Ask() *vote.Ask {
 	if s.asked == nil {
 		return nil
@@ -57,10 +57,11 @@ func (s *Step) Ask() *vote.Ask {
 // Ref says that deliveries about this platform object are for this process.
 func (s *Step) Ref(ref string) { s.refs = append(s.refs, ref) }
 
-// SetURL says where people see the process.
+// SetURL says where people see the process. It has no effect in Receive.
 func (s *Step) SetURL(url string) { s.row.URL = url }
 
-// CloseAt says when the process is to be closed. The zero time: not by itself.
+// CloseAt says when the process is to be closed. The zero time: not by itself. It is not for Receive, which cannot change until when
+// ballots count; CloseNow is.
 func (s *Step) CloseAt(t time.Time) {
 	s.row.CloseAt = t.UTC().Truncate(time.Microsecond)
 	id := s.row.ID
@@ -97,7 +98,7 @@ func (s *Step) task(kind string, due time.Time) store.Task {
 	return store.Task{Kind: kind, Key: s.row.ID, Community: s.row.Community, Instance: s.row.Instance, Due: due, Created: s.Now()}
 }
 
-// Fail ends the process without an outcome when the step returns.
+// Fail ends the process without an outcome when the step returns. It has no effect in Receive; use CloseNow there.
 func (s *Step) Fail(reason string) {
 	s.row.Status, s.row.Reason, s.row.Ended = store.Failed, reason, s.Now()
 }
@@ -126,7 +127,8 @@ func (s *Step) Save(ctx context.Context) error {
 }
 
 // Eligible says who may vote: voters, or everybody where voters is nil; never those in not. refusal is what somebody else
-// is told. A process whose input embeds vote.Ask need not call it: the gateway has. It is committed at once.
+// is told. A process whose input embeds vote.Ask need not call it: the gateway has. The lists are committed at once and only grow; whether
+// there is one, and the refusal, when the step returns. It is not for Receive.
 func (s *Step) Eligible(ctx context.Context, voters, not []string, refusal string) error {
 	s.row.Open, s.row.Refusal = voters == nil, refusal
 	return storeError(s.g.update(ctx, func(tx store.Tx) error {

@@ -158,7 +158,11 @@ func (d driver) tell(ctx context.Context, path string, h heard) error {
 }
 
 func (d driver) event(ctx context.Context, c *gateway.Community, e gateway.Event) error {
-	if err := d.tell(ctx, "/heard", heard{Community: c.Slug(), Seq: e.Seq, Fact: e.ID}); err != nil {
+	var data happened
+	if err := json.Unmarshal(e.Data, &data); err != nil {
+		return err
+	}
+	if err := d.tell(ctx, "/heard", heard{Community: c.Slug(), Seq: e.Seq, Fact: data.Fact}); err != nil {
 		return err
 	}
 	inst, err := c.Instance(ctx, "site")
@@ -167,11 +171,11 @@ func (d driver) event(ctx context.Context, c *gateway.Community, e gateway.Event
 	}
 	switch e.Type {
 	case "once":
-		return d.once(ctx, inst, e.ID)
+		return d.once(ctx, inst, data.Fact)
 	case "vote":
 		closing := inst.Now().Add(length(e.Seq))
-		ask := vote.Ask{Title: e.ID, PollType: vote.Choice, Options: options, ClosingAt: &closing}
-		_, err := inst.Start(ctx, "election", election{ask}, gateway.Once("vote/"+e.ID), gateway.Within(startWithin))
+		ask := vote.Ask{Title: data.Fact, PollType: vote.Choice, Options: options, ClosingAt: &closing}
+		_, err := inst.Start(ctx, "election", election{ask}, gateway.Once("vote/"+data.Fact), gateway.Within(startWithin))
 		return err
 	}
 	return nil

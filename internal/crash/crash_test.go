@@ -223,19 +223,24 @@ func TestKills(t *testing.T) {
 			continue
 		}
 		r.await(c)
+		alive := time.Duration(100+when.IntN(1100)) * time.Millisecond
 		if when.IntN(2) == 0 { // while it calls the platform
+			alive = 2 * time.Second
 			w.mu.Lock()
-			w.killAfter = 1 + when.IntN(40)
+			w.killAfter = 1 + when.IntN(100)
 			w.mu.Unlock()
 		}
 		select {
 		case <-w.kill:
 			midway++
-		case <-time.After(time.Duration(100+when.IntN(1100)) * time.Millisecond):
+		case <-time.After(alive):
 		case <-c.eof:
 		}
 		r.end(c, syscall.SIGKILL)
 		r.check()
+		w.mu.Lock()
+		t.Logf("child %d: %d deliveries so far, %d events acknowledged, %d heard, %d elections", w.n, len(w.facts), w.acked, len(w.known), len(w.polls))
+		w.mu.Unlock()
 	}
 	loaded := time.Since(began)
 	w.mu.Lock()

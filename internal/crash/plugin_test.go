@@ -132,7 +132,16 @@ func (p *plugin) receive(ctx context.Context, m message) (gateway.Reply, error) 
 	if m.Kind == "ballot" {
 		return gateway.Reply{}, nil
 	}
-	return gateway.Reply{}, p.Emit(ctx, m.Kind, gateway.Meta{ID: m.Fact, At: m.At}, nil)
+	data, err := json.Marshal(happened{m.Fact})
+	if err != nil {
+		return gateway.Reply{}, err
+	}
+	return gateway.Reply{}, p.Emit(ctx, m.Kind, gateway.Meta{At: m.At}, data) // without an ID: nothing but the inbox keeps it from coming twice
+}
+
+// happened is an event's data.
+type happened struct {
+	Fact string `json:"fact"`
 }
 
 func (p *plugin) handle(ctx context.Context, m message) error {

@@ -58,7 +58,11 @@ func (r *rig) reckon() string {
 	for _, p := range w.polls {
 		counted += len(p.ballots)
 	}
-	return fmt.Sprintf("%d events, %d elections with %d ballots", len(w.order), len(elections), counted)
+	calls := 0
+	for _, h := range w.heard {
+		calls += len(h)
+	}
+	return fmt.Sprintf("%d events (heard in %d calls), %d elections with %d ballots", len(w.order), calls, len(elections), counted)
 }
 
 // reckonEvents looks for facts that are not in the log exactly once, and for callbacks that did not hear the log.
@@ -72,12 +76,16 @@ func (w *world) reckonEvents(events []store.Event) (wrong []string) {
 		if e.Process != "" {
 			continue
 		}
-		logged[e.ID]++
+		var data happened
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return append(wrong, fmt.Sprintf("event %d: %v", e.Seq, err))
+		}
+		logged[data.Fact]++
 		log[e.Community] = append(log[e.Community], e.Seq)
-		f := w.facts[e.ID]
+		f := w.facts[data.Fact]
 		switch {
 		case f == nil:
-			wrong = append(wrong, fmt.Sprintf("event %d (%s) is of nothing that happened", e.Seq, e.ID))
+			wrong = append(wrong, fmt.Sprintf("event %d (%s) is of nothing that happened", e.Seq, data.Fact))
 		case f.m.Site != e.Community || f.m.Kind != e.Type || !f.m.At.Equal(e.At):
 			wrong = append(wrong, fmt.Sprintf("event %d of %s is not what happened: %s", e.Seq, e.Community, f))
 		}

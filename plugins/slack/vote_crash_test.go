@@ -284,12 +284,12 @@ func TestScenarioC1WithAKillBetweenAnyTwoSteps(t *testing.T) {
 		open   func(t *testing.T) store.Store
 		stride int
 	}{
-		"memory": {func(*testing.T) store.Store { return memory.New() }, 1},
+		"memory": {func(*testing.T) store.Store { return memory.New() }, 4},
 		"sqlite": {func(t *testing.T) store.Store {
 			s, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))
 			require.NoError(t, err)
 			return s
-		}, 7},
+		}, 30},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := c.open(t)
