@@ -113,7 +113,8 @@ func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Conte
 }
 
 // PollFunc makes something that is done for each instance, every so often, from the moment it is enabled. Runs for one
-// instance never overlap. Instances that were enabled before their plugin had it are polled from the next Run on. An error is tried again sooner, with a growing pause.
+// instance never overlap. Instances that were enabled before their plugin had it are polled from the next Run on. An error is
+// tried again sooner, with a growing pause.
 func PollFunc[T Owner](name string, every time.Duration, fn func(T, context.Context) error) Feature[T] {
 	return featureFunc[T](func(b *builder) {
 		if every < time.Second {

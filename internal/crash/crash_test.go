@@ -89,7 +89,6 @@ type rig struct {
 	t    *testing.T
 	w    *world
 	file string
-	seed uint64
 	log  *tail
 }
 
@@ -197,7 +196,7 @@ func (r *rig) fail(what string) {
 	r.w.changed.Broadcast()
 	n := r.w.n
 	r.w.mu.Unlock()
-	r.t.Fatalf("seed %d, child %d: %s\n\nthe last lines of the child:\n%s", r.seed, n, what, r.log)
+	r.t.Fatalf("child %d: %s\n\nthe last lines of the child:\n%s", n, what, r.log)
 }
 
 func TestKills(t *testing.T) {
@@ -206,7 +205,7 @@ func TestKills(t *testing.T) {
 		s = rand.Uint64N(1 << 32)
 	}
 	t.Logf("go test ./internal/crash -kills %d -seed %d", *kills, s)
-	r := &rig{t: t, w: newWorld(s), file: filepath.Join(t.TempDir(), "gateway.db"), seed: s}
+	r := &rig{t: t, w: newWorld(s), file: filepath.Join(t.TempDir(), "gateway.db")}
 	w := r.w
 	when := rand.New(rand.NewPCG(s, 2))
 	began := time.Now()
@@ -251,7 +250,16 @@ func TestKills(t *testing.T) {
 	// Everything that was interrupted is taken up again, and every election runs.
 	c := r.start()
 	r.await(c)
-	talk.Wait()
+	said := make(chan struct{})
+	go func() { talk.Wait(); close(said) }()
+	select {
+	case <-said:
+	case <-time.After(time.Minute):
+		w.mu.Lock()
+		missing := w.missing()
+		w.mu.Unlock()
+		r.fail("people could not say what they had to within a minute:\n" + first(missing))
+	}
 	r.quiet("everything is heard and done", func() []string {
 		w.mu.Lock()
 		defer w.mu.Unlock()

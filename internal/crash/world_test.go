@@ -188,27 +188,6 @@ func (w *world) hearProcess(h heard) {
 	}
 }
 
-// wait waits until ok says so, and reports whether it did in time. The lock must not be held.
-func (w *world) wait(limit time.Duration, ok func() bool) bool {
-	over := false
-	t := time.AfterFunc(limit, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		over = true
-		w.changed.Broadcast()
-	})
-	defer t.Stop()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for !ok() {
-		if over {
-			return false
-		}
-		w.changed.Wait()
-	}
-	return true
-}
-
 // missing lists what the children still owe. The lock is held.
 func (w *world) missing() []string {
 	var out []string
