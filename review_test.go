@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -290,26 +289,4 @@ func (s *removing) Update(ctx context.Context, fn func(store.Tx) error) error {
 		on()
 	}
 	return s.Store.Update(ctx, fn)
-}
-
-func TestClosingsComeFirst(t *testing.T) {
-	r := newRig(t, gateway.Options{Workers: 1})
-	c, inst := r.town("a", "S1")
-	r.town("b", "S2")
-	ask := voteAsk()
-	end := r.clock.now().Add(time.Hour)
-	ask.ClosingAt = &end
-	p := r.poll(inst, ask)
-	r.clock.advance(time.Hour - time.Second)
-	for i := range 3 {
-		require.Equal(t, 200, r.deliver(forumMessage{ID: fmt.Sprint("s", i), Site: "S2", Kind: "slow", Text: "x"}).Code)
-	}
-	r.clock.advance(time.Second)
-	var order []string
-	r.api.on("handle", func(context.Context) error {
-		order = append(order, string(r.process(c, p.ID).Status))
-		return errors.New("down")
-	})
-	r.due()
-	require.Equal(t, []string{"completed", "completed", "completed"}, order, "another community's backlog does not put off a decision")
 }

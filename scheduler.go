@@ -29,12 +29,10 @@ const (
 	taskInstall = "install" // one that was begun and may not have been finished
 )
 
-// Closings come first: a community's backlog of deliveries must not put off another's decision. urgent are the tasks that somebody
-// waits for; the others take their turn after them.
+// urgent are the tasks that somebody waits for; the others take their turn after them.
 var (
-	closings = []string{taskClose}
-	urgent   = []string{taskStart, taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
+	urgent  = []string{taskClose, taskStart, taskInbox, taskShow, taskEvent}
+	patient = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
 )
 
 // maxTries is after how many failures something is given up and kept as a dead letter. Unavailable is never given up.
@@ -164,7 +162,7 @@ func (g *Gateway) claim(ctx context.Context, limit int) (tasks []store.Task, err
 	}
 	err = g.store.Update(ctx, func(tx store.Tx) error {
 		tasks = nil
-		for _, kinds := range [][]string{closings, urgent, patient} {
+		for _, kinds := range [][]string{urgent, patient} {
 			if len(tasks) == limit {
 				break
 			}
@@ -184,7 +182,7 @@ func (g *Gateway) claim(ctx context.Context, limit int) (tasks []store.Task, err
 
 func (g *Gateway) nextDue(ctx context.Context) (next time.Time, err error) {
 	err = g.store.View(ctx, func(tx store.Tx) (err error) {
-		next, err = tx.NextDue(slices.Concat(closings, urgent, patient))
+		next, err = tx.NextDue(slices.Concat(urgent, patient))
 		return err
 	})
 	return next, storeError(err, "looking for due tasks")

@@ -123,6 +123,9 @@ func (w *world) ballot() *fact {
 	}
 	f := w.add(m)
 	f.early = !p.pending
+	if !closed && w.chance(50) { // by the platform's clock it is too late, though it arrives before the end
+		f.m.At, closed = p.closing.Add(time.Duration(len(w.facts))*time.Microsecond), true
+	}
 	if closed {
 		w.late++
 	}
