@@ -195,12 +195,12 @@ func (g *Gateway) echoed(tx store.Tx, instance string, keys []string) (caused, w
 
 // errorJSON and errorFrom keep an error's code and text.
 func errorJSON(err error) []byte {
-	kept := keptError{Code: CodeOf(err), Text: err.Error()}
+	kept := keptError{Code: CodeOf(err), Text: text(err)}
 	var e *Error
 	if errors.As(err, &e) {
 		kept.Fields = e.Fields
 		if e.Err != nil {
-			kept.Text = e.Err.Error()
+			kept.Text = text(e.Err)
 		}
 	}
 	raw, _ := json.Marshal(kept) // three fields that always marshal

@@ -438,6 +438,7 @@ func (g *Gateway) hear(ctx context.Context, s *sub, community string, events []s
 	if err != nil {
 		return result{cursor, err, ctx.Err() != nil}
 	}
+	kept := time.Now()
 	for _, e := range events {
 		if ctx.Err() != nil {
 			return result{cursor, ctx.Err(), true}
@@ -446,8 +447,31 @@ func (g *Gateway) hear(ctx context.Context, s *sub, community string, events []s
 			return result{cursor, err, ctx.Err() != nil}
 		}
 		cursor = e.Seq
+		if time.Since(kept) > time.Second { // a program that dies often must get on all the same
+			kept = time.Now()
+			g.keepPlace(ctx, s, community, cursor)
+		}
 	}
 	return result{cursor: cursor}
+}
+
+// keepPlace keeps how far a community has come that has a lane and takes its time.
+func (g *Gateway) keepPlace(ctx context.Context, s *sub, community string, cursor int64) {
+	err := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		lanes, err := tx.Lanes(s.name)
+		if err != nil {
+			return err
+		}
+		for _, l := range lanes {
+			if l.Community == community && l.Cursor < cursor {
+				return tx.PutLane(store.Lane{Sub: s.name, Community: community, Cursor: cursor, Due: g.now().Add(leaseTime)})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		g.log.Warn("a subscription's place could not be kept; after a crash events come again", "subscription", s.name, "community", community, "error", err)
+	}
 }
 
 // callback runs the driver's code for one event.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -132,4 +133,19 @@ func storeError(err error, format string, args ...any) error {
 // panicked turns a recovered panic into an error.
 func panicked(what string, v any) error {
 	return Errorf(Internal, "%s: panic: %v", what, v)
+}
+
+// text is what an error says, to be kept or shown: of an address that could not be called only the host, because the rest may be a
+// capability.
+func text(err error) string {
+	s := err.Error()
+	var ue *url.Error
+	if errors.As(err, &ue) && ue.URL != "" {
+		host := "an address"
+		if u, e := url.Parse(ue.URL); e == nil && u.Host != "" {
+			host = u.Scheme + "://" + u.Host + "/…"
+		}
+		s = strings.ReplaceAll(s, ue.URL, host)
+	}
+	return s
 }

@@ -200,6 +200,14 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if err != nil {
 		return Reply{}, err
 	}
+	ids, err := g.processesFor(tx, w, row, message)
+	if err != nil {
+		return Reply{}, err
+	}
+	steps, err := g.stepsFor(tx, ids, inst) // before anything is changed: what has to wait waits whole
+	if err != nil {
+		return Reply{}, err
+	}
 	cause, waits, err := g.echoed(tx, row.ID, w.Echo(inst.self, message))
 	if err != nil {
 		return Reply{}, err
@@ -208,13 +216,9 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 		return Reply{}, &waitError{groupEcho(waits)}
 	}
 	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause})
-	ids, err := g.processesFor(tx, w, row, message)
-	if err != nil {
-		return Reply{}, err
-	}
 	var reply Reply
-	for _, id := range ids {
-		r, err := g.receiveProcess(ctx, tx, id, inst, message)
+	for _, s := range steps {
+		r, err := g.receiveProcess(ctx, tx, s, message)
 		if err != nil {
 			return Reply{}, err
 		}
@@ -285,35 +289,46 @@ func (g *Gateway) processesFor(tx store.Tx, w *WebhookDef, row store.Instance, m
 	return ids, nil
 }
 
+// stepsFor reads the processes that a message is for, or says what it has to wait for.
+func (g *Gateway) stepsFor(tx store.Tx, ids []string, inst *opened) ([]*Step, error) {
+	var steps []*Step
+	for _, id := range ids {
+		row, err := tx.Process(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row.Status == store.Created {
+			return nil, &waitError{groupProcess(id)} // it was quicker than the answer to our own call
+		}
+		s, err := g.stepOf(row, inst)
+		var missing errMissing
+		if errors.As(err, &missing) {
+			inst.Log.Warn("a delivery waits for a program that knows its process", "process", id, "error", err)
+			return nil, &waitError{groupPlugin(missing.plugin)}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s.def.Receive != nil {
+			s.quick = true
+			steps = append(steps, s)
+		}
+	}
+	return steps, nil
+}
+
 // receiveProcess gives a message to a process inside the transaction that accepts it.
-func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, id string, inst *opened, message any) (Reply, error) {
-	row, err := tx.Process(id)
-	if errors.Is(err, store.ErrNotFound) {
-		return Reply{}, nil
-	}
-	if err != nil {
-		return Reply{}, err
-	}
-	if row.Status == store.Created {
-		return Reply{}, &waitError{groupProcess(id)} // it was quicker than the answer to our own call
-	}
-	s, err := g.stepOf(row, inst)
-	var missing errMissing
-	if errors.As(err, &missing) {
-		inst.Log.Warn("a delivery waits for a program that knows its process", "process", id, "error", err)
-		return Reply{}, &waitError{groupPlugin(missing.plugin)}
-	}
-	if err != nil || s.def.Receive == nil {
-		return Reply{}, err
-	}
-	s.quick = true
-	r, err := guardReply("process "+row.Name, func() (Reply, error) { return s.def.Receive(ctx, s.state, s, message) })
+func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, message any) (Reply, error) {
+	r, err := guardReply("process "+s.row.Name, func() (Reply, error) { return s.def.Receive(ctx, s.state, s, message) })
 	switch CodeOf(err) {
 	case "":
-		return r, s.ask(tx, row.Status)
+		return r, s.ask(tx, s.row.Status)
 	case Invalid, NotFound, Conflict, Denied:
 		// The message was wrong, and would be the next time: it is taken, and changes nothing.
-		inst.Log.Info("a process refused a message", "process", id, "error", err)
+		s.inst.Log.Info("a process refused a message", "process", s.row.ID, "error", err)
 		return Reply{}, nil
 	}
 	return Reply{}, err

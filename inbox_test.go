@@ -129,6 +129,7 @@ func TestPausedInstance(t *testing.T) {
 		e = r.listen("driver")
 		require.NoError(t, inst.Resume(ctx))
 		r.due()
+		r.wait(time.Second) // its closing let the deliveries go first
 		require.Len(t, e.texts(), 20)
 		for i, text := range e.texts() {
 			require.Equal(t, fmt.Sprint(i), text)

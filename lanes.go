@@ -62,7 +62,7 @@ func (g *Gateway) heard(s *sub, events []store.Event, upTo int64) []store.Event 
 func (g *Gateway) laneAfter(s *sub, community string, r result, attempts int) store.Lane {
 	return store.Lane{
 		Sub: s.name, Community: community, Cursor: r.cursor, Attempts: attempts + 1,
-		Due: g.now().Add(backoff(attempts+1, r.failed)), Error: r.failed.Error(),
+		Due: g.now().Add(backoff(attempts+1, r.failed)), Error: text(r.failed),
 	}
 }
 

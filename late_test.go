@@ -26,6 +26,7 @@ func TestClicksThatWaitedForAPausedInstanceCount(t *testing.T) {
 			r.wait(2 * time.Hour)
 			require.NoError(t, inst.Resume(t.Context()))
 			r.due()
+			r.wait(time.Second)
 			out := r.outcome(r.process(c, p.ID))
 			require.EqualValues(t, 30, out.Turnout.Voters)
 		})

@@ -362,10 +362,18 @@ func (c *Community) end(ctx context.Context, process string, why vote.Closing) (
 	why.At = c.g.now()
 	within, cancel := context.WithTimeout(ctx, c.g.o.Timeout)
 	defer cancel()
-	if err := c.g.shut(within, process, why); err != nil && !again(err) {
+	err = c.g.shut(within, process, why)
+	if err != nil && !again(err) {
 		return Process{}, err
 	}
-	return c.g.snapshot(context.WithoutCancel(ctx), process)
+	ctx = context.WithoutCancel(ctx)
+	if err != nil { // the scheduler goes on with it
+		task := store.Task{Kind: taskClose, Key: process, Community: row.Community, Instance: row.Instance, Due: c.g.now(), Created: c.g.now()}
+		if err := c.g.update(ctx, func(tx store.Tx) error { return tx.Schedule(task) }); err != nil {
+			return Process{}, storeError(err, "closing process %s", process)
+		}
+	}
+	return c.g.snapshot(ctx, process)
 }
 
 // Command asks a running process for one of its commands and waits for the answer. With [Once] asking again gives the first answer.

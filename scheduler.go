@@ -29,11 +29,16 @@ const (
 	taskInstall = "install" // one that was begun and may not have been finished
 )
 
-// urgent are the tasks that somebody waits for; the others take their turn after them.
+// punctual are the tasks that keep time, and have workers of their own, so that no backlog of others holds them up; urgent those that
+// somebody waits for; the patient ones take their turn after them.
 var (
-	urgent  = []string{taskClose, taskStart, taskInbox, taskShow, taskEvent}
-	patient = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
+	punctual = []string{taskClose, taskStart}
+	urgent   = []string{taskInbox, taskShow, taskEvent}
+	patient  = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
 )
+
+// reserved is how many workers there are beside Options.Workers for what keeps time.
+const reserved = 4
 
 // maxTries is after how many failures something is given up and kept as a dead letter. Unavailable is never given up.
 const maxTries = 12
@@ -96,15 +101,15 @@ const lookAgain = time.Second
 
 // work claims due tasks and runs them, a bounded number at a time.
 func (g *Gateway) work(ctx context.Context) {
-	slots := make(chan struct{}, g.o.Workers)
+	slots := make(chan struct{}, g.o.Workers+reserved)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	free := make(chan struct{}, 1)
 	for {
 		news := g.waker()
 		n, look := 0, false
-		if room := g.o.Workers - len(slots); room > 0 {
-			tasks, err := g.claim(ctx, room)
+		if busy := len(slots); busy < cap(slots) {
+			tasks, err := g.claim(ctx, cap(slots)-busy, g.o.Workers-busy)
 			if err != nil && ctx.Err() == nil {
 				g.log.Error("due tasks could not be claimed", "error", err)
 			}
@@ -153,8 +158,9 @@ func (g *Gateway) sleep(ctx context.Context, look bool, news, free <-chan struct
 	return ctx.Err() == nil
 }
 
-// claim takes due tasks, those that somebody waits for first.
-func (g *Gateway) claim(ctx context.Context, limit int) (tasks []store.Task, err error) {
+// claim takes due tasks: up to first of those that keep time, then, as long as there are fewer than all in hand, those that somebody waits for,
+// then the patient ones.
+func (g *Gateway) claim(ctx context.Context, first, all int) (tasks []store.Task, err error) {
 	now := g.now()
 	due, err := g.nextDue(ctx)
 	if err != nil || due.IsZero() || due.After(now) {
@@ -162,11 +168,14 @@ func (g *Gateway) claim(ctx context.Context, limit int) (tasks []store.Task, err
 	}
 	err = g.store.Update(ctx, func(tx store.Tx) error {
 		tasks = nil
-		for _, kinds := range [][]string{urgent, patient} {
-			if len(tasks) == limit {
-				break
+		for _, part := range []struct {
+			kinds []string
+			limit int
+		}{{punctual, first}, {urgent, all}, {patient, all}} {
+			if len(tasks) >= part.limit {
+				continue
 			}
-			more, err := tx.Claim(kinds, now, now.Add(leaseTime), limit-len(tasks))
+			more, err := tx.Claim(part.kinds, now, now.Add(leaseTime), part.limit-len(tasks))
 			if err != nil {
 				return err
 			}
@@ -182,7 +191,7 @@ func (g *Gateway) claim(ctx context.Context, limit int) (tasks []store.Task, err
 
 func (g *Gateway) nextDue(ctx context.Context) (next time.Time, err error) {
 	err = g.store.View(ctx, func(tx store.Tx) (err error) {
-		next, err = tx.NextDue(slices.Concat(urgent, patient))
+		next, err = tx.NextDue(slices.Concat(punctual, urgent, patient))
 		return err
 	})
 	return next, storeError(err, "looking for due tasks")
@@ -196,7 +205,7 @@ func (g *Gateway) RunDue(ctx context.Context) (next time.Time, err error) {
 		return next, err
 	}
 	for {
-		tasks, err := g.claim(ctx, g.o.Workers)
+		tasks, err := g.claim(ctx, g.o.Workers, g.o.Workers)
 		if err != nil {
 			return next, err
 		}
@@ -299,7 +308,7 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 	var missing errMissing
 	reason := ""
 	if errors.As(err, &missing) {
-		reason = err.Error() // nothing but another program can help: whoever looks at the task should know
+		reason = text(err) // nothing but another program can help: whoever looks at the task should know
 	}
 	again := again(err) || t.Kind == taskPoll || t.Attempts < maxTries
 	settle := func(tx store.Tx) error {
@@ -313,16 +322,16 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 		case errors.As(err, &gone):
 			return tx.Done(t)
 		case again:
-			return tx.Retry(t, g.now().Add(backoff(t.Attempts, err)), err.Error())
+			return tx.Retry(t, g.now().Add(backoff(t.Attempts, err)), text(err))
 		default:
-			return tx.Park(t, groupDead, err.Error())
+			return tx.Park(t, groupDead, text(err))
 		}
 	}
 	log := g.log.With("task", t.Kind, "key", t.Key, "community", t.Community)
 	if err != nil && (!parked || reason != "") && !errors.As(err, &next) && !errors.As(err, &gone) {
 		log.Warn("a task failed", "attempt", t.Attempts, "error", err)
 		if !again && !parked && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
-			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+err.Error()))
+			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+text(err)))
 		}
 	}
 	if e := g.store.Update(ctx, settle); e != nil && !errors.Is(e, store.ErrConflict) && !errors.Is(e, store.ErrNotFound) {
@@ -418,7 +427,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	if late, err := g.catchingUp(ctx, row.Instance); err != nil {
 		return err
 	} else if late {
-		return &nextRun{}
+		return &nextRun{20 * time.Millisecond}
 	}
 	return g.shut(ctx, t.Key, why)
 }
@@ -429,7 +438,7 @@ func (g *Gateway) catchingUp(ctx context.Context, instance string) (late bool, e
 	err = g.view(ctx, func(tx store.Tx) error {
 		tasks, err := tx.Tasks(store.TaskQuery{Kind: taskInbox, Instance: instance}, taskInbox, "", 1000)
 		for _, t := range tasks {
-			late = late || t.Group == "" && t.Attempts < 3 && strings.HasSuffix(t.Key, "/"+stageReceive) // not those that fail again and again
+			late = late || t.Group == "" && t.Error == "" && strings.HasSuffix(t.Key, "/"+stageReceive) // not those that failed: they may go on failing
 		}
 		return err
 	})

@@ -180,7 +180,7 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 		s.state = state
 	}
 	s.refs, s.tasks, s.effect = nil, nil, nil
-	s.Fail(err.Error())
+	s.Fail(text(err))
 	return errors.Join(err, s.commit(context.WithoutCancel(ctx), begun))
 }
 
@@ -240,8 +240,8 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
 				return err
 			}
 		}
-		// Should we die before the outcome is made, whoever comes next makes it.
-		return tx.Schedule(store.Task{Kind: taskClose, Key: id, Community: row.Community, Instance: row.Instance, Due: g.now(), Created: g.now()})
+		// Should we die before the outcome is made, whoever comes next makes it; not at once, for we are making it.
+		return tx.Schedule(store.Task{Kind: taskClose, Key: id, Community: row.Community, Instance: row.Instance, Due: g.now().Add(leaseTime), Created: g.now()})
 	})
 	if err != nil {
 		return storeError(err, "closing process %s", id)
