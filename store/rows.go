@@ -8,6 +8,8 @@ type Community struct {
 	Name    string // for people
 	Created time.Time
 	Rev     int64 // 0 before it is kept
+
+	Settings []byte // JSON: what the community wants of the gateway
 }
 
 // Instance is one plugin enabled in one community.

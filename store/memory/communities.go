@@ -19,8 +19,16 @@ func (t *tx) PutCommunity(c store.Community) error {
 	}
 	c.Rev++
 	c.Created = when(c.Created)
+	c.Settings = own(c.Settings)
 	t.communities.put(k, &c)
 	return nil
+}
+
+// handed is a row as it is given away.
+func handed(c *store.Community) store.Community {
+	out := *c
+	out.Settings = own(out.Settings)
+	return out
 }
 
 // swap decides whether a row that was read with rev may be written.
@@ -45,12 +53,12 @@ func (t *tx) Community(slug string) (store.Community, error) {
 	if !ok {
 		return store.Community{}, missing("community", slug)
 	}
-	return *c, nil
+	return handed(c), nil
 }
 
 func (t *tx) Communities(after string, limit int) ([]store.Community, error) {
 	walk := t.communities.after(key{after}, 0, after != "")
-	return first(walk, atMost(limit), func(_ key, c *store.Community) (store.Community, bool) { return *c, true }), nil
+	return first(walk, atMost(limit), func(_ key, c *store.Community) (store.Community, bool) { return handed(c), true }), nil
 }
 
 func (t *tx) State(instance, name string) ([]byte, int64, error) {

@@ -181,7 +181,7 @@ func TestReadOnly(t *testing.T) {
 	require.False(t, ran)
 	require.NoError(t, s.Close())
 
-	raw(t, path, "PRAGMA user_version = 1; PRAGMA journal_mode = DELETE")
+	raw(t, path, "PRAGMA journal_mode = DELETE")
 	empty := filepath.Join(t.TempDir(), "empty.db")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	_, err = OpenWith(empty, Options{ReadOnly: true})

@@ -7,18 +7,18 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-const communityCols = `slug, name, created, rev`
+const communityCols = `slug, name, created, rev, settings`
 
 func scanCommunity(r Row) store.Community {
-	return store.Community{Slug: r.Text(0), Name: r.Text(1), Created: r.Time(2), Rev: r.Int(3)}
+	return store.Community{Slug: r.Text(0), Name: r.Text(1), Created: r.Time(2), Rev: r.Int(3), Settings: r.Bytes(4)}
 }
 
 // PutCommunity implements store.Tx.
 func (t *Tx) PutCommunity(c store.Community) error {
 	return t.put("put community", c.Rev,
-		`INSERT INTO communities (slug, name, created, rev) VALUES ($1, $2, $3, 1) ON CONFLICT DO NOTHING`,
-		`UPDATE communities SET name = $2, created = $3, rev = rev + 1 WHERE slug = $1 AND rev = $4`,
-		c.Slug, c.Name, micros(c.Created))
+		`INSERT INTO communities (slug, name, created, settings, rev) VALUES ($1, $2, $3, $4, 1) ON CONFLICT DO NOTHING`,
+		`UPDATE communities SET name = $2, created = $3, settings = $4, rev = rev + 1 WHERE slug = $1 AND rev = $5`,
+		c.Slug, c.Name, micros(c.Created), c.Settings)
 }
 
 // Community implements store.Tx.

@@ -1,0 +1,2 @@
+-- What a community wants of the gateway, JSON.
+ALTER TABLE communities ADD COLUMN settings BLOB;

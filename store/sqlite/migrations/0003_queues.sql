@@ -1,0 +1,1 @@
+-- Holds the place of queues of due tasks.

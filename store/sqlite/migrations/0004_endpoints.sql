@@ -1,0 +1,1 @@
+-- Holds the place of endpoints of outgoing hooks.
