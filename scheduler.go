@@ -63,6 +63,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { g.relay(ctx) })
+	wg.Go(func() { g.clock.watch(ctx, g.log) })
 	wg.Go(func() { g.dispatchAll(ctx, &wg) })
 	for _, p := range g.plugins {
 		for _, src := range p.m.Sources {
