@@ -65,12 +65,13 @@ type Gateway struct {
 	listed  []*plug // the same, in the order of Options.Plugins
 
 	mu     sync.Mutex
-	opened map[string]*opened // by instance
-	subs   map[string]*sub    // by name
-	asks   map[string]*asked  // voting standards of running processes, by process
-	polls  bool               // those of earlier instances have been looked after
-	lastID uint64             // of a delivery
-	wake   chan struct{}      // closed and replaced when something may be due or new
+	opened map[string]*opened  // by instance
+	subs   map[string]*sub     // by name
+	asks   map[string]*asked   // voting standards of running processes, by process
+	states map[string]*decoded // states of processes that receive, by process
+	polls  bool                // those of earlier instances have been looked after
+	lastID uint64              // of a delivery
+	wake   chan struct{}       // closed and replaced when something may be due or new
 }
 
 // New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].

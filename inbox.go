@@ -300,7 +300,7 @@ func (g *Gateway) stepsFor(rows []store.Process, inst *opened) ([]*Step, error) 
 		if row.Status == store.Created {
 			return nil, &waitError{groupProcess(row.ID)} // it was quicker than the answer to our own call
 		}
-		s, err := g.stepOf(row, inst)
+		s, err := g.stepWith(row, inst, g.borrow)
 		var missing errMissing
 		if errors.As(err, &missing) {
 			inst.Log.Warn("a delivery waits for a program that knows its process", "process", row.ID, "error", err)
@@ -322,6 +322,7 @@ func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, mess
 	r, err := guardReply("process "+s.row.Name, func() (Reply, error) { return s.def.Receive(ctx, s.state, s, message) })
 	switch CodeOf(err) {
 	case "":
+		g.giveBack(s)
 		return r, s.ask(tx, s.row.Status)
 	case Invalid, NotFound, Conflict, Denied:
 		// The message was wrong, and would be the next time: it is taken, and changes nothing.

@@ -27,7 +27,7 @@ type message struct {
 	user  string // who did it
 	bot   string // the bot ID, where a bot did it
 	at    time.Time
-	data  json.RawMessage // of the event
+	data  json.RawMessage // of the event; nil of a click on a process's message
 
 	channel, ts string   // the message that it is about
 	posted      bool     // the message was posted just now
@@ -111,20 +111,35 @@ func parseJSON(body []byte) (*message, error) {
 		Command   string `json:"command"`
 		Challenge string `json:"challenge"`
 	}
+	// Everything is read at once, because nearly all are one or the other: reading again is most of what a delivery costs here.
 	var head struct {
 		kind
 		envelope
+		interaction
 	}
-	if err := json.Unmarshal(body, &head); err != nil { // what is no event may use an envelope's names for something else
-		if json.Unmarshal(body, &head.kind) != nil || head.Type == "event_callback" {
+	whole := json.Unmarshal(body, &head) == nil
+	if !whole { // what is no event may use an envelope's names for something else, and what is one those of interactions
+		var event struct {
+			kind
+			envelope
+		}
+		err := json.Unmarshal(body, &event)
+		if err != nil && (json.Unmarshal(body, &event.kind) != nil || event.Type == "event_callback") {
 			return nil, fmt.Errorf("reading the body: %w", err)
 		}
+		head.kind, head.envelope = event.kind, event.envelope
 	}
 	switch head.Type {
 	case "url_verification":
 		return &message{challenge: head.Challenge}, nil
-	case "event_callback": // most are: its fields are not read a second time
+	case "event_callback":
 		return parseEvent(body, &head.envelope)
+	case "block_actions":
+		if whole {
+			if m, err := parseInteraction(head.Type, body, &head.interaction); err != nil || m.process != "" {
+				return m, err // a click on a vote is no event, and needs no data
+			}
+		}
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
@@ -140,7 +155,16 @@ func parseJSON(body []byte) (*message, error) {
 	case head.Type == "app_rate_limited":
 		return parseRateLimited(body, fields)
 	}
-	return parseInteraction(head.Type, body, fields)
+	var p interaction
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", head.Type, err)
+	}
+	m, err := parseInteraction(head.Type, body, &p)
+	if err != nil {
+		return nil, err
+	}
+	m.data, err = without(fields, "type", "token")
+	return m, err
 }
 
 func parseRateLimited(body []byte, fields map[string]json.RawMessage) (*message, error) {
@@ -226,24 +250,19 @@ func (o *object) UnmarshalJSON(b []byte) error {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	}
-	if json.Unmarshal(b, &o.ID) != nil && json.Unmarshal(b, &whole) == nil {
+	switch {
+	case len(b) > 0 && b[0] == '"':
+		return json.Unmarshal(b, &o.ID)
+	case json.Unmarshal(b, &whole) == nil:
 		o.ID, o.Name = whole.ID, whole.Name
 	}
 	return nil
 }
 
-func parseInteraction(typ string, body []byte, fields map[string]json.RawMessage) (*message, error) {
-	var p interaction
-	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", typ, err)
-	}
-	data, err := without(fields, "type", "token")
-	if err != nil {
-		return nil, err
-	}
+func parseInteraction(typ string, body []byte, p *interaction) (*message, error) {
 	m := &message{
 		typ: typ, user: p.User.ID, channel: first(p.Container.ChannelID, p.Channel.ID), ts: first(p.Container.MessageTS, p.Message.TS, p.MessageTS),
-		thread: p.Container.ThreadTS, responseURL: p.ResponseURL, data: data,
+		thread: p.Container.ThreadTS, responseURL: p.ResponseURL,
 	}
 	var team, org string
 	if p.Team != nil {
