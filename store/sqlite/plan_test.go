@@ -145,6 +145,7 @@ func TestPlans(t *testing.T) {
 	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
 	whole := []string{
 		"SCAN subs",                      // Subs lists all
+		"SCAN CONSTANT ROW",              // is none
 		"SCAN some",                      // of CountTasks, at most its limit
 		"SCAN deliveries", "SCAN oldest", // of PruneDeliveries and PruneEvents, from the beginning, at most their limit and 1,000
 		// These list all that are parked.

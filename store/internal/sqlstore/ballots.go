@@ -99,16 +99,30 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 	} else if foreign {
 		return fail(fmt.Errorf("its platform counts by itself: %w", store.ErrConflict))
 	}
-	held, err := t.BallotsOf(b.Process, b.Voter)
-	if err != nil {
-		return fail(err)
-	}
-	r, take, moves := decide(b, at, held)
+	// Most who vote have not voted before. Then one statement finds that out and takes the first choice.
+	r, take, moves := decide(b, at, nil)
 	counts, err := t.moved(b.Process, moves)
-	if err != nil {
-		return fail(err)
+	first := err == nil && len(take) > 0
+	if first {
+		if first, err = t.firstBallot(b, take[0], at); err != nil {
+			return fail(err)
+		}
 	}
-	for _, c := range take {
+	var held []store.Held
+	rest := take
+	if first {
+		rest = take[1:]
+	} else {
+		if held, err = t.BallotsOf(b.Process, b.Voter); err != nil {
+			return fail(err)
+		}
+		r, take, moves = decide(b, at, held)
+		if counts, err = t.moved(b.Process, moves); err != nil {
+			return fail(err)
+		}
+		rest = take
+	}
+	for _, c := range rest {
 		if err := t.exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (process, voter, question) DO UPDATE SET choice = excluded.choice, weight = excluded.weight, at = excluded.at, cast_at = excluded.cast_at`,
 			b.Process, b.Voter, c.Question, c.Choice, c.Weight, at, micros(b.Now)); err != nil {
@@ -119,6 +133,15 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 		return fail(err)
 	}
 	return r, nil
+}
+
+// firstBallot records a choice if the voter has no ballot in the process yet, and reports whether.
+func (t *Tx) firstBallot(b store.Ballot, c store.Choice, at int64) (bool, error) {
+	n, err := t.c.Exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at)
+		SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+		WHERE NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND voter = $2)`,
+		b.Process, b.Voter, c.Question, c.Choice, c.Weight, at, micros(b.Now))
+	return n > 0, err
 }
 
 // takes reports by its error whether the process takes a ballot of this time.
