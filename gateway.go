@@ -65,11 +65,10 @@ type Gateway struct {
 	listed  []*plug // the same, in the order of Options.Plugins
 
 	mu     sync.Mutex
-	opened map[string]*opened  // by instance
+	opened recent[*opened]     // by instance
 	subs   map[string]*sub     // by name
 	asks   map[string]*asked   // voting standards of running processes, by process
 	states map[string]*decoded // states of processes that receive, by process
-	polls  bool                // those of earlier instances have been looked after
 	lastID uint64              // of a delivery
 	wake   chan struct{}       // closed and replaced when something may be due or new
 }
@@ -93,7 +92,7 @@ func New(o Options) (*Gateway, error) {
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
 		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP),
-		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
+		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
 		asks: map[string]*asked{}, wake: make(chan struct{}),
 	}
 	if o.PublicURL != "" {
