@@ -70,12 +70,12 @@ type Gateway struct {
 	listed  []*plug // the same, in the order of Options.Plugins
 
 	mu     sync.Mutex
-	opened map[string]*opened // by instance
-	subs   map[string]*sub    // by name
-	asks   map[string]*asked  // voting standards of running processes, by process
-	polls  bool               // those of earlier instances have been looked after
-	lastID uint64             // of a delivery
-	wake   chan struct{}      // closed and replaced when something may be due or new
+	opened recent[*opened]     // by instance
+	subs   map[string]*sub     // by name
+	asks   map[string]*asked   // voting standards of running processes, by process
+	states map[string]*decoded // states of processes that receive, by process
+	lastID uint64              // of a delivery
+	wake   chan struct{}       // closed and replaced when something may be due or new
 }
 
 // New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].
@@ -94,7 +94,7 @@ func New(o Options) (*Gateway, error) {
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
 		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP), clock: newTimekeeper(o.Now, o.Steady),
-		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
+		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
 		asks: map[string]*asked{}, wake: make(chan struct{}),
 	}
 	if o.PublicURL != "" {

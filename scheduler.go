@@ -34,7 +34,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskCall, taskTidy, taskInstall}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -125,6 +125,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.handleInbox(ctx, t)
 	case taskPoll:
 		return g.poll(ctx, t)
+	case taskPolls:
+		return g.walkPolls(ctx, t.Key)
 	case taskCall:
 		return g.buryCall(ctx, t.Key)
 	case taskEvent:
@@ -249,6 +251,11 @@ func (g *Gateway) catchingUp(ctx context.Context, instance string) (late bool, e
 
 // schedulePolls has an instance's polls run, the first time soon; of those that it has already, where missing is true, none.
 func (g *Gateway) schedulePolls(tx store.Tx, p *plug, row store.Instance, missing bool) error {
+	if !missing {
+		if err := g.otherPolls(tx, p); err != nil {
+			return err
+		}
+	}
 	for _, d := range p.m.Polls {
 		key := row.ID + "/" + d.Name
 		if missing {
@@ -260,36 +267,6 @@ func (g *Gateway) schedulePolls(tx store.Tx, p *plug, row store.Instance, missin
 		}
 		if err := tx.Schedule(store.Task{Kind: taskPoll, Key: key, Community: row.Community, Instance: row.ID, Due: g.now(), Created: g.now()}); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// newPolls schedules what instances that were enabled with another version of their plugin do not poll yet. Cost follows what
-// exists, so that it is done once in a program's life.
-func (g *Gateway) newPolls(ctx context.Context) error {
-	for _, p := range g.listed {
-		for after := ""; len(p.m.Polls) > 0; {
-			const some = 100
-			var rows []store.Instance
-			err := g.store.Update(ctx, func(tx store.Tx) (err error) {
-				if rows, err = tx.InstancesByPlugin(p.m.Name, after, some); err != nil {
-					return err
-				}
-				for _, row := range rows {
-					if err := g.schedulePolls(tx, p, row, true); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return storeError(err, "scheduling the polls of %s", p.m.Name)
-			}
-			if len(rows) < some {
-				break
-			}
-			after = rows[len(rows)-1].ID
 		}
 	}
 	return nil
@@ -312,7 +289,8 @@ func (g *Gateway) poll(ctx context.Context, t store.Task) error {
 	}
 	d, ok := inst.p.polls[name]
 	if !ok {
-		return nil // this version of the plugin does not have it any more
+		// This version of the plugin does not have it any more.
+		return storeError(g.store.Update(ctx, func(tx store.Tx) error { return g.otherPolls(tx, inst.p) }), "giving up poll %s", t.Key)
 	}
 	if err := d.Run(ctx, inst.self); err != nil {
 		return err

@@ -48,29 +48,42 @@ func (g *Gateway) load(ctx context.Context, id string, inst *opened) (*Step, err
 	return g.stepOf(row, inst)
 }
 
-// stepOf decodes a process's state, upgrading it where this program has only a newer version.
+// stepOf makes a step of a process with its decoded state.
 func (g *Gateway) stepOf(row store.Process, inst *opened) (*Step, error) {
+	return g.stepWith(row, inst, decodeState)
+}
+
+func (g *Gateway) stepWith(row store.Process, inst *opened, state func(store.Process, *process) (any, error)) (*Step, error) {
 	def, err := g.define(row)
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{g: g, inst: inst.Instance, self: inst.self, def: def, row: row, base: row, state: def.New()}
+	s := &Step{g: g, inst: inst.Instance, self: inst.self, def: def, row: row, base: row}
+	if s.state, err = state(row, def); err != nil {
+		return nil, err
+	}
+	s.row.Version = def.Version
+	s.asked, err = g.askedOf(row, def)
+	return s, err
+}
+
+// decodeState decodes a process's state, upgrading it where this program has only a newer version.
+func decodeState(row store.Process, def *process) (any, error) {
+	state := def.New()
 	raw := json.RawMessage(row.State)
 	if def.Version != row.Version {
 		err := guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
 		if err != nil {
 			return nil, errMissing{row.Plugin, Errorf(Internal, "upgrading the state of process %s from version %d to %d: %w", row.ID, row.Version, def.Version, err)}
 		}
-		s.row.Version = def.Version
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields() // a state that says more than this version understands must not be cut down in silence
-	if err := d.Decode(s.state); err != nil {
+	if err := d.Decode(state); err != nil {
 		// It waits for a program that understands it, rather than fail for ever because somebody went back a version.
 		return nil, errMissing{row.Plugin, Errorf(Internal, "decoding the state of process %s: %w", row.ID, err)}
 	}
-	s.asked, err = g.askedOf(row, def)
-	return s, err
+	return state, nil
 }
 
 // step runs one slow step, if the process is in a status in which it makes sense, and keeps what it did.

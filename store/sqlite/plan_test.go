@@ -145,6 +145,7 @@ func TestPlans(t *testing.T) {
 	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
 	whole := []string{
 		"SCAN subs",                      // Subs lists all
+		"SCAN CONSTANT ROW",              // is none
 		"SCAN some",                      // of CountTasks, at most its limit
 		"SCAN deliveries", "SCAN oldest", // of PruneDeliveries and PruneEvents, from the beginning, at most their limit and 1,000
 		// These list all that are parked.
@@ -184,7 +185,7 @@ func TestHotPlans(t *testing.T) {
 		"SELECT allowed, denied FROM voters":                                                            "USING PRIMARY KEY (process=? AND voter=?)",
 		"SELECT voter, question, choice, weight, at, cast_at FROM ballots WHERE process = $1 AND voter": "USING PRIMARY KEY (process=? AND voter=?)",
 		"SELECT ballots, weight FROM counts":                                                            "USING PRIMARY KEY (process=? AND question=? AND choice=?)",
-		"SELECT status, close_at FROM processes":                                                        "INDEX sqlite_autoindex_processes_1 (id=?)",
+		"SELECT 1 FROM voters WHERE process":                                                            "USING PRIMARY KEY (process=?)",
 		"SELECT value, (SELECT max(seq)":                                                                "SEARCH events",
 		"UPDATE counters":                                                                               "USING PRIMARY KEY (name=?)",
 		"UPDATE tasks SET due = $3, attempts":                                                           "USING PRIMARY KEY (kind=? AND key=?)",
@@ -201,6 +202,8 @@ func TestHotPlans(t *testing.T) {
 	for query := range s.group.w.stmts {
 		steps := plan(t, s.group.w, query)
 		switch {
+		case strings.HasSuffix(query, "FROM processes WHERE id = $1"):
+			require.Contains(t, steps, "INDEX sqlite_autoindex_processes_1 (id=?)", query)
 		case strings.Contains(query, "plugin = $1 AND platform_id = $2"):
 			require.Contains(t, steps, "INDEX instances_platform (plugin=? AND platform_id=?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):
