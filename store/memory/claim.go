@@ -9,8 +9,8 @@ import (
 )
 
 // queue says when it is a community's turn with its tasks of one kind. There is one for each pair that has tasks which are not
-// parked, and its due is not after the earliest of theirs, but for one that had a turn and has more: that is not after the
-// time of its turn. It may be too early, or of no use any more; Claim puts right what it comes across.
+// parked. Its due is not after the earliest of theirs, except when it had a turn and has more: then it is not after the time
+// of that turn. Most are too early, or of no use any more: only a Claim that has to choose puts right those that it comes across.
 type queue struct {
 	due string // as at writes it
 	rev int64  // of what put it there
@@ -20,9 +20,9 @@ type queue struct {
 const stale = 1000
 
 // queue brings a community's turn forward to the task's Due, if it is later or there is none.
-func (t *tx) queue(n *store.Task) {
+func (t *tx) queue(n *store.Task, rev int64) {
 	if q, ok := t.queues.get(key{n.Kind, n.Community}); !ok || at(n.Due) < q.due {
-		t.putQueue(n.Kind, n.Community, queue{at(n.Due), n.Rev})
+		t.putQueue(n.Kind, n.Community, queue{at(n.Due), rev})
 	}
 }
 
@@ -79,7 +79,6 @@ func (t *tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 		out = append(out, copyTask(kept))
 	}
 	if !contended {
-		t.tidy(out, end, rev)
 		return out, nil
 	}
 	// Those that had their turn go behind the others, in the same order.
@@ -99,29 +98,6 @@ func (t *tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 		t.settle(passed[0], end, rev)
 	}
 	return out, nil
-}
-
-// tidy settles the queues of what was claimed where all that was due was taken. Whatever has its turn then has it by mistake; it puts right
-// more of those than one Claim can leave behind, so that they do not pile up.
-func (t *tx) tidy(out []store.Task, end string, rev int64) {
-	served, kinds := map[key]bool{}, map[string]int{}
-	for _, n := range out {
-		if q := (key{n.Kind, n.Community}); !served[q] {
-			served[q] = true
-			kinds[n.Kind]++
-			t.settle(q, end, rev)
-		}
-	}
-	for kind, n := range kinds {
-		left := 8 + 2*n
-		for k := range t.line.under(kind) {
-			if left == 0 || k[1] > end {
-				break
-			}
-			t.settle(key{kind, k[3]}, end, rev)
-			left--
-		}
-	}
 }
 
 func earlier(a, b key) int {

@@ -36,10 +36,11 @@ func (t *tx) Schedule(n store.Task) error {
 // putTask inserts what deleteTask has taken out, as a new revision.
 func (t *tx) putTask(n store.Task, rev int64) {
 	n.Rev = rev
-	t.insertTask(&n)
+	t.insertTask(&n, rev)
 }
 
-func (t *tx) insertTask(n *store.Task) {
+// insertTask keeps n's Rev; rev is that of the change.
+func (t *tx) insertTask(n *store.Task, rev int64) {
 	t.tasks.put(key{n.Kind, n.Key}, n)
 	t.tasksI.put(key{n.Instance, n.Kind, n.Key}, none{})
 	if n.Ref != "" {
@@ -50,7 +51,7 @@ func (t *tx) insertTask(n *store.Task) {
 	} else {
 		t.due.put(key{n.Kind, at(n.Due), n.Key}, none{})
 		t.dueOf.put(key{n.Kind, n.Community, at(n.Due), n.Key}, none{})
-		t.queue(n)
+		t.queue(n, rev)
 	}
 }
 
@@ -112,7 +113,7 @@ func (t *tx) Renew(n store.Task, until time.Time) (store.Task, error) {
 	t.deleteTask(have)
 	next := *have
 	next.Due = until
-	t.insertTask(&next)
+	t.insertTask(&next, t.nextRev())
 	return copyTask(&next), nil
 }
 

@@ -10,11 +10,13 @@ import (
 )
 
 // A row of queues says when it is a community's turn with its tasks of one kind. There is one for each pair that has tasks which are
-// not parked, and its due is not after the earliest of theirs, but for one that had a turn and has more: that is not after
-// the time of its turn. Rows may be too early, or of no use any more, because what takes tasks away does not look at
-// them; Claim puts right what it comes across.
+// not parked. Its due is not after the earliest of theirs, except when it had a turn and has more: then it is not after
+// the time of that turn. Most rows are too early, or of no use any more: nothing that moves tasks away looks at them, nor does a Claim
+// that takes all that is due, so that they cost next to nothing as long as everybody is served. A Claim that has to choose puts
+// right those that it comes across.
 
-// stale is how many rows of no use one Claim passes by, kind by kind, so that its cost is bounded. Each was left there by a task.
+// stale is how many rows of no use one Claim passes by, kind by kind, so that its cost is bounded. Each had a task of its own, and is passed by
+// once.
 const stale = 1000
 
 // queue brings a community's turn forward to a time, if it is later or there is none.
@@ -70,11 +72,7 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 		if err != nil {
 			return nil, err
 		}
-		out, err := t.take(picked, micros(until), rev)
-		if err != nil {
-			return nil, err
-		}
-		return out, t.tidy(out, at, rev)
+		return t.take(picked, micros(until), rev)
 	}
 	c, err := t.inTurn(kinds, at, want, picked)
 	if err != nil {
@@ -111,29 +109,6 @@ func (t *Tx) moveUp(c contest, out []store.Task, now, rev int64) error {
 	}
 	for kind, communities := range c.passed {
 		if err := t.clear(kind, communities, now, rev); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tidy is moveUp where all that was due was taken. Whatever has its turn then has it by mistake. It puts right more of those than one
-// Claim can leave behind, so that they do not pile up.
-func (t *Tx) tidy(out []store.Task, now, rev int64) error {
-	served := map[string][]string{}
-	for _, n := range out {
-		served[n.Kind] = append(served[n.Kind], n.Community)
-	}
-	for kind, communities := range served {
-		communities = distinct(communities)
-		if err := t.settle(kind, communities, now, rev); err != nil {
-			return err
-		}
-		rows, err := list(t, text, `SELECT community FROM queues WHERE kind = $1 AND due <= $2 ORDER BY due, rev, community LIMIT $3 + 0`, kind, now, 8+2*len(communities))
-		if err == nil && len(rows) > 0 {
-			err = t.clear(kind, rows, now, rev)
-		}
-		if err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,11 @@ func (t *Tx) Renew(n store.Task, until time.Time) (store.Task, error) {
 	if err != nil {
 		return store.Task{}, err
 	}
-	return out, t.queue(out.Kind, out.Community, micros(until), out.Rev)
+	rev, err := t.next("revs", 1) // the claim's would put it before those that have waited at this time
+	if err != nil {
+		return store.Task{}, err
+	}
+	return out, t.queue(out.Kind, out.Community, micros(until), rev)
 }
 
 // Done implements store.Tx.
