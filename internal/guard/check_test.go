@@ -88,8 +88,15 @@ func aton(s string) (netip.Addr, bool) {
 	}
 	var v uint64
 	for i, p := range parts {
-		n, err := strconv.ParseUint(strings.ToLower(p), 0, 32)
-		if err != nil || strings.ContainsAny(p, "_bo") {
+		base := 10
+		switch p = strings.ToLower(p); {
+		case strings.HasPrefix(p, "0x"):
+			p, base = p[2:], 16
+		case len(p) > 1 && p[0] == '0':
+			base = 8
+		}
+		n, err := strconv.ParseUint(p, base, 32)
+		if err != nil {
 			return netip.Addr{}, false
 		}
 		if i == len(parts)-1 {
