@@ -226,7 +226,7 @@ func shortened(s string) string {
 func newHooks(reach []netip.Prefix, timeout time.Duration) *hooks {
 	gd := &netguard.Guard{Allow: reach}
 	return &hooks{
-		guard: gd, client: outside(gd.NoRedirects(timeout)),
+		guard: gd, client: gd.NoRedirects(timeout),
 		running: map[string]int{}, failing: map[string]bool{}, waiting: map[string]bool{}, targets: map[string][]hookTarget{},
 	}
 }

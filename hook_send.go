@@ -38,6 +38,7 @@ func (g *Gateway) sendHooks(ctx context.Context) {
 	slots := make(chan struct{}, hookWorkers)
 	free := make(chan struct{}, 1)
 	var wg sync.WaitGroup
+	defer g.hooks.client.CloseIdleConnections()
 	defer wg.Wait()
 	for ctx.Err() == nil {
 		news := g.waker()
