@@ -71,12 +71,8 @@ type hooks struct {
 // hookTarget is an endpoint as the fan-out sees it.
 type hookTarget struct {
 	id      string
-	from    int64
+	from    int64 // what is not after it is from before the endpoint was made: a line begins here at the earliest
 	filters []Filter
-}
-
-func (t hookTarget) hears(e store.Event) bool {
-	return e.Seq > t.from && hookPasses(t.filters, e)
 }
 
 // hookPasses is what sub.hears is for callbacks; types may be those of messages as well.
@@ -270,7 +266,7 @@ func (h *hooks) lines(events []store.Event, from int64) (out []store.Task) {
 		}
 		for _, of := range []string{e.Community, ""} {
 			for _, t := range h.targets[of] {
-				if !t.hears(e) || seen[hookLine(t.id, e.Community)] {
+				if !hookPasses(t.filters, e) || seen[hookLine(t.id, e.Community)] {
 					continue
 				}
 				seen[hookLine(t.id, e.Community)] = true

@@ -211,7 +211,7 @@ func TestBadEndpointsHoldUpNobody(t *testing.T) {
 		r.clock.t = time.Now()
 		over := make(chan struct{})
 		bad := []http.HandlerFunc{
-			func(w http.ResponseWriter, req *http.Request) { <-over },                                // never answers
+			func(w http.ResponseWriter, req *http.Request) { <-over },                               // never answers
 			func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/other", 307) }, // sends elsewhere
 			func(w http.ResponseWriter, req *http.Request) { // streams without end
 				w.WriteHeader(http.StatusOK)
@@ -265,7 +265,9 @@ func TestBadEndpointsHoldUpNobody(t *testing.T) {
 		soon(t, "the others are seen to fail, but for those that say 200", func() bool {
 			return r.status(r.Endpoints(), ids[0]).LastError != "" && r.status(r.Endpoints(), ids[1]).LastError != ""
 		})
-		soon(t, "200 is 200", func() bool { return !r.status(r.Endpoints(), ids[2]).LastSuccess.IsZero() && !r.status(r.Endpoints(), ids[3]).LastSuccess.IsZero() })
+		soon(t, "200 is 200", func() bool {
+			return !r.status(r.Endpoints(), ids[2]).LastSuccess.IsZero() && !r.status(r.Endpoints(), ids[3]).LastSuccess.IsZero()
+		})
 		require.NotContains(t, r.status(r.Endpoints(), ids[1]).LastError, "other")
 		stop()
 		good.Close()
