@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 
 // Filter narrows what a callback hears. Empty fields let everything pass; of several filters one has to.
 type Filter struct {
-	Community string   // slug
-	Plugin    string   // name
-	Instance  string   // ID
-	Types     []string // of events
+	Community string   `json:"community,omitempty"` // slug
+	Plugin    string   `json:"plugin,omitempty"`    // name
+	Instance  string   `json:"instance,omitempty"`  // ID
+	Types     []string `json:"types,omitempty"`     // of events
 }
 
 func (f Filter) passes(e store.Event) bool {
@@ -80,6 +81,9 @@ func (g *Gateway) subscribe(ctx context.Context, s *sub) error {
 	if s.name == "" {
 		return Errorf(Invalid, "a subscription needs a name")
 	}
+	if strings.HasPrefix(s.name, reservedSub) {
+		return Errorf(Invalid, "subscription %q: names that begin with %s are the gateway's own", s.name, reservedSub)
+	}
 	s.busy = map[string]bool{}
 	g.mu.Lock()
 	_, taken := g.subs[s.name]
@@ -111,6 +115,9 @@ func (g *Gateway) subscribe(ctx context.Context, s *sub) error {
 
 // Forget ends a subscription for good. One that nobody registers any more holds back retention until it is forgotten.
 func (g *Gateway) Forget(ctx context.Context, name string) error {
+	if strings.HasPrefix(name, reservedSub) {
+		return Errorf(Invalid, "subscription %q is the gateway's own", name)
+	}
 	g.mu.Lock()
 	delete(g.subs, name)
 	g.mu.Unlock()
@@ -143,6 +150,8 @@ const (
 
 // dispatchAll runs every subscription until ctx ends, each on one node only.
 func (g *Gateway) dispatchAll(ctx context.Context, wg *sync.WaitGroup) {
+	wg.Go(func() { g.dispatchHooks(ctx) })
+	wg.Go(func() { g.sendHooks(ctx) })
 	started := map[*sub]bool{}
 	for {
 		news := g.waker()
@@ -209,11 +218,15 @@ func (g *Gateway) dispatchOnce(ctx context.Context) (heard bool, err error) {
 			heard = true
 		}
 	}
-	return heard, nil
+	sent, err := g.hooksOnce(ctx)
+	return heard || sent, err
 }
 
-// nextLane is when the earliest community that has fallen behind is tried again.
+// nextLane is when the earliest community that has fallen behind, or message to an endpoint, is tried again.
 func (g *Gateway) nextLane(ctx context.Context) (next time.Time, err error) {
+	if next, err = g.nextHook(ctx); err != nil {
+		return next, err
+	}
 	for _, s := range g.subscriptions() {
 		err = g.view(ctx, func(tx store.Tx) error {
 			lanes, err := tx.Lanes(s.name)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -46,11 +47,15 @@ type Options struct {
 	CallbackTimeout time.Duration
 	// Workers is how many due tasks, and how many communities' callbacks of one name, run at the same time. 0: 16.
 	Workers int
+	// HookTimeout is how long an endpoint of outgoing hooks may take to answer. 0: 15 seconds.
+	HookTimeout time.Duration
 	// MaxBody is the size in bytes above which a delivery is refused. 0: 1 MiB.
 	MaxBody int64
 	// MaxParked is how many deliveries of up to 64 KiB wait for one unknown workspace or one paused instance, and a tenth of how many wait
 	// in all. More are dropped, and logged, as are larger ones; those that have waited for longer than Retain are forgotten. 0: 1,000.
 	MaxParked int
+	// Reach are the networks that are not public and may be called all the same where a configuration names an address in them.
+	Reach []netip.Prefix
 	// Retain is how long events, deliveries, calls and ended processes are kept; at least seven days, or a platform's repeated delivery could count
 	// twice. Events that a subscription has not heard are kept longer. 0: 30 days.
 	Retain time.Duration
@@ -66,6 +71,7 @@ type Gateway struct {
 	http    *http.Client
 	clock   *timekeeper
 	public  *url.URL
+	hooks   *hooks
 	plugins map[string]*plug
 	listed  []*plug // the same, in the order of Options.Plugins
 
@@ -88,6 +94,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	o.Timeout = positive(o.Timeout, 30*time.Second)
 	o.CallbackTimeout = positive(o.CallbackTimeout, time.Minute)
+	o.HookTimeout = positive(o.HookTimeout, 15*time.Second)
 	o.Workers = positive(o.Workers, 16)
 	o.MaxBody = positive(o.MaxBody, 1<<20)
 	o.MaxParked = positive(o.MaxParked, 1000)
@@ -95,7 +102,8 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP), clock: newTimekeeper(o.Now, o.Steady),
 		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
-		asks: map[string]*asked{}, wake: make(chan struct{}),
+		hooks: newHooks(o.Reach, o.HookTimeout),
+		asks:  map[string]*asked{}, wake: make(chan struct{}),
 	}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)

@@ -93,14 +93,15 @@ func (g *Gateway) heardByAll(ctx context.Context) (seq int64, err error) {
 				seq = min(seq, l.Cursor)
 			}
 		}
-		return nil
+		seq, err = hooksHeard(tx, seq)
+		return err
 	})
 	return seq, storeError(err, "reading how far subscriptions are")
 }
 
 // pruneWaiting forgets deliveries that have waited for too long, and dead letters whose event is as old.
 func (g *Gateway) pruneWaiting(tx store.Tx, before time.Time, limit int) (n int, err error) {
-	for _, kind := range []string{taskInbox, taskEvent} {
+	for _, kind := range []string{taskInbox, taskEvent, taskHookOne} {
 		for after := ""; n < limit; {
 			tasks, err := tx.Tasks(store.TaskQuery{Kind: kind, Parked: true}, kind, after, limit)
 			if err != nil {

@@ -12,6 +12,7 @@ type Tx interface {
 	tasks
 	calls
 	people
+	endpoints
 }
 
 // communities, their instances, and the instances' state.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,6 +25,7 @@ const (
 	envFile     = "GATEWAY_CRASH_FILE"
 	envPlatform = "GATEWAY_CRASH_PLATFORM"
 	envSecret   = "GATEWAY_CRASH_SECRET"
+	envSeal     = "GATEWAY_CRASH_SEAL"
 	envAhead    = "GATEWAY_CRASH_AHEAD" // how far its clock is ahead
 )
 
@@ -54,7 +56,12 @@ func child(file string) error {
 		return err
 	}
 	base := os.Getenv(envPlatform)
+	seal, err := gateway.NewSeal(os.Getenv(envSeal))
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(gateway.Options{
+		Seal: seal, Reach: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HookTimeout: hookTimeout,
 		Store: s, Plugins: []gateway.Plugin{newPlugin(base, os.Getenv(envSecret))},
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Now: func() time.Time { return time.Now().Add(ahead) },
@@ -73,6 +80,9 @@ func child(file string) error {
 		if _, err := c.Enable(ctx, "site", config{Site: name}); err != nil {
 			return err
 		}
+	}
+	if err := endpoints(ctx, g, base); err != nil {
+		return err
 	}
 	d := driver{api{base, &http.Client{Timeout: 10 * time.Second}}}
 	if err := errors.Join(g.OnEvent(ctx, "events", d.event), g.OnProcess(ctx, "votes", d.process)); err != nil {

@@ -112,7 +112,7 @@ func (r *rig) start() *running {
 	ahead := w.ahead
 	w.mu.Unlock()
 	c.cmd = exec.Command(os.Args[0])
-	c.cmd.Env = append(os.Environ(), envFile+"="+r.file, envPlatform+"="+c.platform.URL, envSecret+"="+w.secret, envAhead+"="+ahead.String())
+	c.cmd.Env = append(os.Environ(), envFile+"="+r.file, envPlatform+"="+c.platform.URL, envSecret+"="+w.secret, envSeal+"="+w.seal, envAhead+"="+ahead.String())
 	c.cmd.Stderr = r.log
 	out, err := c.cmd.StdoutPipe()
 	require.NoError(r.t, err)
@@ -287,7 +287,7 @@ func TestKills(t *testing.T) {
 		defer w.mu.Unlock()
 		var open []string
 		for id, p := range w.polls {
-			if shown := w.shows[id]; w.outcomes[id] == "" || len(shown) == 0 || !shown[len(shown)-1] {
+			if shown := w.shows[id]; w.outcomes[id] == "" || len(shown) == 0 || !shown[len(shown)-1] || !w.hooks.know(id+" completed") {
 				open = append(open, fmt.Sprintf("%s (%s of %s, closing at %v): outcome %q, shown %v", id, p.title, p.community, p.closing, w.outcomes[id], shown))
 			}
 		}

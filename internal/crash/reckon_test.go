@@ -46,7 +46,7 @@ func (r *rig) reckon() string {
 	}))
 	w := r.w
 	w.mu.Lock()
-	wrong := append(w.reckonEvents(events), w.reckonElections(events, elections)...)
+	wrong := slices.Concat(w.reckonEvents(events), w.reckonElections(events, elections), w.hooks.reckon(events))
 	w.mu.Unlock()
 	for _, t := range parked {
 		wrong = append(wrong, fmt.Sprintf("a task waits for ever: %+v", t))
@@ -62,7 +62,11 @@ func (r *rig) reckon() string {
 	for _, h := range w.heard {
 		calls += len(h)
 	}
-	return fmt.Sprintf("%d events (heard in %d calls), %d elections with %d ballots", len(w.order), calls, len(elections), counted)
+	posts := 0
+	for _, p := range w.hooks {
+		posts += len(p.got)
+	}
+	return fmt.Sprintf("%d events (heard in %d calls), %d posts to endpoints, %d elections with %d ballots", len(w.order), calls, posts, len(elections), counted)
 }
 
 // reckonEvents looks for facts that are not in the log exactly once, and for callbacks that did not hear the log.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	gateway "github.com/metagov/gateway-go"
 )
 
 // fact is something that happened on the platform and has to reach the gateway.
@@ -36,6 +38,8 @@ type poll struct {
 // world is the platform and the people on it, and what the driver's callbacks heard. It outlives every child.
 type world struct {
 	secret string
+	seal   string
+	hooks  hooks
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -70,7 +74,7 @@ type world struct {
 
 func newWorld(seed uint64) *world {
 	w := &world{
-		rng: rand.New(rand.NewPCG(seed, 1)), faults: true, secret: fmt.Sprintf("made up %d", seed), facts: map[string]*fact{}, effects: map[string]int{},
+		rng: rand.New(rand.NewPCG(seed, 1)), faults: true, seal: gateway.NewSealKey(), hooks: hooks{}, secret: fmt.Sprintf("made up %d", seed), facts: map[string]*fact{}, effects: map[string]int{},
 		shows: map[string][]bool{}, heard: map[string][]heard{}, known: map[string]bool{}, polls: map[string]*poll{}, outcomes: map[string]string{}, stuck: map[string]string{},
 	}
 	w.changed.L = &w.mu
@@ -100,6 +104,10 @@ func (w *world) chance(n int) bool { return w.rng.IntN(n) == 0 }
 
 // ServeHTTP is what the plugin and the driver's callbacks reach.
 func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	if name, ok := strings.CutPrefix(r.URL.Path, "/hook/"); ok {
+		w.serveHook(name, out, r)
+		return
+	}
 	var e effect
 	var h heard
 	var v any = &h
@@ -210,6 +218,9 @@ func (w *world) missing() []string {
 		}
 		if !w.known[f.m.Fact] {
 			out = append(out, "not heard: "+f.String())
+		}
+		if !w.hooks.know(f.m.Fact) {
+			out = append(out, "not posted to every endpoint: "+f.String())
 		}
 	}
 	started := map[string]bool{}

@@ -63,6 +63,9 @@ type tables struct {
 	people     tree[store.Person]  // community, id
 	accounts   tree[store.Account] // community, plugin, platform ID, user
 	accountsOf tree[none]          // community, person, plugin, platform ID, user
+
+	endpoints  tree[*store.Endpoint] // id
+	endpointsC tree[none]            // community, id
 }
 
 type none struct{}

@@ -79,6 +79,13 @@ func everyVerb(tx store.Tx) {
 	for _, q := range []store.EventQuery{{}, {Community: "c"}, {Process: "p"}, {Community: "c", Instance: "i", Types: []string{"a", "b", "c"}, Process: "p"}, {Community: "c", Types: []string{"t"}}} {
 		_, _ = tx.Events(q, 0)
 	}
+	_ = tx.PutEndpoint(store.Endpoint{ID: "w"})
+	_ = tx.PutEndpoint(store.Endpoint{ID: "w", Rev: 1})
+	_, _ = tx.Endpoint("w")
+	for _, after := range []string{"", "x"} {
+		_, _ = tx.Endpoints("c", after, 0)
+	}
+	_ = tx.DeleteEndpoint("w")
 	_, _ = tx.LastSeq()
 	_ = tx.PutSub(store.Sub{Name: "s"})
 	_, _ = tx.Sub("s")

@@ -53,6 +53,9 @@ func dumpTx(t testingT, tx store.Tx) contents {
 	for _, s := range append(names(subs, func(s store.Sub) string { return s.Name }), "gone") {
 		c.keep(t, "lanes", s)(tx.Lanes(s))
 	}
+	for _, community := range []string{"", "a", "b"} {
+		c.keep(t, "endpoints", community)(tx.Endpoints(community, "", all))
+	}
 	c.keep(t, "tasks")(tx.Tasks(store.TaskQuery{}, "", "", all))
 	c.keep(t, "next")(tx.NextDue([]string{"k", "k2"}))
 	for _, id := range []string{"a", "b", "c"} {
@@ -70,6 +73,7 @@ func (c contents) dumpNamed(t testingT, tx store.Tx, id string) {
 	c.keep(t, "state", id)(state{value, rev != 0}, err)
 	c.keep(t, "ref", id)(tx.ProcessByRef(id, "ref"))
 	c.keep(t, "delivery", id)(tx.Delivery(id))
+	c.keep(t, "endpoint", id)(tx.Endpoint(id))
 	c.keep(t, "call", id)(tx.Call(id))
 	c.keep(t, "once", id)(tx.CallByOnce("a", id))
 	c.keep(t, "echoes", id)(tx.Echoes(id, []string{"echo", "a", "b", "c"}))
@@ -123,6 +127,8 @@ func plain(answer any) any {
 	case []store.Task:
 		return list(a)
 	case []store.Echo:
+		return list(a)
+	case []store.Endpoint:
 		return list(a)
 	case []store.Account:
 		return list(a)

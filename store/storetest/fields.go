@@ -80,6 +80,16 @@ func testFields(t *testing.T, tx store.Tx) {
 	require.NoError(t, tx.PutAccount(a))
 	require.Equal(t, a, must(tx.Account(a.Community, a.Plugin, a.PlatformID, a.UserID))(t))
 
+	end := filled[store.Endpoint]("end")
+	end.Rev = 0
+	require.NoError(t, tx.PutEndpoint(end))
+	end.Rev = 1
+	require.Equal(t, end, must(tx.Endpoint(end.ID))(t))
+	end.Ordered, end.LastError, end.Sealed, end.Rev = false, "changed", []byte("changed"), 1
+	require.NoError(t, tx.PutEndpoint(end))
+	end.Rev = 2
+	require.Equal(t, end, must(tx.Endpoint(end.ID))(t))
+
 	ticket := filled[store.Ticket]("ticket")
 	require.NoError(t, tx.PutTicket(ticket))
 	require.Equal(t, ticket, must(tx.TakeTicket(ticket.Kind, ticket.ID, sec(0)))(t))

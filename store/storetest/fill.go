@@ -55,6 +55,7 @@ func fill(t testingT, tx store.Tx, name string) {
 	require.NoError(t, tx.PutEcho(store.Echo{Instance: name, Key: "echo", Call: name, Until: sec(60)}))
 	require.NoError(t, tx.PutPerson(store.Person{ID: name, Community: name, Created: sec(0)}))
 	require.NoError(t, tx.PutAccount(store.Account{Community: name, Plugin: "p", PlatformID: "T", UserID: name, Person: name, Data: json()}))
+	require.NoError(t, tx.PutEndpoint(store.Endpoint{ID: name, Community: name, URL: "https://driver.example", Filters: json(), Sealed: odd(), Created: sec(0)}))
 }
 
 // writes are one use of each verb that writes; all of them work where fill has been, each on its own.
@@ -104,8 +105,10 @@ func writes(name string) map[string]func(store.Tx) error {
 		"PutEcho": func(tx store.Tx) error {
 			return tx.PutEcho(store.Echo{Instance: name, Key: "echo", Call: name, Caused: true})
 		},
-		"DeleteEchoes": func(tx store.Tx) error { return tx.DeleteEchoes(name) },
-		"PutPerson":    func(tx store.Tx) error { return tx.PutPerson(store.Person{ID: name, Community: name, Created: sec(9)}) },
+		"PutEndpoint":    func(tx store.Tx) error { return tx.PutEndpoint(store.Endpoint{ID: name, Rev: 1}) },
+		"DeleteEndpoint": func(tx store.Tx) error { return tx.DeleteEndpoint(name) },
+		"DeleteEchoes":   func(tx store.Tx) error { return tx.DeleteEchoes(name) },
+		"PutPerson":      func(tx store.Tx) error { return tx.PutPerson(store.Person{ID: name, Community: name, Created: sec(9)}) },
 		"PutAccount": func(tx store.Tx) error {
 			return tx.PutAccount(store.Account{Community: name, Plugin: "p", PlatformID: "T", UserID: name, Person: "another"})
 		},
@@ -129,7 +132,7 @@ func scramble(t testingT, tx store.Tx, name string) {
 	// In this order none takes away what another needs.
 	for _, verb := range strings.Fields(`PutCommunity PutState PutTicket TakeTicket PutRef PutVoters Cast PutProcess SetCounts
 		Accept PutSub DeleteLane PutLane Claim Renew Retry Acquire Release PutEcho PutCall PutPerson PutAccount
-		Append PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets`) {
+		Append PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets PutEndpoint DeleteEndpoint`) {
 		require.NoError(t, all[verb](tx), verb)
 	}
 }

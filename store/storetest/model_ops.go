@@ -17,7 +17,7 @@ func drawOp() *rapid.Generator[op] {
 			drawer.process, drawer.process, drawer.ref, drawer.voters, drawer.cast, drawer.cast, drawer.cast, drawer.setCounts,
 			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people,
 			drawer.schedule, drawer.schedule, drawer.claim, drawer.claim, drawer.settle, drawer.settle, drawer.unpark, drawer.lease,
-			drawer.prune, drawer.deleteThings,
+			drawer.prune, drawer.deleteThings, drawer.endpoint,
 		}).Draw(rt, "verb")(d)
 	})
 }
@@ -196,6 +196,23 @@ func (d drawer) call() op {
 func (d drawer) echo() op {
 	e := store.Echo{Instance: d.id(), Key: d.id(), Call: d.id(), Caused: d.yes(), Until: d.atOrZero()}
 	return op{"PutEcho", func(_ *side, tx store.Tx) any { return failed(tx.PutEcho(e)) }}
+}
+
+func (d drawer) endpoint() op {
+	e, off, gone := store.Endpoint{
+		ID: d.id(), Community: d.of("", "a", "b"), URL: d.id(), Filters: d.bytes(), Sealed: d.bytes(), Ordered: d.yes(), From: int64(d.int(0, 3)),
+		FailingSince: d.atOrZero(),
+	}, d.off(), d.int(0, 4) == 0
+	community, after, limit := d.of("", "a", "b"), d.of("", "a", "b"), d.limit()
+	return op{"Endpoint", func(_ *side, tx store.Tx) any {
+		if gone {
+			return failed(tx.DeleteEndpoint(e.ID))
+		}
+		old, _ := tx.Endpoint(e.ID)
+		e := e
+		e.Rev = old.Rev + off
+		return []any{failed(tx.PutEndpoint(e)), answered(tx.Endpoints(community, after, limit))}
+	}}
 }
 
 func (d drawer) people() op {

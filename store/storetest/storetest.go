@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Leases", leaseTests()},
 		{"Calls", callTests()},
 		{"People", peopleTests()},
+		{"Endpoints", endpointTests()},
 		{"Races", raceTests()},
 		{"Model", modelTests()},
 	} {
