@@ -62,7 +62,7 @@ func (g *Gateway) accept(ctx context.Context, a *arrival) (Reply, error) {
 		var reply Reply
 		var bad *instanceError
 		err := g.store.Update(ctx, func(tx store.Tx) error {
-			reply = Reply{}
+			reply, a.d.forget = Reply{}, false
 			fresh, err := tx.Accept(row)
 			if err != nil || !fresh {
 				return err
@@ -141,6 +141,9 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 			*reply = r
 		}
 	}
+	if a.d.forget {
+		return g.blank(tx, a.d.ID)
+	}
 	return nil
 }
 
@@ -215,7 +218,12 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if waits != "" {
 		return Reply{}, &waitError{groupEcho(waits)}
 	}
-	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause})
+	forgets, err := g.forgetsOf(tx, row.Community, row.Plugin)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer func() { d.forget = d.forget || forgets.hit }()
+	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause, forgets: forgets})
 	var reply Reply
 	for _, s := range steps {
 		r, err := g.receiveProcess(ctx, tx, s, message)

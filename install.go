@@ -83,7 +83,7 @@ func (g *Gateway) install(ctx context.Context, p *plug, f flow, grant Grant[json
 	if err != nil {
 		return nil, err
 	}
-	return g.enable(ctx, community, p, name, grant.Config)
+	return g.enable(byOAuth(ctx, f.Plugin, grant.User.ID), community, p, name, grant.Config)
 }
 
 // welcome lets an instance go on that was waiting for these credentials, and links the account of who installed it.

@@ -22,9 +22,10 @@ const (
 	taskShow   = "process.show"
 	taskInbox  = "inbox"
 	taskPoll   = "poll"
-	taskCall   = "call"  // a call that may have died
-	taskEvent  = "event" // a dead letter of a callback
-	taskTidy   = "tidy"  // retention
+	taskCall   = "call"   // a call that may have died
+	taskEvent  = "event"  // a dead letter of a callback
+	taskTidy   = "tidy"   // retention
+	taskForget = "forget" // what a delivery said, when nothing needs it any more
 
 	taskInstall = "install" // one that was begun and may not have been finished
 )
@@ -34,7 +35,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
+	patient  = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall, taskForget}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -284,13 +285,15 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 	case taskInbox:
 		return g.handleInbox(ctx, t)
 	case taskPoll:
-		return g.poll(ctx, t)
+		return g.poll(correlate(ctx, newID("k")), t)
 	case taskCall:
 		return g.buryCall(ctx, t.Key)
 	case taskEvent:
 		return g.redeliver(ctx, t)
 	case taskInstall:
 		return g.undoInstall(ctx, t)
+	case taskForget:
+		return g.forgetLater(ctx, t)
 	case taskTidy:
 		return g.tidy(ctx)
 	}

@@ -60,6 +60,9 @@ type tables struct {
 	people     tree[store.Person]  // community, id
 	accounts   tree[store.Account] // community, plugin, platform ID, user
 	accountsOf tree[none]          // community, person, plugin, platform ID, user
+
+	audits     tree[*store.Audit]    // community, seq
+	auditHeads tree[store.AuditHead] // community
 }
 
 type none struct{}

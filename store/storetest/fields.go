@@ -80,6 +80,11 @@ func testFields(t *testing.T, tx store.Tx) {
 	require.NoError(t, tx.PutAccount(a))
 	require.Equal(t, a, must(tx.Account(a.Community, a.Plugin, a.PlatformID, a.UserID))(t))
 
+	audit := filled[store.Audit]("audit")
+	audit.Seq = 1
+	require.NoError(t, tx.AppendAudit(audit))
+	require.Equal(t, []store.Audit{audit}, must(tx.Audits(store.AuditQuery{Community: audit.Community}, 0))(t))
+
 	ticket := filled[store.Ticket]("ticket")
 	require.NoError(t, tx.PutTicket(ticket))
 	require.Equal(t, ticket, must(tx.TakeTicket(ticket.Kind, ticket.ID, sec(0)))(t))

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Leases", leaseTests()},
 		{"Calls", callTests()},
 		{"People", peopleTests()},
+		{"Audit", auditTests()},
 		{"Races", raceTests()},
 		{"Model", modelTests()},
 	} {
