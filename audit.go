@@ -56,6 +56,7 @@ const (
 	AuditCompleted = "process.completed" // outcome_sha256; of a vote result, reason, winner, questions with their counts, turnout
 	AuditFailed    = "process.failed"    // the process has an outcome no more
 	AuditDead      = "event.dead"        // subscription, seq: a callback failed on this event too often
+	AuditGivenUp   = "delivery.dead"     // delivery: it could not be used, too often
 )
 
 // AuditQuery selects entries; empty fields select all.

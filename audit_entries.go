@@ -214,6 +214,20 @@ func (g *Gateway) auditDead(tx store.Tx, s *sub, e store.Event) error {
 	}{s.name, e.Seq})
 }
 
+// auditGivenUp says that a delivery is given up, unless somebody has taken it up again.
+func (g *Gateway) auditGivenUp(tx store.Tx, t store.Task) error {
+	if t.Kind != taskInbox || t.Community == "" {
+		return nil
+	}
+	if have, err := tx.Task(t.Kind, t.Key); err != nil || have.Rev != t.Rev {
+		return err
+	}
+	a := store.Audit{Community: t.Community, Instance: t.Instance, Kind: AuditGivenUp}
+	return g.audit(tx, trail{id: t.Ref}, a, struct {
+		Delivery string `json:"delivery"`
+	}{t.Ref})
+}
+
 // byOAuth says that what is done was agreed to on the platform.
 func byOAuth(ctx context.Context, plugin, user string) context.Context {
 	r := Reason{Rule: "oauth"}

@@ -122,7 +122,7 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 			continue
 		}
 		if err := failed[row.ID]; err != nil {
-			g.log.Error("a delivery could not be received; trying again", "plugin", row.Plugin, "community", row.Community, "delivery", a.d.ID, "error", err)
+			g.log.ErrorContext(ctx, "a delivery could not be received; trying again", "plugin", row.Plugin, "community", row.Community, "delivery", a.d.ID, "error", err)
 			if err := tx.Schedule(g.inboxTask(a.d.ID, row, w, g.now().Add(backoff(1, err)))); err != nil {
 				return err
 			}
@@ -336,7 +336,7 @@ func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, mess
 		return r, s.ask(tx, s.row.Status)
 	case Invalid, NotFound, Conflict, Denied:
 		// The message was wrong, and would be the next time: it is taken, and changes nothing.
-		s.inst.Log.Info("a process refused a message", "process", s.row.ID, "error", err)
+		s.inst.Log.InfoContext(ctx, "a process refused a message", "process", s.row.ID, "error", err)
 		return Reply{}, nil
 	}
 	return Reply{}, err

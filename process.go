@@ -106,7 +106,7 @@ func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOpt
 		return Process{}, err
 	}
 	if err != nil {
-		i.Log.Warn("a process was created but could not be started; trying again", "process", row.ID, "error", err)
+		i.Log.WarnContext(ctx, "a process was created but could not be started; trying again", "process", row.ID, "error", err)
 	}
 	return i.g.snapshot(context.WithoutCancel(ctx), row.ID)
 }

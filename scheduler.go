@@ -327,12 +327,15 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 		case again:
 			return tx.Retry(t, g.now().Add(backoff(t.Attempts, err)), text(err))
 		default:
+			if err := g.auditGivenUp(tx, t); err != nil {
+				return err
+			}
 			return tx.Park(t, groupDead, text(err))
 		}
 	}
 	log := g.log.With("task", t.Kind, "key", t.Key, "community", t.Community)
 	if err != nil && (!parked || reason != "") && !errors.As(err, &next) && !errors.As(err, &gone) {
-		log.Warn("a task failed", "attempt", t.Attempts, "error", err)
+		log.WarnContext(correlate(ctx, t.Ref), "a task failed", "attempt", t.Attempts, "error", err)
 		if !again && !parked && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
 			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+text(err)))
 		}
