@@ -195,6 +195,11 @@ func (g *Gateway) pruneAudits(ctx context.Context) error {
 		}
 		for _, c := range page {
 			after = c.row.Slug
+			if oldest, err := c.Audit(ctx, AuditQuery{}, 0, 1); err != nil {
+				return err
+			} else if len(oldest) == 0 || !oldest[0].At.Before(before) {
+				continue // without waiting for the right to write
+			}
 			for n := auditPage; n == auditPage; {
 				err := g.store.Update(ctx, func(tx store.Tx) (err error) { n, err = tx.PruneAudits(after, before, auditPage); return err })
 				if err != nil {
