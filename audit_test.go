@@ -170,7 +170,9 @@ func TestAuditOfActions(t *testing.T) {
 		r := newRig(t, gateway.Options{Store: storetest.Twice(s)})
 		p := newPlatform(t)
 		c, inst := r.town("town", "S1")
-		actions := func() []gateway.AuditEntry { return r.record(c, gateway.AuditQuery{Kinds: []string{gateway.AuditAction}}) }
+		actions := func() []gateway.AuditEntry {
+			return r.record(c, gateway.AuditQuery{Kinds: []string{gateway.AuditAction}})
+		}
 
 		_, err := inst.Do(t.Context(), "post", post{Text: "quiet"})
 		require.NoError(t, err)
@@ -295,8 +297,10 @@ func TestAuditIsInTheTransaction(t *testing.T) {
 		v := r.poll(inst, vote.Ask{})
 		n := len(r.record(c, gateway.AuditQuery{}))
 		for name, do := range map[string]func() error{
-			"create":  func() error { _, err := r.CreateCommunity(t.Context(), "new", ""); return err },
-			"set":     func() error { return c.SetSettings(t.Context(), gateway.Settings{Forget: []gateway.Forget{{Type: "x"}}}) },
+			"create": func() error { _, err := r.CreateCommunity(t.Context(), "new", ""); return err },
+			"set": func() error {
+				return c.SetSettings(t.Context(), gateway.Settings{Forget: []gateway.Forget{{Type: "x"}}})
+			},
 			"pause":   func() error { return inst.Pause(t.Context(), "x") },
 			"start":   func() error { _, err := inst.Start(t.Context(), "poll", poll{vote.Ask{Title: "?"}}); return err },
 			"command": func() error { _, err := c.Command(t.Context(), v.ID, "extend", extension{Minutes: 1}); return err },

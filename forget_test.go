@@ -114,7 +114,9 @@ func TestForgottenIsNowhere(t *testing.T) {
 	emit("receive edited", "edit", edit)
 	require.Equal(t, http.StatusOK, r.deliver(forumMessage{ID: "m3", Site: "S1", Kind: "edited", Text: canary}).Code)
 	// Handled later, with an event from there; and once more with an answer to bring.
-	r.api.on("handle", func(ctx context.Context) error { return inst.Emit(ctx, "message", gateway.Meta{}, json.RawMessage(`{"text":"`+canary+`"}`)) })
+	r.api.on("handle", func(ctx context.Context) error {
+		return inst.Emit(ctx, "message", gateway.Meta{}, json.RawMessage(`{"text":"`+canary+`"}`))
+	})
 	for i, text := range []string{canary, long} {
 		require.Equal(t, http.StatusOK, r.deliver(forumMessage{ID: "slow" + strconv.Itoa(i), Site: "S1", Kind: "slow", Text: text}).Code)
 	}
