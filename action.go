@@ -89,8 +89,10 @@ func Do[Out any](ctx context.Context, i *Instance, action string, in any, opts .
 
 // call runs something that a driver asked for as a durable call.
 func (g *Gateway) call(ctx context.Context, o *opened, name, once string, run func(context.Context, any) (json.RawMessage, error)) (json.RawMessage, error) {
-	c := &Call{g: g, inst: o.Instance, row: store.Call{
-		ID: newID("c"), Community: o.row.Community, Instance: o.row.ID, Name: name, Once: once, Status: callOpen, Started: g.now(),
+	id := newID("c")
+	t := trailOf(ctx, id)
+	c := &Call{g: g, inst: o.Instance, trail: t, seen: &sightings{}, row: store.Call{
+		ID: id, Community: o.row.Community, Instance: o.row.ID, Name: name, Once: once, Status: callOpen, Started: g.now(), Origin: t.id,
 	}}
 	if once == "" {
 		return g.finish(ctx, c, o, run)
@@ -136,7 +138,7 @@ func (g *Gateway) begin(ctx context.Context, c *Call) (answer json.RawMessage, a
 func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, run func(context.Context, any) (json.RawMessage, error)) (json.RawMessage, error) {
 	var out json.RawMessage
 	err := guard(c.row.Name, func() (err error) {
-		out, err = run(withScope(ctx, scope{call: c}), o.self)
+		out, err = run(withScope(ctx, scope{call: c, trail: c.trail}), o.self)
 		return err
 	})
 	if err != nil {
@@ -146,7 +148,7 @@ func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, run func(conte
 		// A time that ran out while the platform was called says nothing about what the platform did.
 		err = &Error{Code: Unknown, Err: fmt.Errorf("%s: %w", c.row.Name, err)}
 	}
-	if !c.kept && len(c.caused) == 0 {
+	if !c.kept && len(c.caused) == 0 && !c.seen.any() {
 		return out, err
 	}
 	if c.row.Once != "" && CodeOf(err) == Unavailable && c.taken {

@@ -30,6 +30,9 @@ type Call struct {
 	kept   bool // the row is in the store
 	taken  bool // an earlier attempt left it, with what it saved
 	caused []string
+	trail  trail
+	seen   *sightings // the calls to the platform
+	told   bool       // the audit record has it
 }
 
 // CallOf gives the call that ctx belongs to. Outside an action or slow step it gives one that remembers nothing.
@@ -118,6 +121,9 @@ func (c *Call) left(ctx context.Context) time.Duration {
 // settle is the part of a transaction that ends a call: what it caused is known from then on, what it expected is not
 // waited for any longer.
 func (c *Call) settle(tx store.Tx, now time.Time, output json.RawMessage, failure error) error {
+	if err := c.audit(tx, failure); err != nil {
+		return err
+	}
 	if !c.kept && len(c.caused) == 0 {
 		return nil
 	}

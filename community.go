@@ -31,7 +31,12 @@ func (g *Gateway) CreateCommunity(ctx context.Context, slug, name string) (*Comm
 		return nil, Errorf(Invalid, "community slug %q: want up to 63 lower case letters, digits, single dashes or underscores", slug)
 	}
 	row := store.Community{Slug: slug, Name: name, Created: g.now()}
-	err := g.update(ctx, func(tx store.Tx) error { return tx.PutCommunity(row) })
+	err := g.update(ctx, func(tx store.Tx) error {
+		if err := tx.PutCommunity(row); err != nil {
+			return err
+		}
+		return g.audit(tx, trailOf(ctx, ""), store.Audit{Community: slug, Kind: AuditCommunity}, nil)
+	})
 	if err != nil {
 		return nil, storeError(err, "creating community %s", slug)
 	}

@@ -390,7 +390,7 @@ func (g *Gateway) settling(ctx context.Context, t store.Task, err error) func(st
 	}
 	again := again(err) || t.Kind == taskPoll || t.Attempts < maxTries
 	if err != nil && (!parked || reason != "") && !errors.As(err, &next) && !errors.As(err, &gone) {
-		g.log.Warn("a task failed", "task", t.Kind, "key", t.Key, "community", t.Community, "attempt", t.Attempts, "error", err)
+		g.log.WarnContext(correlate(ctx, t.Ref), "a task failed", "task", t.Kind, "key", t.Key, "community", t.Community, "attempt", t.Attempts, "error", err)
 		if !again && !parked && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
 			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+text(err)))
 		}
@@ -408,6 +408,9 @@ func (g *Gateway) settling(ctx context.Context, t store.Task, err error) func(st
 		case again:
 			return tx.Retry(t, g.now().Add(backoff(t.Attempts, err)), text(err))
 		default:
+			if err := g.auditGivenUp(tx, t); err != nil {
+				return err
+			}
 			return tx.Park(t, groupDead, text(err))
 		}
 	}

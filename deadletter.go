@@ -26,6 +26,9 @@ func (g *Gateway) bury(tx store.Tx, s *sub, l store.Lane) error {
 			if err := park(tx, t, groupDead, l.Error); err != nil {
 				return err
 			}
+			if err := g.auditDead(tx, s, e); err != nil {
+				return err
+			}
 			break
 		}
 	}

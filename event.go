@@ -57,7 +57,7 @@ func (e *EventType[T, D]) Emit(ctx context.Context, self T, m Meta, data D) erro
 
 // Emit appends an event of any type to the log: what a platform sends is passed on even where nobody declared it. Within a
 // delivery's Receive the event is part of the transaction that accepts the delivery; otherwise Emit returns after it is durable. An event whose
-// (instance, type, ID) is known does nothing.
+// (instance, type, ID) is known does nothing, nor does one that the community does not want kept (see [Settings]).
 func (i *Instance) Emit(ctx context.Context, typ string, m Meta, data json.RawMessage) error {
 	if m.At.IsZero() {
 		m.At = i.Now()
@@ -73,7 +73,7 @@ func (i *Instance) Emit(ctx context.Context, typ string, m Meta, data json.RawMe
 		ID: m.ID, Community: i.row.Community, Instance: i.row.ID, Plugin: i.row.Plugin, Type: typ,
 		Actor: m.Initiator, Bot: m.Bot || s.cause != "", Data: data, Delivery: s.delivery, Cause: s.cause, At: m.At,
 	}
-	err := i.g.update(ctx, func(tx store.Tx) error { _, _, err := tx.Append(e); return err })
+	err := i.g.update(ctx, func(tx store.Tx) error { return i.g.emit(tx, s, e) })
 	return storeError(err, "appending event %s", typ)
 }
 

@@ -59,6 +59,8 @@ type Options struct {
 	// Retain is how long events, deliveries, calls and ended processes are kept; at least seven days, or a platform's repeated delivery could count
 	// twice. Events that a subscription has not heard are kept longer. 0: 30 days.
 	Retain time.Duration
+	// RetainAudit is how long the entries of audit records are kept. 0: for ever.
+	RetainAudit time.Duration
 }
 
 // Gateway stands between drivers and platforms. Make one with [New], mount [Gateway.Handler], run [Gateway.Run]. All methods may be called from any
@@ -100,7 +102,7 @@ func New(o Options) (*Gateway, error) {
 	o.MaxParked = positive(o.MaxParked, 1000)
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
-		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP), clock: newTimekeeper(o.Now, o.Steady),
+		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), http: witnessed(outside(o.HTTP)), clock: newTimekeeper(o.Now, o.Steady),
 		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
 		hooks: newHooks(o.Reach, o.HookTimeout),
 		asks:  map[string]*asked{}, wake: make(chan struct{}),
@@ -161,6 +163,8 @@ type scope struct {
 	delivery string   // what is being handled
 	cause    string   // the call of ours that this delivery is the echo of
 	call     *Call    // the durable call under way
+	trail    trail    // what this follows from
+	forgets  *forgets // what of the delivery is not to be kept
 }
 
 type scopeKey struct{}
@@ -173,6 +177,13 @@ func scopeOf(ctx context.Context) scope {
 func withScope(ctx context.Context, s scope) context.Context {
 	if s.tx != nil {
 		ctx = store.Nested(ctx)
+	}
+	switch {
+	case s.trail != trail{}:
+	case s.delivery != "":
+		s.trail.id = s.delivery // whatever found it
+	default:
+		s.trail = scopeOf(ctx).trail
 	}
 	return context.WithValue(ctx, scopeKey{}, s)
 }

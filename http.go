@@ -129,13 +129,14 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 	if inst != nil {
 		self, a.inst = inst.self, inst.row.ID
 	}
+	ctx := correlate(r.Context(), d.ID)
 	if err := guard("verifying a delivery of "+p.m.Name, func() error { return p.m.Webhook.Verify(self, d) }); err != nil {
-		g.log.Info("a delivery was refused", "plugin", p.m.Name, "error", err)
+		g.log.InfoContext(ctx, "a delivery was refused", "plugin", p.m.Name, "error", err)
 		http.Error(w, "not signed by the platform", http.StatusUnauthorized)
 		return
 	}
 	if a.message, err = parse(p, d); err != nil {
-		g.log.Warn("a delivery could not be read", "plugin", p.m.Name, "error", err)
+		g.log.WarnContext(ctx, "a delivery could not be read", "plugin", p.m.Name, "error", err)
 		http.Error(w, "could not be read", http.StatusBadRequest)
 		return
 	}
@@ -143,9 +144,9 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 		reply.write(w)
 		return
 	}
-	reply, err := g.accept(r.Context(), a)
+	reply, err := g.accept(ctx, a)
 	if err != nil {
-		g.refuse(w, r, err)
+		g.refuse(w, r.WithContext(ctx), err)
 		return
 	}
 	reply.write(w)
@@ -188,7 +189,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if status >= 500 {
-		g.log.Error("a request failed", "path", loggable(r), "error", err)
+		g.log.ErrorContext(r.Context(), "a request failed", "path", loggable(r), "error", err)
 	}
 	http.Error(w, http.StatusText(status), status)
 }

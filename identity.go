@@ -70,7 +70,10 @@ func (g *Gateway) link(ctx context.Context, community, plugin string, grant Gran
 			}
 		}
 		row.Name, row.Data, row.LinkType, row.Updated = grant.User.Name, grant.User.Data, "oauth", now
-		return tx.PutAccount(row)
+		if err := tx.PutAccount(row); err != nil {
+			return err
+		}
+		return g.auditLinked(ctx, tx, row)
 	})
 	return accountOf(row), storeError(err, "linking account %s of %s", grant.User.ID, plugin)
 }

@@ -62,7 +62,7 @@ func (g *Gateway) accept(ctx context.Context, a *arrival) (Reply, error) {
 		var reply Reply
 		var bad *instanceError
 		err := g.store.Update(ctx, func(tx store.Tx) error {
-			reply = Reply{}
+			reply, a.d.forget = Reply{}, false
 			fresh, err := tx.Accept(row)
 			if err != nil || !fresh {
 				return err
@@ -122,7 +122,7 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 			continue
 		}
 		if err := failed[row.ID]; err != nil {
-			g.log.Error("a delivery could not be received; trying again", "plugin", row.Plugin, "community", row.Community, "delivery", a.d.ID, "error", err)
+			g.log.ErrorContext(ctx, "a delivery could not be received; trying again", "plugin", row.Plugin, "community", row.Community, "delivery", a.d.ID, "error", err)
 			if err := tx.Schedule(g.inboxTask(a.d.ID, row, w, g.now().Add(backoff(1, err)))); err != nil {
 				return err
 			}
@@ -140,6 +140,9 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 		case reply.Status == 0 && reply.Body == nil:
 			*reply = r
 		}
+	}
+	if a.d.forget {
+		return g.blank(tx, a.d.ID)
 	}
 	return nil
 }
@@ -215,7 +218,12 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if waits != "" {
 		return Reply{}, &waitError{groupEcho(waits)}
 	}
-	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause})
+	forgets, err := g.forgetsOf(tx, row.Community, row.Plugin)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer func() { d.forget = d.forget || forgets.hit }()
+	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause, forgets: forgets})
 	var reply Reply
 	for _, s := range steps {
 		r, err := g.receiveProcess(ctx, tx, s, message)
@@ -326,7 +334,7 @@ func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, mess
 		return r, s.ask(tx, s.row.Status)
 	case Invalid, NotFound, Conflict, Denied:
 		// The message was wrong, and would be the next time: it is taken, and changes nothing.
-		s.inst.Log.Info("a process refused a message", "process", s.row.ID, "error", err)
+		s.inst.Log.InfoContext(ctx, "a process refused a message", "process", s.row.ID, "error", err)
 		return Reply{}, nil
 	}
 	return Reply{}, err

@@ -63,7 +63,7 @@ func (g *Gateway) settleInstall(ctx context.Context, p *plug, f flow, grant Gran
 		return LoginResult{}, errors.Join(err, undone)
 	}
 	g.endInstall(ctx, key)
-	return g.welcome(ctx, f, grant, inst) // the instance uses the credentials from here on: nothing is undone
+	return g.welcome(byOAuth(ctx, f.Plugin, grant.User.ID), f, grant, inst) // the instance uses the credentials from here on: nothing is undone
 }
 
 func (g *Gateway) installed(ctx context.Context, plugin, platform string) (rows []store.Instance, err error) {
@@ -83,7 +83,7 @@ func (g *Gateway) install(ctx context.Context, p *plug, f flow, grant Grant[json
 	if err != nil {
 		return nil, err
 	}
-	return g.enable(ctx, community, p, name, grant.Config)
+	return g.enable(byOAuth(ctx, f.Plugin, grant.User.ID), community, p, name, grant.Config)
 }
 
 // welcome lets an instance go on that was waiting for these credentials, and links the account of who installed it.
@@ -190,6 +190,6 @@ func (g *Gateway) login(ctx context.Context, f flow, grant Grant[json.RawMessage
 	if result.Instance == "" {
 		return result, Errorf(Denied, "the account belongs to a platform object that is not installed in community %s", f.Community)
 	}
-	result.Account, err = g.link(ctx, result.Community, f.Plugin, grant)
+	result.Account, err = g.link(byOAuth(ctx, f.Plugin, grant.User.ID), result.Community, f.Plugin, grant)
 	return result, err
 }

@@ -194,6 +194,11 @@ func (g *Gateway) enable(ctx context.Context, community string, p *plug, name st
 	if !fresh && row.PlatformID != "" && row.PlatformID != platform {
 		return nil, Errorf(Conflict, "instance %s stands for %s %q and cannot become %q; enable another instance", name, p.m.Name, row.PlatformID, platform)
 	}
+	var changed []string
+	if !fresh {
+		old, _ := g.unseal(p, row) // of one that cannot be opened any more, every field is another
+		changed = changedFields(old, config)
+	}
 	row.PlatformID, row.Updated = platform, g.now()
 	if err := g.seal(p, config, &row); err != nil {
 		return nil, err
@@ -204,6 +209,9 @@ func (g *Gateway) enable(ctx context.Context, community string, p *plug, name st
 	}
 	err = g.update(ctx, func(tx store.Tx) error {
 		if err := tx.PutInstance(row); err != nil {
+			return err
+		}
+		if err := g.auditEnabled(ctx, tx, row, changed, fresh); err != nil {
 			return err
 		}
 		if fresh && p.m.Webhook != nil && !p.m.Webhook.Global {
@@ -312,6 +320,9 @@ func (i *Instance) setStatus(ctx context.Context, status, reason string, then fu
 		if reason == BadCredentials && row.Rev != i.row.Rev {
 			return nil
 		}
+		if err := i.g.auditStatus(ctx, tx, row, status, reason); err != nil {
+			return err
+		}
 		row.Status, row.Reason, row.Updated = status, reason, i.g.now()
 		if err := tx.PutInstance(row); err != nil || then == nil {
 			return err
@@ -329,6 +340,9 @@ func (i *Instance) Remove(ctx context.Context) error {
 		err := i.g.update(ctx, func(tx store.Tx) (err error) {
 			rows, err = tx.Processes(store.ProcessQuery{Instance: i.row.ID, Status: running}, "", 100)
 			if err != nil || len(rows) > 0 {
+				return err
+			}
+			if err := i.g.auditRemoved(ctx, tx, i.row); err != nil {
 				return err
 			}
 			return tx.DeleteInstance(i.row.ID) // together: none can be started in between

@@ -197,7 +197,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *http.Request) {
 		result, err = g.conclude(ctx, f, q)
 	}
 	if err != nil {
-		g.log.Warn("an authorization failed", "plugin", f.Plugin, "community", f.Community, "type", f.Type, "error", err)
+		g.log.WarnContext(ctx, "an authorization failed", "plugin", f.Plugin, "community", f.Community, "type", f.Type, "error", err)
 	}
 	g.leave(w, r, f, result, err)
 }

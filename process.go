@@ -90,6 +90,8 @@ func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOpt
 	if err != nil {
 		return Process{}, err
 	}
+	ctx = correlate(ctx, row.ID)
+	row.Origin = correlation(ctx)
 	row, fresh, err := i.g.create(ctx, row, ask, o)
 	if err != nil {
 		return Process{}, err
@@ -104,7 +106,7 @@ func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOpt
 		return Process{}, err
 	}
 	if err != nil {
-		i.Log.Warn("a process was created but could not be started; trying again", "process", row.ID, "error", err)
+		i.Log.WarnContext(ctx, "a process was created but could not be started; trying again", "process", row.ID, "error", err)
 	}
 	return i.g.snapshot(context.WithoutCancel(ctx), row.ID)
 }
@@ -190,6 +192,9 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 		if err := tx.PutProcess(row); err != nil {
 			return err
 		}
+		if err := g.auditStarted(ctx, tx, row, ask); err != nil {
+			return err
+		}
 		if ask != nil {
 			if err := tx.PutVoters(row.ID, true, ask.EligibleVoters); err != nil {
 				return err
@@ -217,7 +222,7 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 func (g *Gateway) changed(tx store.Tx, row store.Process) error {
 	_, _, err := tx.Append(store.Event{
 		Community: row.Community, Instance: row.Instance, Plugin: row.Plugin, Type: processEvent, Process: row.ID,
-		Data: statusData(row.Status), At: g.now(),
+		Data: statusData(row.Status), Delivery: row.Origin, At: g.now(),
 	})
 	return err
 }
@@ -418,7 +423,7 @@ func (c *Community) Command(ctx context.Context, process, name string, in any, o
 			if out, err = cmd.out.Apply(out); err != nil {
 				return Errorf(Internal, "command %s gave an answer that fails its own schema: %w", name, err)
 			}
-			return s.commit(ctx, nil)
+			return CallOf(ctx).commit(ctx, s)
 		})
 		return out, err
 	})

@@ -72,6 +72,9 @@ func (g *Gateway) tidy(ctx context.Context) error {
 			}
 		}
 	}
+	if err := g.pruneAudits(ctx); err != nil {
+		return err
+	}
 	return &nextRun{tidyEvery}
 }
 

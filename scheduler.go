@@ -22,9 +22,10 @@ const (
 	taskShow   = "process.show"
 	taskInbox  = "inbox"
 	taskPoll   = "poll"
-	taskCall   = "call"  // a call that may have died
-	taskEvent  = "event" // a dead letter of a callback
-	taskTidy   = "tidy"  // retention
+	taskCall   = "call"   // a call that may have died
+	taskEvent  = "event"  // a dead letter of a callback
+	taskTidy   = "tidy"   // retention
+	taskForget = "forget" // what a delivery said, when nothing needs it any more
 
 	taskInstall = "install" // one that was begun and may not have been finished
 )
@@ -34,7 +35,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskCall, taskTidy, taskInstall}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskCall, taskTidy, taskInstall, taskForget}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -124,7 +125,7 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 	case taskInbox:
 		return g.handleInbox(ctx, t)
 	case taskPoll:
-		return g.poll(ctx, t)
+		return g.poll(correlate(ctx, newID("k")), t)
 	case taskPolls:
 		return g.walkPolls(ctx, t.Key)
 	case taskCall:
@@ -133,6 +134,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.redeliver(ctx, t)
 	case taskInstall:
 		return g.undoInstall(ctx, t)
+	case taskForget:
+		return g.forgetLater(ctx, t)
 	case taskTidy:
 		return g.tidy(ctx)
 	}

@@ -3,16 +3,28 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"github.com/metagov/gateway-go/store"
 )
 
 // Settings are what a community wants of the gateway itself, whatever its plugins. The zero value is the default.
 type Settings struct {
+	// Forget is what is not kept of events.
+	Forget []Forget `json:"forget,omitempty"`
 }
 
 // check refuses what cannot be meant.
-func (s Settings) check() error { return nil }
+func (s Settings) check() error {
+	var bad []FieldError
+	for i, f := range s.Forget {
+		bad = append(bad, f.check("/forget/"+strconv.Itoa(i))...)
+	}
+	if len(bad) > 0 {
+		return &Error{Code: Invalid, Fields: bad}
+	}
+	return nil
+}
 
 // Settings reads what the community wants of the gateway.
 func (c *Community) Settings(ctx context.Context) (Settings, error) {
@@ -34,6 +46,12 @@ func (c *Community) SetSettings(ctx context.Context, s Settings) error {
 		row, err := tx.Community(c.row.Slug)
 		if err != nil {
 			return err
+		}
+		if changed := changedFields(row.Settings, raw); len(changed) > 0 {
+			a := store.Audit{Community: row.Slug, Kind: AuditSettings}
+			if err := c.g.audit(tx, trailOf(ctx, ""), a, auditFields{changed}); err != nil {
+				return err
+			}
 		}
 		row.Settings = raw
 		return tx.PutCommunity(row)

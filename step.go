@@ -236,6 +236,9 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 			if err := s.g.finished(tx, old, s.def.Show != nil); err != nil {
 				return err
 			}
+			if err := s.g.auditEnded(tx, trailOf(ctx, now.Origin), now, s.asked != nil); err != nil {
+				return err
+			}
 		}
 		if more == nil {
 			return nil

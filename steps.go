@@ -29,7 +29,7 @@ func (g *Gateway) underLease(ctx context.Context, id string, inst *opened, fn fu
 		if err != nil {
 			return err
 		}
-		return fn(ctx, s)
+		return fn(correlate(ctx, s.row.Origin), s)
 	})
 }
 
@@ -111,9 +111,10 @@ func (g *Gateway) step(ctx context.Context, kind stepKind, id string, inst *open
 
 // attempt runs a step's code as a durable call with the same identity in every attempt, and commits.
 func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(context.Context) error, more func(store.Tx) error) error {
-	c := &Call{g: g, inst: s.inst, row: store.Call{
+	t := trailOf(ctx, s.row.ID)
+	c := &Call{g: g, inst: s.inst, trail: t, seen: &sightings{}, row: store.Call{
 		ID: fmt.Sprintf("%s.%s", s.row.ID, kind), Community: s.row.Community, Instance: s.row.Instance, Name: string(kind) + " of process " + s.row.Name,
-		Process: s.row.ID, Status: callOpen, Started: g.now(),
+		Process: s.row.ID, Status: callOpen, Started: g.now(), Origin: t.id,
 	}}
 	err := g.view(ctx, func(tx store.Tx) error {
 		old, err := tx.Call(c.row.ID)
@@ -135,7 +136,7 @@ func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(c
 	if err != nil {
 		return storeError(err, "looking for an earlier %s of process %s", kind, s.row.ID)
 	}
-	err = guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c})) })
+	err = guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c, trail: t})) })
 	if cause := context.Cause(ctx); errors.Is(cause, errLeaseLost) {
 		return Errorf(Unavailable, "%s of process %s: %w", kind, s.row.ID, cause) // somebody else has it now
 	}
@@ -251,6 +252,9 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *o
 		if err := tx.PutProcess(row); err != nil {
 			return err
 		}
+		if err := g.auditClosed(tx, trailOf(ctx, row.Origin), row, why); err != nil {
+			return err
+		}
 		row.Rev++
 		if s, err := g.stepOf(row, inst); err == nil && s.def.Close == nil {
 			decided = true
@@ -340,6 +344,9 @@ func (g *Gateway) abandon(ctx context.Context, id, reason string) error {
 			return err
 		}
 		if err := g.finished(tx, row, false); err != nil {
+			return err
+		}
+		if err := g.auditEnded(tx, trailOf(ctx, row.Origin), row, false); err != nil {
 			return err
 		}
 		if err := g.unparkClicks(tx, id); err != nil {

@@ -155,7 +155,7 @@ func (g *Gateway) receiveLater(ctx context.Context, t store.Task, w work) error 
 	}
 	var wait *waitError
 	err = g.store.Update(ctx, func(tx store.Tx) error {
-		wait = nil
+		wait, d.forget = nil, false
 		if have, err := tx.Task(t.Kind, t.Key); errors.Is(err, store.ErrNotFound) || err == nil && have.Rev != t.Rev {
 			return nil // somebody else has done it, or is to
 		} else if err != nil {
@@ -185,7 +185,10 @@ func (g *Gateway) receiveLater(ctx context.Context, t store.Task, w work) error 
 		if wait != nil {
 			return nil
 		}
-		return tx.Done(t)
+		if err := tx.Done(t); err != nil || !d.forget {
+			return err
+		}
+		return g.blank(tx, d.ID)
 	})
 	if err != nil {
 		return err

@@ -14,6 +14,8 @@ type Delivery struct {
 	Header   http.Header // after the request is over only Content-Type and what Webhook.Keep names
 	Body     []byte      // as it came, at most Options.MaxBody
 	Received time.Time   // by the gateway's clock
+
+	forget bool // some community does not want it kept
 }
 
 // Reply is what a platform gets to hear.

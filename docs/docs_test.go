@@ -93,3 +93,17 @@ func TestNoMachinePaths(t *testing.T) {
 		}
 	}
 }
+
+func TestTheAuditPageWorks(t *testing.T) {
+	page := files(t, "audit.md")
+	require.Len(t, page, 1)
+	dir := module(t, "example.org/audit", page)
+	require.Empty(t, run(t, dir, "gofmt", "-l", "."))
+	run(t, dir, "go", "vet", "./...")
+	require.Equal(t, `process.started by ann  false
+process.closed by bob  false
+process.completed by bob  false
+action by policy: bell bylaws 3.2 true
+6 entries, the record holds: true
+`, run(t, dir, "go", "run", "./try"))
+}

@@ -68,6 +68,7 @@ type Process struct {
 	Shown     time.Time // when the tally was last shown
 	Ended     time.Time
 	Rev       int64
+	Origin    string // what began it: a delivery, a call
 }
 
 // ProcessQuery selects processes; empty fields select all.
@@ -217,6 +218,7 @@ type Call struct {
 	Started   time.Time
 	Ended     time.Time
 	Rev       int64
+	Origin    string // what began it: a delivery, a process
 }
 
 // Echo is a key by which a delivery shows itself to be the effect of a call.

@@ -13,6 +13,7 @@ type Tx interface {
 	calls
 	people
 	endpoints
+	audits
 }
 
 // communities, their instances, and the instances' state.
@@ -113,6 +114,8 @@ type inbox interface {
 	// non-empty Fact is known; one that was pruned is not. ErrConflict: it is fresh, but its ID is taken.
 	Accept(d Delivery) (fresh bool, err error)
 	Delivery(id string) (Delivery, error)
+	// BlankDelivery deletes what a delivery says, its Header and Body; what it was, its Fact too, stays. One that is not there is no error.
+	BlankDelivery(id string) error
 	// PruneDeliveries deletes at most limit deliveries from before the given time that no task refers to by its Ref, in the
 	// order in which they were accepted. What lies behind more than 1,000 that stay may be left for another time, so that the cost
 	// is bounded without an index by time, for which every delivery would pay.

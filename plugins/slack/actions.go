@@ -99,7 +99,7 @@ func (s *Slack) joining(ctx context.Context, method, channel string, a args, out
 		return e
 	}
 	if e := s.call(ctx, "conversations.join", args{"channel": channel}, nil); e != nil {
-		s.Log.Info("the bot could not join a channel", "channel", channel, "error", e)
+		s.Log.InfoContext(ctx, "the bot could not join a channel", "channel", channel, "error", e)
 		return err
 	}
 	call.Caused(joined...)

@@ -92,7 +92,7 @@ func (b *ballotBox) postKeyed(ctx context.Context, r *voteRun, key, channel stri
 		p.Sent = false // Slack said no: another attempt need not look
 		b.put(key, p)
 		if e := r.Save(ctx); e != nil {
-			s.Log.Warn("a refused message could not be noted", "process", r.ID(), "error", e)
+			s.Log.WarnContext(ctx, "a refused message could not be noted", "process", r.ID(), "error", e)
 		}
 		return p, err
 	}

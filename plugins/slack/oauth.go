@@ -106,7 +106,7 @@ func (s *app) person(ctx context.Context, x gateway.OAuthExchange, g *gateway.Gr
 		return
 	}
 	if err := s.outside(x, g.PlatformID, g.Config.BotToken).call(ctx, "users.info", args{"user": g.User.ID}, &out); err != nil {
-		x.Log.Warn("it is not known who installed the app", "team", g.PlatformID, "user", g.User.ID, "error", err)
+		x.Log.WarnContext(ctx, "it is not known who installed the app", "team", g.PlatformID, "user", g.User.ID, "error", err)
 		return
 	}
 	g.User.Name = first(out.User.RealName, out.User.Name)

@@ -70,7 +70,7 @@ func (s *Slack) postOnce(ctx context.Context, channel string, a args, meta *Meta
 	case err != nil:
 		p.Sent = false // Slack said no: another attempt need not look
 		if e := call.Save(ctx, p); e != nil {
-			s.Log.Warn("a refused message could not be noted", "call", call.ID(), "error", e)
+			s.Log.WarnContext(ctx, "a refused message could not be noted", "call", call.ID(), "error", e)
 		}
 	}
 	if err != nil {

@@ -124,7 +124,7 @@ func (b *ballotBox) extend(ctx context.Context, r *voteRun, in Extend) (Extend, 
 		return Extend{}, err
 	}
 	if err := b.showMain(ctx, r, v); err != nil {
-		r.Plugin.Log.Warn("a vote's new closing time is not shown yet", "process", r.ID(), "error", err)
+		r.Plugin.Log.WarnContext(ctx, "a vote's new closing time is not shown yet", "process", r.ID(), "error", err)
 	}
 	return Extend{at}, nil
 }

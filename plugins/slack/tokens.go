@@ -70,7 +70,7 @@ func (s *Slack) call(ctx context.Context, method string, args args, out any) err
 		}
 	}
 	if badCredentials(err) {
-		s.Log.Warn("Slack does not take the bot token any more; the instance is paused until the app is installed again", "method", method, "error", err)
+		s.Log.WarnContext(ctx, "Slack does not take the bot token any more; the instance is paused until the app is installed again", "method", method, "error", err)
 		// The core passes over it where the configuration has changed since: the token that was refused is then not the present one.
 		err = errors.Join(err, s.Pause(context.WithoutCancel(ctx), gateway.BadCredentials))
 	}
@@ -87,7 +87,7 @@ func (s *Slack) token(ctx context.Context) (gateway.Secret, error) {
 	token, err := s.refresh(ctx, c.BotToken)
 	if err != nil && now.Before(c.ExpiresAt) && !badCredentials(err) {
 		s.tokens.pause(now.Add(refreshPause))
-		s.Log.Warn("the bot token could not be exchanged for a fresh one; it works until it expires", "expires", c.ExpiresAt, "error", err)
+		s.Log.WarnContext(ctx, "the bot token could not be exchanged for a fresh one; it works until it expires", "expires", c.ExpiresAt, "error", err)
 		return c.BotToken, nil
 	}
 	return token, err
@@ -97,7 +97,7 @@ func (s *Slack) token(ctx context.Context) (gateway.Secret, error) {
 func (s *Slack) keepFresh(ctx context.Context) error {
 	_, err := s.token(ctx)
 	if badCredentials(err) {
-		s.Log.Warn("Slack does not take the refresh token; the instance is paused until the app is installed again", "error", err)
+		s.Log.WarnContext(ctx, "Slack does not take the refresh token; the instance is paused until the app is installed again", "error", err)
 		return s.Pause(ctx, gateway.BadCredentials)
 	}
 	return err

@@ -122,7 +122,7 @@ func (s *Slack) permalink(ctx context.Context, channel, ts string) string {
 		Permalink string `json:"permalink"`
 	}
 	if err := s.call(ctx, "chat.getPermalink", args{"channel": channel, "message_ts": ts}, &out); err != nil {
-		s.Log.Warn("the address of a message could not be got", "channel", channel, "ts", ts, "error", err)
+		s.Log.WarnContext(ctx, "the address of a message could not be got", "channel", channel, "ts", ts, "error", err)
 	}
 	return out.Permalink
 }
@@ -347,7 +347,7 @@ func (b *ballotBox) showMain(ctx context.Context, r *voteRun, v view) error {
 	if !final(err) {
 		return err
 	}
-	s.Log.Warn("the message of a vote cannot be changed any more", "process", r.ID(), "channel", b.Channel, "ts", b.TS, "error", err)
+	s.Log.WarnContext(ctx, "the message of a vote cannot be changed any more", "process", r.ID(), "channel", b.Channel, "ts", b.TS, "error", err)
 	switch {
 	case r.Ended() || !refusedAs(err, "message_not_found"):
 	case b.OnDeleted == repost && b.Reposts < maxReposts:

@@ -113,7 +113,7 @@ func (s *Slack) receive(ctx context.Context, m *message) (gateway.Reply, error) 
 		meta.Initiator = s.config.BotUserID // a message under another name names the bot only
 	}
 	if m.typ == "app_rate_limited" {
-		s.Log.Warn("Slack holds events back because there are too many; what happens meanwhile is not told", "since", m.at)
+		s.Log.WarnContext(ctx, "Slack holds events back because there are too many; what happens meanwhile is not told", "since", m.at)
 	}
 	return gateway.Reply{}, s.Emit(ctx, m.typ, meta, m.data)
 }
@@ -152,7 +152,7 @@ func (s *Slack) answer(ctx context.Context, m *message, then json.RawMessage) er
 	err = s.call(ctx, "chat.postEphemeral", args{"channel": m.channel, "user": m.user, "thread_ts": m.thread, "text": t.Text}, nil)
 	switch gateway.CodeOf(err) {
 	case gateway.NotFound, gateway.Conflict, gateway.Invalid, gateway.Unknown:
-		s.Log.Info("somebody could not be told what became of a click", "user", m.user, "channel", m.channel, "error", err)
+		s.Log.InfoContext(ctx, "somebody could not be told what became of a click", "user", m.user, "channel", m.channel, "error", err)
 		return nil // they see the message itself; telling them twice would be worse
 	}
 	return err

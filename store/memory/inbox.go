@@ -37,6 +37,20 @@ func (t *tx) Delivery(id string) (store.Delivery, error) {
 	return out, nil
 }
 
+func (t *tx) BlankDelivery(id string) error {
+	if t.locked != nil {
+		return t.locked
+	}
+	d, ok := t.deliveries.get(key{id})
+	if !ok {
+		return nil
+	}
+	blank := *d
+	blank.Header, blank.Body = nil, nil
+	t.deliveries.put(key{id}, &blank)
+	return nil
+}
+
 func (t *tx) PruneDeliveries(before time.Time, limit int) (int, error) {
 	if t.locked != nil {
 		return 0, t.locked

@@ -66,6 +66,8 @@ type tables struct {
 
 	endpoints  tree[*store.Endpoint] // id
 	endpointsC tree[none]            // community, id
+	audits     tree[*store.Audit]    // community, seq
+	auditHeads tree[store.AuditHead] // community
 }
 
 type none struct{}

@@ -183,6 +183,8 @@ func prepare(w *conn, name string, fresh bool, o Options) error {
 		// Frames that wait to be copied into the file: 16 MiB, or every few groups of commits would pay for a copy. The log
 		// is cut to 64 MiB when a slow reader made it grow.
 		"wal_autocheckpoint = 4096", "journal_size_limit = 67108864",
+		// What is deleted is overwritten: what somebody wants forgotten must not be read out of the file's gaps.
+		"secure_delete = ON",
 		"cache_size = -32768", // 32 MiB, so that the upper levels of all indexes stay in memory
 	} {
 		if err := w.script("PRAGMA " + p); err != nil {

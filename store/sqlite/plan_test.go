@@ -123,7 +123,17 @@ func everyVerb(tx store.Tx) {
 	_ = tx.PutAccount(store.Account{Community: "c"})
 	_, _ = tx.Account("c", "slack", "T", "U")
 	_, _ = tx.Accounts("c", "h")
+	for i := range int64(2) {
+		_ = tx.AppendAudit(store.Audit{Community: "c", Seq: i + 1})
+	}
+	_, _ = tx.AuditHead("c")
+	for _, q := range []store.AuditQuery{{}, {Kinds: []string{"k"}}, {Instance: "i"}, {Process: "p"}, {Call: "a"}, {Correlation: "d", By: "u"}} {
+		q.Community = "c"
+		_, _ = tx.Audits(q, 0)
+	}
+	_ = tx.BlankDelivery("d")
 	later := t0.Add(1e9)
+	_, _ = tx.PruneAudits("c", later, 0)
 	_, _ = tx.PruneEvents(later, 99, 0)
 	_, _ = tx.PruneDeliveries(later, 0)
 	_, _ = tx.PruneCalls(later, 0)

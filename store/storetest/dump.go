@@ -78,6 +78,8 @@ func (c contents) dumpNamed(t testingT, tx store.Tx, id string) {
 	c.keep(t, "once", id)(tx.CallByOnce("a", id))
 	c.keep(t, "echoes", id)(tx.Echoes(id, []string{"echo", "a", "b", "c"}))
 	for _, community := range []string{"a", "b"} {
+		c.keep(t, "audit", id)(tx.Audits(store.AuditQuery{Community: id}, all))
+		c.keep(t, "audit head", id)(tx.AuditHead(id))
 		c.keep(t, "person", community, id)(tx.Person(community, id))
 		c.keep(t, "accounts", community, id)(tx.Accounts(community, id))
 		c.keep(t, "account", community, id)(tx.Account(community, "p", "T", id))
@@ -131,6 +133,8 @@ func plain(answer any) any {
 	case []store.Endpoint:
 		return list(a)
 	case []store.Account:
+		return list(a)
+	case []store.Audit:
 		return list(a)
 	}
 	return answer

@@ -89,6 +89,10 @@ func testFields(t *testing.T, tx store.Tx) {
 	require.NoError(t, tx.PutEndpoint(end))
 	end.Rev = 2
 	require.Equal(t, end, must(tx.Endpoint(end.ID))(t))
+	audit := filled[store.Audit]("audit")
+	audit.Seq = 1
+	require.NoError(t, tx.AppendAudit(audit))
+	require.Equal(t, []store.Audit{audit}, must(tx.Audits(store.AuditQuery{Community: audit.Community}, 0))(t))
 
 	ticket := filled[store.Ticket]("ticket")
 	require.NoError(t, tx.PutTicket(ticket))

@@ -56,6 +56,7 @@ func fill(t testingT, tx store.Tx, name string) {
 	require.NoError(t, tx.PutPerson(store.Person{ID: name, Community: name, Created: sec(0)}))
 	require.NoError(t, tx.PutAccount(store.Account{Community: name, Plugin: "p", PlatformID: "T", UserID: name, Person: name, Data: json()}))
 	require.NoError(t, tx.PutEndpoint(store.Endpoint{ID: name, Community: name, URL: "https://driver.example", Filters: json(), Sealed: odd(), Created: sec(0)}))
+	require.NoError(t, tx.AppendAudit(store.Audit{Community: name, Seq: 1, At: sec(0), Kind: "k", Data: json(), Hash: odd()}))
 }
 
 // writes are one use of each verb that writes; all of them work where fill has been, each on its own.
@@ -82,6 +83,9 @@ func writes(name string) map[string]func(store.Tx) error {
 			_, err := tx.Accept(store.Delivery{ID: name + "2", Plugin: "p", At: sec(0)})
 			return err
 		},
+		"BlankDelivery":   func(tx store.Tx) error { return tx.BlankDelivery(name) },
+		"AppendAudit":     func(tx store.Tx) error { return tx.AppendAudit(store.Audit{Community: name, Seq: 2, At: sec(1)}) },
+		"PruneAudits":     func(tx store.Tx) error { _, err := tx.PruneAudits(name, sec(99), 0); return err },
 		"PruneDeliveries": func(tx store.Tx) error { _, err := tx.PruneDeliveries(sec(99), 0); return err },
 		"Append":          func(tx store.Tx) error { _, _, err := tx.Append(store.Event{Type: "t", At: sec(0)}); return err },
 		"PruneEvents":     func(tx store.Tx) error { _, err := tx.PruneEvents(sec(99), 99, 0); return err },
@@ -132,7 +136,7 @@ func scramble(t testingT, tx store.Tx, name string) {
 	// In this order none takes away what another needs.
 	for _, verb := range strings.Fields(`PutCommunity PutState PutTicket TakeTicket PutRef PutVoters Cast PutProcess SetCounts
 		Accept PutSub DeleteLane PutLane Claim Renew Retry Acquire Release PutEcho PutCall PutPerson PutAccount
-		Append PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets PutEndpoint DeleteEndpoint`) {
+		AppendAudit PruneAudits BlankDelivery Append PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets PutEndpoint DeleteEndpoint`) {
 		require.NoError(t, all[verb](tx), verb)
 	}
 }

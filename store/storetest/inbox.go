@@ -12,6 +12,7 @@ import (
 func inboxTests() []test {
 	return []test{
 		within("accept", testAccept),
+		within("a blanked delivery", testBlankDelivery),
 		within("pruning leaves what a task needs", testPruneDeliveries),
 	}
 }

@@ -17,7 +17,7 @@ func drawOp() *rapid.Generator[op] {
 			drawer.process, drawer.process, drawer.ref, drawer.voters, drawer.cast, drawer.cast, drawer.cast, drawer.setCounts,
 			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people,
 			drawer.schedule, drawer.schedule, drawer.claim, drawer.claim, drawer.settle, drawer.settle, drawer.unpark, drawer.lease,
-			drawer.prune, drawer.deleteThings, drawer.endpoint,
+			drawer.prune, drawer.deleteThings, drawer.endpoint, drawer.audit, drawer.audit,
 		}).Draw(rt, "verb")(d)
 	})
 }
@@ -227,6 +227,24 @@ func (d drawer) people() op {
 	}}
 }
 
+func (d drawer) audit() op {
+	a, off := store.Audit{Community: d.of("a", "b"), Kind: d.of("k", "l"), Process: d.of("", "a"), Decision: d.of("", "a"), At: d.at(), Hash: d.bytes()}, d.off()
+	q := store.AuditQuery{Community: d.of("a", "b"), After: int64(d.int(0, 3)), Process: d.of("", "a"), Kinds: []string{d.of("k", "l")}}
+	what, before, limit := d.int(0, 3), d.at(), d.limit()
+	return op{"Audit", func(_ *side, tx store.Tx) any {
+		switch what {
+		case 0:
+			return answered(tx.Audits(q, limit))
+		case 1:
+			return answered(tx.PruneAudits(a.Community, before, limit))
+		}
+		head, _ := tx.AuditHead(a.Community)
+		a := a
+		a.Seq = head.Seq + 1 + off
+		return failed(tx.AppendAudit(a))
+	}}
+}
+
 func (d drawer) prune() op {
 	what, before, upTo := d.int(0, 4), d.at(), int64(d.int(0, 20))
 	// With a limit two stores might choose differently.
@@ -247,7 +265,7 @@ func (d drawer) prune() op {
 }
 
 func (d drawer) deleteThings() op {
-	what, id, other := d.int(0, 5), d.id(), d.id()
+	what, id, other := d.int(0, 6), d.id(), d.id()
 	return op{"delete", func(_ *side, tx store.Tx) any {
 		switch what {
 		case 0:
@@ -260,6 +278,8 @@ func (d drawer) deleteThings() op {
 			return failed(tx.DeleteEchoes(id))
 		case 4:
 			return failed(tx.DeleteEchoes(id, other))
+		case 5:
+			return failed(tx.BlankDelivery(id))
 		default:
 			return failed(tx.Unschedule("k", id))
 		}

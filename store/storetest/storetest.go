@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Calls", callTests()},
 		{"People", peopleTests()},
 		{"Endpoints", endpointTests()},
+		{"Audit", auditTests()},
 		{"Races", raceTests()},
 		{"Model", modelTests()},
 	} {

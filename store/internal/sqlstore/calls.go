@@ -6,24 +6,24 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-const callCols = `id, community, instance, name, process, once, status, started, ended, rev, input, saved, output, error`
+const callCols = `id, community, instance, name, process, once, status, started, ended, rev, input, saved, output, error, origin`
 
 func scanCall(r Row) store.Call {
 	return store.Call{
 		ID: r.Text(0), Community: r.Text(1), Instance: r.Text(2), Name: r.Text(3), Process: r.Text(4), Once: r.Text(5),
 		Status: r.Text(6), Started: r.Time(7), Ended: r.Time(8), Rev: r.Int(9), Input: r.Bytes(10), Saved: r.Bytes(11),
-		Output: r.Bytes(12), Error: r.Bytes(13),
+		Output: r.Bytes(12), Error: r.Bytes(13), Origin: r.Text(14),
 	}
 }
 
 // PutCall implements store.Tx.
 func (t *Tx) PutCall(c store.Call) error {
 	return t.put("put call", c.Rev,
-		`INSERT INTO calls (id, community, instance, name, process, once, status, started, ended, input, saved, output, error, rev)
-		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1) ON CONFLICT DO NOTHING`,
+		`INSERT INTO calls (id, community, instance, name, process, once, status, started, ended, input, saved, output, error, origin, rev)
+		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1) ON CONFLICT DO NOTHING`,
 		`UPDATE calls SET community = $2, instance = $3, name = $4, process = $5, once = $6, status = $7, started = $8, ended = $9,
-		 input = $10, saved = $11, output = $12, error = $13, rev = rev + 1 WHERE id = $1 AND rev = $14`,
-		c.ID, c.Community, c.Instance, c.Name, c.Process, c.Once, c.Status, micros(c.Started), micros(c.Ended), c.Input, c.Saved, c.Output, c.Error)
+		 input = $10, saved = $11, output = $12, error = $13, origin = $14, rev = rev + 1 WHERE id = $1 AND rev = $15`,
+		c.ID, c.Community, c.Instance, c.Name, c.Process, c.Once, c.Status, micros(c.Started), micros(c.Ended), c.Input, c.Saved, c.Output, c.Error, c.Origin)
 }
 
 // Call implements store.Tx.

@@ -31,6 +31,11 @@ func (t *Tx) Delivery(id string) (store.Delivery, error) {
 	}, `SELECT id, plugin, fact, instance, door, at, header, body FROM deliveries WHERE id = $1`, id)
 }
 
+// BlankDelivery implements store.Tx.
+func (t *Tx) BlankDelivery(id string) error {
+	return t.exec(`UPDATE deliveries SET header = NULL, body = NULL WHERE id = $1`, id)
+}
+
 // PruneDeliveries implements store.Tx.
 func (t *Tx) PruneDeliveries(before time.Time, limit int) (int, error) {
 	n, err := t.c.Exec(`DELETE FROM deliveries WHERE n IN (SELECT n FROM

@@ -9,14 +9,14 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-const processCols = `id, community, instance, plugin, name, version, status, reason, url, is_open, refusal, close_at, created, updated, shown, ended, rev, input, state, outcome, closing`
+const processCols = `id, community, instance, plugin, name, version, status, reason, url, is_open, refusal, close_at, created, updated, shown, ended, rev, input, state, outcome, closing, origin`
 
 func scanProcess(r Row) store.Process {
 	return store.Process{
 		ID: r.Text(0), Community: r.Text(1), Instance: r.Text(2), Plugin: r.Text(3), Name: r.Text(4), Version: int(r.Int(5)),
 		Status: r.Text(6), Reason: r.Text(7), URL: r.Text(8), Open: r.Bool(9), Refusal: r.Text(10), CloseAt: r.Time(11),
 		Created: r.Time(12), Updated: r.Time(13), Shown: r.Time(14), Ended: r.Time(15), Rev: r.Int(16),
-		Input: r.Bytes(17), State: r.Bytes(18), Outcome: r.Bytes(19), Closing: r.Bytes(20),
+		Input: r.Bytes(17), State: r.Bytes(18), Outcome: r.Bytes(19), Closing: r.Bytes(20), Origin: r.Text(21),
 	}
 }
 
@@ -24,13 +24,13 @@ func scanProcess(r Row) store.Process {
 func (t *Tx) PutProcess(p store.Process) error {
 	t.changeProcess(p.ID)
 	return t.put("put process", p.Rev,
-		`INSERT INTO processes (id, community, instance, plugin, name, version, status, reason, url, is_open, refusal, close_at, created, updated, shown, ended, input, state, outcome, closing, rev)
-		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, 1) ON CONFLICT DO NOTHING`,
+		`INSERT INTO processes (id, community, instance, plugin, name, version, status, reason, url, is_open, refusal, close_at, created, updated, shown, ended, input, state, outcome, closing, origin, rev)
+		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1) ON CONFLICT DO NOTHING`,
 		`UPDATE processes SET community = $2, instance = $3, plugin = $4, name = $5, version = $6, status = $7, reason = $8, url = $9,
 		 is_open = $10, refusal = $11, close_at = $12, created = $13, updated = $14, shown = $15, ended = $16, input = $17, state = $18,
-		 outcome = $19, closing = $20, rev = rev + 1 WHERE id = $1 AND rev = $21`,
+		 outcome = $19, closing = $20, origin = $21, rev = rev + 1 WHERE id = $1 AND rev = $22`,
 		p.ID, p.Community, p.Instance, p.Plugin, p.Name, p.Version, p.Status, p.Reason, p.URL, p.Open, p.Refusal, micros(p.CloseAt),
-		micros(p.Created), micros(p.Updated), micros(p.Shown), micros(p.Ended), p.Input, p.State, p.Outcome, p.Closing)
+		micros(p.Created), micros(p.Updated), micros(p.Shown), micros(p.Ended), p.Input, p.State, p.Outcome, p.Closing, p.Origin)
 }
 
 // Process implements store.Tx.
