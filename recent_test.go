@@ -15,7 +15,11 @@ func TestRecent(t *testing.T) {
 		r.put(strconv.Itoa(i), i)
 		require.LessOrEqual(t, len(r.young)+len(r.old), r.most)
 		for j := max(0, i-r.most/2+1); j <= i; j++ {
-			require.True(t, func() bool { _, young := r.young[strconv.Itoa(j)]; _, old := r.old[strconv.Itoa(j)]; return young || old }(), "%d of %d", j, i)
+			require.True(t, func() bool {
+				_, young := r.young[strconv.Itoa(j)]
+				_, old := r.old[strconv.Itoa(j)]
+				return young || old
+			}(), "%d of %d", j, i)
 		}
 		v, ok := r.get("0") // what is used stays
 		require.True(t, ok)

@@ -53,7 +53,9 @@ type memberFact struct {
 
 // memberPlugin makes the test plugin of a number.
 func memberPlugin(n int) gateway.Plugin {
-	open := func(_ context.Context, i *gateway.Instance, c memberConfig) (*member, error) { return &member{i, c}, nil }
+	open := func(_ context.Context, i *gateway.Instance, c memberConfig) (*member, error) {
+		return &member{i, c}, nil
+	}
 	features := []gateway.Feature[*member]{
 		gateway.ActionFunc("greet", "Greets.", func(m *member, _ context.Context, _ struct{}) (struct{}, error) {
 			if m.config.Greeting == "" {
