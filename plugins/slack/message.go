@@ -115,7 +115,7 @@ func parseJSON(body []byte) (*message, error) {
 	var head struct {
 		kind
 		envelope
-		interaction[thing, action]
+		click
 	}
 	whole := json.Unmarshal(body, &head) == nil
 	if !whole { // what is no event may use an envelope's names for something else, and what is one those of interactions
@@ -266,6 +266,9 @@ func (o *object) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
+
+// click is a block_actions as Slack documents it.
+type click = interaction[thing, action]
 
 // thing is something of Slack's that is given as a whole.
 type thing struct {
