@@ -172,15 +172,14 @@ type tasks interface {
 	//
 	// Where there are more, communities take turns, so that one with a hundred thousand tasks does not hold up another's one.
 	// The due tasks of one kind and one community ("" is one too) stand in a queue, earliest first, then by Key. Claim takes one of each
-	// queue, beginning with the one that has waited longest, then another of each, and so on. A queue waits since its first task
-	// was due, or since the now of the last Claim that took from it while more was due. So as long as times do not go backwards, each
-	// other queue goes before a waiting one in at most one Claim, with at most limit divided by the number of queues, rounded up;
-	// what room is left when all have had that much goes to the earliest of all. It follows that among n queues of its kinds a task that is
-	// first in its own waits for fewer than n tasks of others, if limit is less than n.
+	// queue, then another of each, and so on, at most limit divided by the number of queues, rounded up; what room is left then goes
+	// to the earliest of all. Queues go in the order in which they have waited: since their first task was due or since the now of the
+	// last Claim of this sort that took from them; one that has not had a turn for long may count from an earlier task. So as long
+	// as times do not go backwards, each other queue goes before a waiting one in at most one Claim: where limit is at most the number
+	// n of queues, what is first in its queue waits for fewer than n tasks of others, however many they have.
 	//
-	// Its cost follows limit and what was done, not what exists or is due. To hold that, a Claim passes by at most 1,000 queues a kind
-	// from which tasks have gone in other ways than by Claim since, and leaves turns aside where there were more; but it always takes as
-	// many as there are.
+	// Its cost follows limit, not what exists or is due. Queues whose tasks have gone without a Claim of this sort are passed by
+	// once, each; at most 1,000 of a kind in one Claim, which is then less fair, but takes as many tasks as there are.
 	Claim(kinds []string, now, until time.Time, limit int) ([]Task, error)
 	// Renew moves the Due of a claimed task, whose Rev stays, so that Done with the older value still works. ErrConflict: the
 	// claim was lost, or the task was scheduled again or is gone.

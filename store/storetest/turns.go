@@ -161,7 +161,7 @@ func testLeftQueues(t *testing.T, tx store.Tx) {
 	queued(t, tx, "big", 50, 2)
 	queued(t, tx, "small", 1, 100)
 	claims := 0
-	for served := false; !served; claims++ {
+	for served := false; !served && claims < 50; claims++ {
 		got := must(tx.Claim([]string{"k"}, sec(1000), sec(2000), 2))(t)
 		require.Len(t, got, 2, "as many as there are, at once")
 		served = perCommunity(got)["small"] > 0
@@ -308,6 +308,10 @@ func testTurnModel(t *testing.T, open opener) {
 			n += some
 		}
 		require.Len(rt, slices.Collect(maps.Keys(claims)), n)
-		require.GreaterOrEqual(rt, len(tasks), n)
+		update(rt, s, func(tx store.Tx) { // those after would be slowed down by what lies about
+			for _, k := range tasks {
+				require.NoError(rt, tx.Unschedule(k.Kind, k.Key))
+			}
+		})
 	})
 }
