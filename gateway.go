@@ -42,6 +42,10 @@ type Options struct {
 	CallbackTimeout time.Duration
 	// Workers is how many due tasks, and how many communities' callbacks of one name, run at the same time. 0: 16.
 	Workers int
+	// PollEvery is how often polls are run at the most, and processes looked at that read their platform, by plugin ("slack") or by plugin
+	// and name ("slack/fresh-token"), which goes before: where the operator wants it less often than the plugin does. A community can
+	// have it less often still, see [Settings].
+	PollEvery map[string]time.Duration
 	// MaxBody is the size in bytes above which a delivery is refused. 0: 1 MiB.
 	MaxBody int64
 	// MaxParked is how many deliveries of up to 64 KiB wait for one unknown workspace or one paused instance, and a tenth of how many wait
@@ -69,7 +73,9 @@ type Gateway struct {
 	subs   map[string]*sub    // by name
 	asks   map[string]*asked  // voting standards of running processes, by process
 	polls  bool               // those of earlier instances have been looked after
+	beaten time.Time          // when it was last noted that this program runs
 	lastID uint64             // of a delivery
+	mends  chan struct{}      // bounds the repairs that run at once
 	wake   chan struct{}      // closed and replaced when something may be due or new
 }
 
@@ -93,7 +99,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP),
 		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
-		asks: map[string]*asked{}, wake: make(chan struct{}),
+		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)),
 	}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
@@ -102,7 +108,7 @@ func New(o Options) (*Gateway, error) {
 		}
 		g.public = u
 	}
-	if err := o.OAuth.check(); err != nil {
+	if err := errors.Join(o.OAuth.check(), checkPace(o.PollEvery)); err != nil {
 		return nil, err
 	}
 	for _, p := range o.Plugins {

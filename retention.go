@@ -24,6 +24,7 @@ func (g *Gateway) prepare(ctx context.Context) error {
 		g.polls = true
 		g.mu.Unlock()
 	}
+	g.awoke(ctx)
 	return storeError(g.store.Update(ctx, func(tx store.Tx) error {
 		if err := g.unparkPlugins(tx); err != nil {
 			return err

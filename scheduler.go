@@ -25,6 +25,7 @@ const (
 	taskCall   = "call"  // a call that may have died
 	taskEvent  = "event" // a dead letter of a callback
 	taskTidy   = "tidy"  // retention
+	taskRepair = "repair"
 
 	taskInstall = "install" // one that was begun and may not have been finished
 )
@@ -34,7 +35,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskCall, taskTidy, taskInstall}
+	patient  = []string{taskUpdate, taskPoll, taskRepair, taskCall, taskTidy, taskInstall}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -63,6 +64,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { g.relay(ctx) })
+	wg.Go(func() { g.heartbeat(ctx) })
 	wg.Go(func() { g.dispatchAll(ctx, &wg) })
 	for _, p := range g.plugins {
 		for _, src := range p.m.Sources {
@@ -270,7 +272,11 @@ func (g *Gateway) runTask(ctx context.Context, t store.Task) {
 
 // do runs the code of one kind of task.
 func (g *Gateway) do(ctx context.Context, t store.Task) error {
-	ctx, cancel := context.WithTimeout(ctx, g.o.Timeout)
+	limit := g.o.Timeout
+	if t.Kind == taskRepair {
+		limit = max(limit, repairTime)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	switch t.Kind {
 	case taskStart:
@@ -285,6 +291,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.handleInbox(ctx, t)
 	case taskPoll:
 		return g.poll(ctx, t)
+	case taskRepair:
+		return g.repair(ctx, t)
 	case taskCall:
 		return g.buryCall(ctx, t.Key)
 	case taskEvent:
@@ -429,6 +437,11 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	} else if late {
 		return &nextRun{20 * time.Millisecond}
 	}
+	if row.Status == store.Pending && why.By == vote.ByTime {
+		if why.Note, err = g.lastLook(ctx, row); err != nil {
+			return err
+		}
+	}
 	return g.shut(ctx, t.Key, why)
 }
 
@@ -443,79 +456,6 @@ func (g *Gateway) catchingUp(ctx context.Context, instance string) (late bool, e
 		return err
 	})
 	return late, storeError(err, "looking for deliveries of instance %s", instance)
-}
-
-// schedulePolls has an instance's polls run, the first time soon; of those that it has already, where missing is true, none.
-func (g *Gateway) schedulePolls(tx store.Tx, p *plug, row store.Instance, missing bool) error {
-	for _, d := range p.m.Polls {
-		key := row.ID + "/" + d.Name
-		if missing {
-			if _, err := tx.Task(taskPoll, key); err == nil {
-				continue
-			} else if !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-		}
-		if err := tx.Schedule(store.Task{Kind: taskPoll, Key: key, Community: row.Community, Instance: row.ID, Due: g.now(), Created: g.now()}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// newPolls schedules what instances that were enabled with another version of their plugin do not poll yet. Cost follows what
-// exists, so that it is done once in a program's life.
-func (g *Gateway) newPolls(ctx context.Context) error {
-	for _, p := range g.listed {
-		for after := ""; len(p.m.Polls) > 0; {
-			const some = 100
-			var rows []store.Instance
-			err := g.store.Update(ctx, func(tx store.Tx) (err error) {
-				if rows, err = tx.InstancesByPlugin(p.m.Name, after, some); err != nil {
-					return err
-				}
-				for _, row := range rows {
-					if err := g.schedulePolls(tx, p, row, true); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return storeError(err, "scheduling the polls of %s", p.m.Name)
-			}
-			if len(rows) < some {
-				break
-			}
-			after = rows[len(rows)-1].ID
-		}
-	}
-	return nil
-}
-
-// poll runs one poll of one instance.
-func (g *Gateway) poll(ctx context.Context, t store.Task) error {
-	id, name, _ := strings.Cut(t.Key, "/")
-	var row store.Instance
-	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Instance(id); return err })
-	if err != nil {
-		return gone(storeError(err, "the instance of poll %s", t.Key))
-	}
-	if row.Status != statusActive {
-		return errPaused{row.ID, Errorf(Conflict, "instance %s is paused", row.Name)}
-	}
-	inst, err := g.open(ctx, row)
-	if err != nil {
-		return err
-	}
-	d, ok := inst.p.polls[name]
-	if !ok {
-		return nil // this version of the plugin does not have it any more
-	}
-	if err := d.Run(ctx, inst.self); err != nil {
-		return err
-	}
-	return &nextRun{d.Every*15/16 + rand.N(d.Every/8)} // not all at the same moment
 }
 
 // buryCall ends a call that nobody finished, so that what waits for its echo goes on.

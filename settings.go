@@ -9,10 +9,14 @@ import (
 
 // Settings are what a community wants of the gateway itself, whatever its plugins. The zero value is the default.
 type Settings struct {
+	// PollEvery is how often polls are run, and processes looked at that read their platform, by plugin ("slack") or by plugin and name
+	// ("slack/fresh-token"), which goes before. Never more often than the platform tolerates or the gateway allows, see
+	// [Options.PollEvery]. A shorter pause holds at once, a longer one from the next time on.
+	PollEvery map[string]Duration `json:"poll_every,omitempty"`
 }
 
 // check refuses what cannot be meant.
-func (s Settings) check() error { return nil }
+func (s Settings) check() error { return checkPace(s.PollEvery) }
 
 // Settings reads what the community wants of the gateway.
 func (c *Community) Settings(ctx context.Context) (Settings, error) {
@@ -36,7 +40,10 @@ func (c *Community) SetSettings(ctx context.Context, s Settings) error {
 			return err
 		}
 		row.Settings = raw
-		return tx.PutCommunity(row)
+		if err := tx.PutCommunity(row); err != nil {
+			return err
+		}
+		return c.g.repace(tx, c.row.Slug, s)
 	})
 	return storeError(err, "keeping the settings of %s", c.row.Slug)
 }
