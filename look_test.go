@@ -127,7 +127,9 @@ func TestLooksAsDriverOperatorAndCommunityWant(t *testing.T) {
 	_, i := r.town("a", "S1")
 	_, err := i.Start(t.Context(), "poll", poll{vote.Ask{Title: "x"}}, gateway.Fresh(time.Minute))
 	require.ErrorIs(t, err, gateway.Invalid)
-	require.Panics(t, func() { newForum(r.api, gateway.ProcessFunc("x", "x.", (*pollState).Start, gateway.Can(vote.Can{}), gateway.Least(time.Minute))) })
+	require.Panics(t, func() {
+		newForum(r.api, gateway.ProcessFunc("x", "x.", (*pollState).Start, gateway.Can(vote.Can{}), gateway.Least(time.Minute)))
+	})
 }
 
 func TestMoreTimeMeansMoreLooks(t *testing.T) {

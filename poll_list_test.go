@@ -230,7 +230,7 @@ func TestListBadInput(t *testing.T) {
 		"an enormous page": {func(context.Context, string) ([]gateway.Item[note], string, error) {
 			return many, "", nil
 		}, upTo(1200), 1, ""},
-		"a panic": {func(context.Context, string) ([]gateway.Item[note], string, error) { panic("boom") }, []string{}, 1, "panic"},
+		"a panic":  {func(context.Context, string) ([]gateway.Item[note], string, error) { panic("boom") }, []string{}, 1, "panic"},
 		"an error": {func(context.Context, string) ([]gateway.Item[note], string, error) { return nil, "", errBoom }, []string{}, 1, "boom"},
 		"hanging": {func(ctx context.Context, _ string) ([]gateway.Item[note], string, error) {
 			<-ctx.Done()
