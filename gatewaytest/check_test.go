@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"strconv"
 	"testing"
 	"time"
@@ -127,13 +128,14 @@ func newBell(defect string) gateway.Plugin {
 		undescribed,
 		gateway.ProcessFunc("watch", "Watches the bell.", (*watchState).Start),
 		gateway.PollFunc("listen", time.Hour, (*bell).listen),
+		gateway.ListFunc("rings", time.Hour, bellRung, (*bell).rings),
 		gateway.ConfigureFunc[*bell](func(_ context.Context, _ *gateway.Instance, old, _ *bellConfig) error {
 			if defect == "cannot be enabled twice" && old != nil {
 				return gateway.Errorf(gateway.Conflict, "it hangs already")
 			}
 			return nil
 		}),
-		gateway.NewEvent[*bell, rung]("rung", "Somebody has rung."),
+		bellRung,
 		gateway.Webhook[*bell, ring]{
 			Verify: func(_ *bell, d *gateway.Delivery) error { return bellVerify(d, defect) },
 			Parse: func(d *gateway.Delivery) (m ring, err error) {
@@ -174,6 +176,28 @@ func newBell(defect string) gateway.Plugin {
 		},
 	)
 }
+
+var bellRung = gateway.NewEvent[*bell, rung]("rung", "Somebody has rung.")
+
+// rings lists who has rung: one in the morning, one in the evening.
+func (b *bell) rings(_ context.Context, cursor string) (out []gateway.Item[rung], next string, err error) {
+	next = map[string]string{"": "morning", "morning": "evening", "evening": "evening"}[cursor]
+	if next == cursor {
+		return nil, next, nil
+	}
+	id := "at " + next
+	switch b.defect {
+	case "lists under new names each time":
+		id += b.Now().String() + fmt.Sprint(lists.Add(1))
+	case "lists without names":
+		id = ""
+	case "panics in a list":
+		panic("no list")
+	}
+	return []gateway.Item[rung]{{Meta: gateway.Meta{ID: id}, Data: rung{"ann"}}}, next, nil
+}
+
+var lists atomic.Int64
 
 func (b *bell) tune(_ context.Context, in tune) (tune, error) {
 	switch b.defect {
@@ -228,6 +252,9 @@ func TestEachDefectIsFound(t *testing.T) {
 		"panics in a process's Start":           "/processes: process watch@1 with odd values",
 		"panics in a process's Close":           "/processes: ending process watch: internal",
 		"panics in a poll":                      "/actions: the plugin panicked",
+		"lists under new names each time":       "and not the second time",
+		"lists without names":                   "it gives an item without an ID",
+		"panics in a list":                      "/listers: list rings: the plugin panicked",
 		"cannot be enabled twice":               "/configuration: enabling it a second time",
 		"leaves a goroutine":                    "goroutines were left behind",
 		"emits twice on replay":                 "it was replayed and became 3 events, want 1",
