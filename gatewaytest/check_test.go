@@ -10,8 +10,9 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"sync/atomic"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,11 +125,11 @@ func newBell(defect string) gateway.Plugin {
 		})
 	}
 	var events int
-	return gateway.Define("bell", "A bell at a door.", open,
+	lister := featuresIf(strings.Contains(defect, "list"), gateway.ListFunc("rings", time.Hour, bellRung, (*bell).rings))
+	return gateway.Define("bell", "A bell at a door.", open, append([]gateway.Feature[*bell]{
 		undescribed,
 		gateway.ProcessFunc("watch", "Watches the bell.", (*watchState).Start),
 		gateway.PollFunc("listen", time.Hour, (*bell).listen),
-		gateway.ListFunc("rings", time.Hour, bellRung, (*bell).rings),
 		gateway.ConfigureFunc[*bell](func(_ context.Context, _ *gateway.Instance, old, _ *bellConfig) error {
 			if defect == "cannot be enabled twice" && old != nil {
 				return gateway.Errorf(gateway.Conflict, "it hangs already")
@@ -174,7 +175,14 @@ func newBell(defect string) gateway.Plugin {
 				return gateway.Reply{}, b.Emit(ctx, "rung", meta, raw)
 			},
 		},
-	)
+	}, lister...)...)
+}
+
+func featuresIf(yes bool, f ...gateway.Feature[*bell]) []gateway.Feature[*bell] {
+	if !yes {
+		return nil
+	}
+	return f
 }
 
 var bellRung = gateway.NewEvent[*bell, rung]("rung", "Somebody has rung.")
@@ -232,8 +240,11 @@ func writeGolden(t *testing.T, p gateway.Plugin) string {
 func TestASoundPluginPasses(t *testing.T) {
 	p := newBell("")
 	Check(t, p, bellOptions(writeGolden(t, p))...)
-	golden := writeGolden(t, p)
-	require.Empty(t, record(t, func(t TB) { Check(t, p, bellOptions(golden)...) }))
+	for _, which := range []string{"", "lists soundly"} {
+		p = newBell(which)
+		golden := writeGolden(t, p)
+		require.Empty(t, record(t, func(t TB) { Check(t, p, bellOptions(golden)...) }), which)
+	}
 }
 
 func TestEachDefectIsFound(t *testing.T) {
