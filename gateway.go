@@ -34,8 +34,12 @@ type Options struct {
 	Log *slog.Logger
 	// HTTP carries the plugins' calls to platforms. Nil: a client with a timeout of 30 seconds.
 	HTTP *http.Client
-	// Now is the clock. Nil: time.Now.
+	// Now is the wall clock. Nil: the system's, which is asked once by [New]: from then on time is counted by a steady clock, so that
+	// a wall clock that jumps moves no vote's end. A jump is logged, and the program takes the other time when it is started again. A clock that
+	// is given here without Steady is believed as it is: for tests.
 	Now func() time.Time
+	// Steady is a clock that only counts, from any beginning, also while the machine is suspended. Nil: the system's, if Now is nil too.
+	Steady func() time.Duration
 	// Timeout bounds one action or one step of a process that says nothing else. 0: 30 seconds.
 	Timeout time.Duration
 	// CallbackTimeout ends the context of a callback that runs longer. 0: one minute.
@@ -64,6 +68,7 @@ type Gateway struct {
 	ours    bool // the store is ours to close
 	log     *slog.Logger
 	http    *http.Client
+	clock   *timekeeper
 	public  *url.URL
 	plugins map[string]*plug
 	listed  []*plug // the same, in the order of Options.Plugins
@@ -76,6 +81,7 @@ type Gateway struct {
 	beaten time.Time          // when it was last noted that this program runs
 	lastID uint64             // of a delivery
 	mends  chan struct{}      // bounds the repairs that run at once
+	lasts  chan struct{}      // bounds the last looks at processes, which are done by workers that keep time
 	wake   chan struct{}      // closed and replaced when something may be due or new
 }
 
@@ -87,9 +93,6 @@ func New(o Options) (*Gateway, error) {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 30 * time.Second}
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	o.Timeout = positive(o.Timeout, 30*time.Second)
 	o.CallbackTimeout = positive(o.CallbackTimeout, time.Minute)
 	o.Workers = positive(o.Workers, 16)
@@ -97,9 +100,9 @@ func New(o Options) (*Gateway, error) {
 	o.MaxParked = positive(o.MaxParked, 1000)
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
-		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP),
+		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP), clock: newTimekeeper(o.Now, o.Steady),
 		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
-		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)),
+		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
 	}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
@@ -141,7 +144,7 @@ func (g *Gateway) Close() error {
 }
 
 // now is the time, in the precision in which it is kept.
-func (g *Gateway) now() time.Time { return g.o.Now().UTC().Truncate(time.Microsecond) }
+func (g *Gateway) now() time.Time { return g.clock.now() }
 
 // publicURL joins the public address with a path. It refuses when there is none.
 func (g *Gateway) publicURL(path string) (string, error) {

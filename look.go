@@ -172,7 +172,13 @@ func (g *Gateway) lastLook(ctx context.Context, row store.Process) (note string,
 	if err != nil || !def.looks() {
 		return "", err
 	}
-	err = g.step(ctx, stepUpdate, row.ID, nil)
+	select {
+	case g.lasts <- struct{}{}:
+		err = g.step(ctx, stepUpdate, row.ID, nil)
+		<-g.lasts
+	default: // a platform that hangs must not hold up the end of what needs none
+		return "", &nextRun{takeTurn/2 + rand.N(takeTurn)}
+	}
 	if err == nil {
 		return "", g.stillDue(ctx, row.ID)
 	}

@@ -270,3 +270,40 @@ func TestLastLookAfterAnOutage(t *testing.T) {
 	r.due()
 	require.EqualValues(t, 1, r.outcome(r.process(c, p.ID)).Turnout.Voters)
 }
+
+// TestLastLooksHoldUpNobody: a platform that hangs delays the end of what it counts, and of nothing else.
+func TestLastLooksHoldUpNobody(t *testing.T) {
+	r := newRig(t, gateway.Options{Workers: 4})
+	r.remote()
+	c, i := r.town("a", "S1")
+	at := r.clock.now().Add(time.Hour)
+	var remote, own []gateway.Process
+	for range 20 {
+		remote = append(remote, r.startRemote(i, time.Hour))
+	}
+	for range 5 {
+		own = append(own, r.poll(i, vote.Ask{ClosingAt: &at}))
+	}
+	hang := make(chan struct{})
+	r.api.on("update", func(context.Context) error { <-hang; return nil })
+	r.clock.advance(time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	all := func(list []gateway.Process) func() bool {
+		return func() bool {
+			for _, p := range list {
+				p, err := c.Process(t.Context(), p.ID)
+				if err != nil || !p.Done() {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	require.Eventually(t, all(own), 20*time.Second, 10*time.Millisecond)
+	close(hang)
+	require.Eventually(t, func() bool { r.clock.advance(time.Second); return all(remote)() }, 20*time.Second, 20*time.Millisecond)
+	cancel()
+	require.NoError(t, <-done)
+}

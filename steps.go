@@ -216,10 +216,12 @@ func (g *Gateway) show(ctx context.Context, s *Step) error {
 	return err
 }
 
-// shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. The
-// first part does not wait for a slow step under way.
-func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
+// shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. Where the outcome
+// is the voting standard's, and so calls nobody, both are one transaction. Otherwise the first part does not wait for a slow step under way.
+func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *opened) error {
+	decided := false
 	err := g.update(ctx, func(tx store.Tx) error {
+		decided = false
 		row, err := tx.Process(id)
 		if err != nil || row.Status != store.Created && row.Status != store.Pending {
 			return err
@@ -232,9 +234,15 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
 				return err
 			}
 		}
+		begun := row.Status != store.Created
 		row.Status, row.Updated = store.Closing, g.now()
 		if err := tx.PutProcess(row); err != nil {
 			return err
+		}
+		row.Rev++
+		if s, err := g.stepOf(row, inst); err == nil && s.def.Close == nil {
+			decided = true
+			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun)
 		}
 		for _, kind := range []string{taskStart, taskUpdate} {
 			if err := tx.Unschedule(kind, id); err != nil {
@@ -247,7 +255,25 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
 	if err != nil {
 		return storeError(err, "closing process %s", id)
 	}
+	if decided {
+		return nil
+	}
 	return g.step(ctx, stepClose, id, nil)
+}
+
+// decide ends a process by the voting standard, in the transaction of ctx. One that was never begun on the platform has nothing to show there.
+func (g *Gateway) decide(ctx context.Context, tx store.Tx, s *Step, begun bool) error {
+	out, err := s.Decide(ctx)
+	if err == nil {
+		err = s.complete(out)
+	}
+	if err == nil {
+		err = s.commit(ctx, nil)
+	}
+	if err == nil && !begun {
+		err = tx.Unschedule(taskShow, s.row.ID)
+	}
+	return err
 }
 
 // close makes the outcome: the process's own way, or by the voting standard.
