@@ -174,12 +174,11 @@ func (g *Gateway) lastLook(ctx context.Context, row store.Process) (note string,
 	}
 	select {
 	case g.lasts <- struct{}{}:
-		err = g.step(ctx, stepUpdate, row.ID, nil)
-		<-g.lasts
+		defer func() { <-g.lasts }()
 	default: // a platform that hangs must not hold up the end of what needs none
 		return "", &nextRun{takeTurn/2 + rand.N(takeTurn)}
 	}
-	if err == nil {
+	if err = g.step(ctx, stepUpdate, row.ID, nil); err == nil {
 		return "", g.stillDue(ctx, row.ID)
 	}
 	var missing errGone
