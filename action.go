@@ -16,6 +16,7 @@ type DoOption func(*doOptions)
 type doOptions struct {
 	once   string
 	within time.Duration
+	fresh  time.Duration
 }
 
 // Once gives what is asked a name, unique in the community. Asking again with the same name gives the first answer and

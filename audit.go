@@ -162,11 +162,11 @@ func (g *Gateway) audit(tx store.Tx, t trail, a store.Audit, data any) error {
 		}
 	}
 	a.Seq, a.Prev, a.At = head.Seq+1, head.Hash, g.now()
-	a.Correlation = cut(t.id)
+	a.Correlation = shorten(t.id)
 	if a.By == "" {
 		a.By = t.reason.By
 	}
-	a.By, a.Rule, a.Decision, a.Event, a.Text = cut(a.By), cut(t.reason.Rule), cut(t.reason.Process), t.reason.Event, cut(t.reason.Text)
+	a.By, a.Rule, a.Decision, a.Event, a.Text = shorten(a.By), shorten(t.reason.Rule), shorten(t.reason.Process), t.reason.Event, shorten(t.reason.Text)
 	a.Hash = auditEntry(a).sum()
 	return tx.AppendAudit(a)
 }
@@ -174,8 +174,8 @@ func (g *Gateway) audit(tx store.Tx, t trail, a store.Audit, data any) error {
 // maxReason bounds what others say in an entry, in bytes.
 const maxReason = 2000
 
-// cut bounds a text and makes it one that JSON gives back as it is.
-func cut(s string) string {
+// shorten bounds a text and makes it one that JSON gives back as it is.
+func shorten(s string) string {
 	if len(s) > maxReason {
 		s = s[:maxReason]
 	}

@@ -188,7 +188,7 @@ func (g *Gateway) auditStatus(ctx context.Context, tx store.Tx, row store.Instan
 	a.Kind = AuditPaused
 	return g.audit(tx, trailOf(ctx, ""), a, struct {
 		Reason string `json:"reason"`
-	}{cut(reason)})
+	}{shorten(reason)})
 }
 
 func (g *Gateway) auditRemoved(ctx context.Context, tx store.Tx, row store.Instance) error {

@@ -33,6 +33,7 @@ type options struct {
 	timeout    time.Duration
 	can        *vote.Can
 	needs      []string
+	least      time.Duration
 }
 
 // Version numbers an action, or a process's input and state. It is 1 where it is not given. Several versions of one name can
@@ -109,20 +110,6 @@ func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Conte
 				return json.Marshal(out)
 			},
 		})
-	})
-}
-
-// PollFunc makes something that is done for each instance, every so often, from the moment it is enabled. Runs for one
-// instance never overlap. Instances that were enabled before their plugin had it are polled from the next Run on. An error is
-// tried again sooner, with a growing pause.
-func PollFunc[T Owner](name string, every time.Duration, fn func(T, context.Context) error) Feature[T] {
-	return featureFunc[T](func(b *builder) {
-		if every < time.Second {
-			b.fail("poll %s: every %v is shorter than a second", name, every)
-		}
-		b.m.Polls = append(b.m.Polls, PollDef{Name: name, Every: every, Run: func(ctx context.Context, self any) error {
-			return fn(self.(T), ctx)
-		}})
 	})
 }
 

@@ -20,7 +20,7 @@
 //
 // # For plugin authors
 //
-// [Define] makes a [Plugin] out of features: [ActionFunc], [ProcessFunc], [CommandFunc], [PollFunc], [SourceFunc],
+// [Define] makes a [Plugin] out of features: [ActionFunc], [ProcessFunc], [CommandFunc], [PollFunc], [ListFunc], [RepairFunc], [SourceFunc],
 // [ChoicesFunc], [ConfigureFunc], [NewEvent], [Webhook], [OAuth]. A plugin's own type embeds *[Instance]; its configuration and inputs are structs,
 // whose tags are their JSON Schema:
 //

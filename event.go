@@ -59,6 +59,12 @@ func (e *EventType[T, D]) Emit(ctx context.Context, self T, m Meta, data D) erro
 // delivery's Receive the event is part of the transaction that accepts the delivery; otherwise Emit returns after it is durable. An event whose
 // (instance, type, ID) is known does nothing, nor does one that the community does not want kept (see [Settings]).
 func (i *Instance) Emit(ctx context.Context, typ string, m Meta, data json.RawMessage) error {
+	_, err := i.emit(ctx, typ, m, data)
+	return err
+}
+
+// emit is Emit, and says whether the event was news.
+func (i *Instance) emit(ctx context.Context, typ string, m Meta, data json.RawMessage) (fresh bool, err error) {
 	if m.At.IsZero() {
 		m.At = i.Now()
 	}
@@ -66,15 +72,15 @@ func (i *Instance) Emit(ctx context.Context, typ string, m Meta, data json.RawMe
 		data = json.RawMessage(`{}`)
 	}
 	if !json.Valid(data) {
-		return Errorf(Internal, "event %s: its data is not JSON", typ)
+		return false, Errorf(Internal, "event %s: its data is not JSON", typ)
 	}
 	s := scopeOf(ctx)
 	e := store.Event{
 		ID: m.ID, Community: i.row.Community, Instance: i.row.ID, Plugin: i.row.Plugin, Type: typ,
 		Actor: m.Initiator, Bot: m.Bot || s.cause != "", Data: data, Delivery: s.delivery, Cause: s.cause, At: m.At,
 	}
-	err := i.g.update(ctx, func(tx store.Tx) error { return i.g.emit(tx, s, e) })
-	return storeError(err, "appending event %s", typ)
+	err = i.g.update(ctx, func(tx store.Tx) error { fresh, err = i.g.emit(tx, s, e); return err })
+	return fresh, storeError(err, "appending event %s", typ)
 }
 
 // eventOf is a row as drivers see it.

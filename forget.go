@@ -83,28 +83,27 @@ func (f *forgets) apply(e *store.Event) (kept bool, err error) {
 }
 
 // emit appends an event, as far as its community wants it kept.
-func (g *Gateway) emit(tx store.Tx, s scope, e store.Event) error {
+func (g *Gateway) emit(tx store.Tx, s scope, e store.Event) (fresh bool, err error) {
 	f := s.forgets
 	if f == nil {
-		var err error
 		if f, err = g.forgetsOf(tx, e.Community, e.Plugin); err != nil {
-			return err
+			return false, err
 		}
 	}
 	kept, err := f.apply(&e)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if f.hit && s.forgets == nil && s.delivery != "" {
 		if err := g.blank(tx, s.delivery); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if !kept {
-		return nil
+		return false, nil
 	}
-	_, _, err = tx.Append(e)
-	return err
+	_, fresh, err = tx.Append(e)
+	return fresh, err
 }
 
 // blank has a delivery forget what it says: now, or when no task needs it any more.

@@ -49,6 +49,10 @@ type Options struct {
 	Workers int
 	// HookTimeout is how long an endpoint of outgoing hooks may take to answer. 0: 15 seconds.
 	HookTimeout time.Duration
+	// PollEvery is how often polls are run at the most, and processes looked at that read their platform, by plugin ("slack") or by plugin
+	// and name ("slack/fresh-token"), which goes before: where the operator wants it less often than the plugin does. A community can
+	// have it less often still, see [Settings].
+	PollEvery map[string]time.Duration
 	// MaxBody is the size in bytes above which a delivery is refused. 0: 1 MiB.
 	MaxBody int64
 	// MaxParked is how many deliveries of up to 64 KiB wait for one unknown workspace or one paused instance, and a tenth of how many wait
@@ -82,7 +86,10 @@ type Gateway struct {
 	subs   map[string]*sub     // by name
 	asks   map[string]*asked   // voting standards of running processes, by process
 	states map[string]*decoded // states of processes that receive, by process
+	beaten time.Time           // when it was last noted that this program runs
 	lastID uint64              // of a delivery
+	mends  chan struct{}       // bounds the repairs that run at once
+	lasts  chan struct{}       // bounds the last looks at processes, which are done by workers that keep time
 	wake   chan struct{}       // closed and replaced when something may be due or new
 }
 
@@ -105,7 +112,7 @@ func New(o Options) (*Gateway, error) {
 		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), http: witnessed(outside(o.HTTP)), clock: newTimekeeper(o.Now, o.Steady),
 		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
 		hooks: newHooks(o.Reach, o.HookTimeout),
-		asks:  map[string]*asked{}, wake: make(chan struct{}),
+		asks:  map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
 	}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
@@ -116,6 +123,9 @@ func New(o Options) (*Gateway, error) {
 	}
 	if err := o.OAuth.check(); err != nil {
 		return nil, err
+	}
+	if bad := checkPace(o.PollEvery); len(bad) > 0 {
+		return nil, &Error{Code: Invalid, Fields: bad}
 	}
 	for _, p := range o.Plugins {
 		pl, err := compile(p)

@@ -164,8 +164,11 @@ func TestHooksSurviveTheProgram(t *testing.T) {
 		r.saysAll("S1", "1", "2", "3")
 		ctx, cancel := context.WithCancel(t.Context())
 		v.answers(func(m hookMessage, w http.ResponseWriter) {
-			if m.text == "2" {
+			if m.text == "2" && ctx.Err() == nil {
 				cancel()
+				if conn, _, err := http.NewResponseController(w).Hijack(); err == nil { // an answer could be quicker than the end
+					_ = conn.Close()
+				}
 			}
 		})
 		_, err := r.RunDue(ctx)

@@ -303,12 +303,17 @@ func (i *Instance) Config(ctx context.Context) (json.RawMessage, error) {
 // again changes the reason. With the reason [BadCredentials] it does nothing if the instance was changed since this value was
 // got: the credentials that were refused may not be the ones that it has now.
 func (i *Instance) Pause(ctx context.Context, reason string) error {
-	return i.setStatus(ctx, statusPaused, reason, nil)
+	return i.setStatus(ctx, statusPaused, reason, i.g.paused)
 }
 
 // Resume lets a paused instance go on where it stood.
 func (i *Instance) Resume(ctx context.Context) error {
-	return i.setStatus(ctx, statusActive, "", i.g.unpark)
+	return i.setStatus(ctx, statusActive, "", func(tx store.Tx, row store.Instance) error {
+		if err := i.g.resumed(tx, row); err != nil {
+			return err
+		}
+		return i.g.unpark(tx, row)
+	})
 }
 
 func (i *Instance) setStatus(ctx context.Context, status, reason string, then func(store.Tx, store.Instance) error) error {
@@ -324,7 +329,7 @@ func (i *Instance) setStatus(ctx context.Context, status, reason string, then fu
 			return err
 		}
 		row.Status, row.Reason, row.Updated = status, reason, i.g.now()
-		if err := tx.PutInstance(row); err != nil || then == nil {
+		if err := tx.PutInstance(row); err != nil {
 			return err
 		}
 		return then(tx, row)

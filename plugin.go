@@ -38,6 +38,8 @@ type Manifest struct {
 	// Configure is called when an instance is enabled (old is nil) and when its configuration is about to change. It may
 	// call the platform, may refuse with an error, and returns the configuration to keep. Nil: it is kept as it is.
 	Configure func(ctx context.Context, inst *Instance, old, config json.RawMessage) (json.RawMessage, error) `json:"-"`
+	// Repair fetches what an instance may have missed. Nil: nothing can be fetched.
+	Repair func(ctx context.Context, self any, gap Gap) error `json:"-"`
 	// Granted lists the permissions that an instance has on its platform. Nil, or a nil answer: it is not known. It calls
 	// no platform.
 	Granted func(self any) []string `json:"-"`
@@ -65,12 +67,16 @@ type EventDef struct {
 	Data json.RawMessage `json:"data"` // JSON Schema
 }
 
-// PollDef is something that is done again and again for each instance.
+// PollDef is something that is done again and again for each instance: Run, or List.
 type PollDef struct {
-	Name  string        `json:"name"`
-	Every time.Duration `json:"every"`
+	Name    string        `json:"name"`
+	Every   time.Duration `json:"every"`             // where nobody says otherwise
+	Least   time.Duration `json:"least,omitempty"`   // nobody can have it done more often; 0: Every
+	Version int           `json:"version,omitempty"` // of a lister's cursor
+	Event   string        `json:"event,omitempty"`   // the type of event that a lister's items become
 
-	Run func(ctx context.Context, self any) error `json:"-"`
+	Run  func(ctx context.Context, self any) error                                                                  `json:"-"`
+	List func(ctx context.Context, self any, cursor string) (items []Item[json.RawMessage], next string, err error) `json:"-"`
 }
 
 // SourceDef is a long-lived connection by which deliveries come in, one for the whole app.
@@ -107,6 +113,7 @@ type ProcessDef struct {
 	State      json.RawMessage `json:"state"`  // JSON Schema of the durable state
 	Can        *vote.Can       `json:"can,omitempty"`
 	Needs      []string        `json:"needs,omitempty"` // permissions on the platform
+	Least      time.Duration   `json:"least,omitempty"` // Update reads the platform, and may so often; 0: it does not read it
 	Commands   []CommandDef    `json:"commands,omitempty"`
 
 	// New makes an empty state. The functions below take such a state; the gateway decodes and encodes it as JSON.

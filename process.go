@@ -82,6 +82,9 @@ func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOpt
 	for _, f := range opts {
 		f(&o)
 	}
+	if o.fresh != 0 && !def.looks() {
+		return Process{}, Errorf(Invalid, "process %s does not read its platform: what it knows is as fresh as it gets", name)
+	}
 	opened, err := i.active(ctx)
 	if err != nil {
 		return Process{}, err
@@ -200,6 +203,11 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 				return err
 			}
 			if err := tx.PutVoters(row.ID, false, ask.IneligibleVoters); err != nil {
+				return err
+			}
+		}
+		if o.fresh > 0 {
+			if err := putLook(tx, row, func(l *look) { l.Fresh = Duration(o.fresh) }); err != nil {
 				return err
 			}
 		}

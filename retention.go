@@ -13,6 +13,7 @@ const tidyEvery = time.Hour
 
 // prepare is what Run and RunDue do first: retention has its task, and what waited for a plugin that this program has goes on.
 func (g *Gateway) prepare(ctx context.Context) error {
+	g.awoke(ctx)
 	return storeError(g.store.Update(ctx, func(tx store.Tx) error {
 		if err := g.unparkPlugins(tx); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/metagov/gateway-go/internal/schema"
 	"github.com/metagov/gateway-go/vote"
@@ -25,7 +26,7 @@ type Run[T, Out any] struct {
 // Complete ends the process with its outcome when the step returns.
 func (r *Run[T, Out]) Complete(out Out) error { return r.complete(out) }
 
-// Updater is called when the process is due for a look, see [Step.UpdateAt].
+// Updater is called when the process is due for a look: when [Step.UpdateAt] said, and, where it reads the platform, as [Least] says.
 type Updater[T, Out any] interface {
 	Update(context.Context, *Run[T, Out]) error
 }
@@ -68,7 +69,7 @@ func ProcessFunc[S any, T Owner, Out, In any](name, doc string, start func(*S, c
 		o := collect(opts)
 		state := reflect.TypeFor[S]()
 		d := ProcessDef{
-			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Can: o.can, Needs: o.needs,
+			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Can: o.can, Needs: o.needs, Least: o.least,
 			Input:  b.schema(reflect.TypeFor[In](), "input of process "+name),
 			Output: b.schema(reflect.TypeFor[Out](), "outcome of process "+name),
 			State:  b.schema(state, "state of process "+name),
@@ -94,6 +95,12 @@ func ProcessFunc[S any, T Owner, Out, In any](name, doc string, start func(*S, c
 			d.Ask = askOf[In](f.Index)
 		}
 		erase[S, T, Out](b, &d)
+		switch {
+		case o.least != 0 && o.least < time.Second:
+			b.fail("process %s: Least(%v) is shorter than a second", name, o.least)
+		case o.least != 0 && d.Update == nil:
+			b.fail("process %s: Least is for a process whose Update reads the platform, and it has no Update", name)
+		}
 		b.m.Processes = append(b.m.Processes, d)
 	})
 }

@@ -22,9 +22,10 @@ const (
 	taskShow   = "process.show"
 	taskInbox  = "inbox"
 	taskPoll   = "poll"
-	taskCall   = "call"   // a call that may have died
-	taskEvent  = "event"  // a dead letter of a callback
-	taskTidy   = "tidy"   // retention
+	taskCall   = "call"  // a call that may have died
+	taskEvent  = "event" // a dead letter of a callback
+	taskTidy   = "tidy"  // retention
+	taskRepair = "repair"
 	taskForget = "forget" // what a delivery said, when nothing needs it any more
 
 	taskInstall = "install" // one that was begun and may not have been finished
@@ -35,7 +36,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskCall, taskTidy, taskInstall, taskForget}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -65,6 +66,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer cancel()
 	wg.Go(func() { g.relay(ctx) })
 	wg.Go(func() { g.clock.watch(ctx, g.log) })
+	wg.Go(func() { g.heartbeat(ctx) })
 	wg.Go(func() { g.dispatchAll(ctx, &wg) })
 	for _, p := range g.plugins {
 		for _, src := range p.m.Sources {
@@ -111,7 +113,11 @@ func (g *Gateway) nextDue(ctx context.Context) (next time.Time, err error) {
 
 // do runs the code of one kind of task.
 func (g *Gateway) do(ctx context.Context, t store.Task) error {
-	ctx, cancel := context.WithTimeout(ctx, g.o.Timeout)
+	limit := g.o.Timeout
+	if t.Kind == taskRepair {
+		limit = max(limit, repairTime)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	switch t.Kind {
 	case taskStart:
@@ -128,6 +134,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.poll(correlate(ctx, newID("k")), t)
 	case taskPolls:
 		return g.walkPolls(ctx, t.Key)
+	case taskRepair:
+		return g.repair(correlate(ctx, newID("k")), t)
 	case taskCall:
 		return g.buryCall(ctx, t.Key)
 	case taskEvent:
@@ -236,6 +244,11 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	} else if late {
 		return &nextRun{20 * time.Millisecond}
 	}
+	if row.Status == store.Pending && why.By == vote.ByTime {
+		if why.Note, err = g.lastLook(ctx, row); err != nil {
+			return err
+		}
+	}
 	return g.shut(ctx, t.Key, why, inst)
 }
 
@@ -250,55 +263,6 @@ func (g *Gateway) catchingUp(ctx context.Context, instance string) (late bool, e
 		return err
 	})
 	return late, storeError(err, "looking for deliveries of instance %s", instance)
-}
-
-// schedulePolls has an instance's polls run, the first time soon; of those that it has already, where missing is true, none.
-func (g *Gateway) schedulePolls(tx store.Tx, p *plug, row store.Instance, missing bool) error {
-	if !missing {
-		if err := g.otherPolls(tx, p); err != nil {
-			return err
-		}
-	}
-	for _, d := range p.m.Polls {
-		key := row.ID + "/" + d.Name
-		if missing {
-			if _, err := tx.Task(taskPoll, key); err == nil {
-				continue
-			} else if !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-		}
-		if err := tx.Schedule(store.Task{Kind: taskPoll, Key: key, Community: row.Community, Instance: row.ID, Due: g.now(), Created: g.now()}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// poll runs one poll of one instance.
-func (g *Gateway) poll(ctx context.Context, t store.Task) error {
-	id, name, _ := strings.Cut(t.Key, "/")
-	var row store.Instance
-	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Instance(id); return err })
-	if err != nil {
-		return gone(storeError(err, "the instance of poll %s", t.Key))
-	}
-	if row.Status != statusActive {
-		return errPaused{row.ID, Errorf(Conflict, "instance %s is paused", row.Name)}
-	}
-	inst, err := g.open(ctx, row)
-	if err != nil {
-		return err
-	}
-	d, ok := inst.p.polls[name]
-	if !ok {
-		// This version of the plugin does not have it any more.
-		return storeError(g.store.Update(ctx, func(tx store.Tx) error { return g.otherPolls(tx, inst.p) }), "giving up poll %s", t.Key)
-	}
-	if err := d.Run(ctx, inst.self); err != nil {
-		return err
-	}
-	return &nextRun{d.Every*15/16 + rand.N(d.Every/8)} // not all at the same moment
 }
 
 // buryCall ends a call that nobody finished, so that what waits for its echo goes on.

@@ -12,11 +12,15 @@ import (
 type Settings struct {
 	// Forget is what is not kept of events.
 	Forget []Forget `json:"forget,omitempty"`
+	// PollEvery is how often polls are run, and processes looked at that read their platform, by plugin ("slack") or by plugin and name
+	// ("slack/fresh-token"), which goes before. Never more often than the platform tolerates or the gateway allows, see
+	// [Options.PollEvery]. A shorter pause holds at once, a longer one from the next time on.
+	PollEvery map[string]Duration `json:"poll_every,omitempty"`
 }
 
 // check refuses what cannot be meant.
 func (s Settings) check() error {
-	var bad []FieldError
+	bad := checkPace(s.PollEvery)
 	for i, f := range s.Forget {
 		bad = append(bad, f.check("/forget/"+strconv.Itoa(i))...)
 	}
@@ -54,7 +58,10 @@ func (c *Community) SetSettings(ctx context.Context, s Settings) error {
 			}
 		}
 		row.Settings = raw
-		return tx.PutCommunity(row)
+		if err := tx.PutCommunity(row); err != nil {
+			return err
+		}
+		return c.g.repace(tx, c.row.Slug, s)
 	})
 	return storeError(err, "keeping the settings of %s", c.row.Slug)
 }

@@ -20,6 +20,7 @@ type Step struct {
 	base  store.Process // as it was read
 	state any
 	quick bool // Receive: inside a transaction, and not the place to change the state
+	timed bool // UpdateAt was called
 
 	asked  *asked
 	refs   []string
@@ -69,11 +70,15 @@ func (s *Step) CloseAt(t time.Time) {
 	if !t.IsZero() {
 		s.schedule(taskClose, t)
 	}
+	if s.row.Status == store.Pending {
+		s.lookAgain()
+	}
 }
 
-// UpdateAt says when Update is to be called next; the last word counts.
+// UpdateAt says when Update is to be called next; the last word counts. A process whose Update reads the platform need not say, see [Least].
 func (s *Step) UpdateAt(t time.Time) {
 	id := s.row.ID
+	s.timed = true
 	s.effect = append(s.effect, func(tx store.Tx) error { return tx.Unschedule(taskUpdate, id) }) // also the claim of an Update under way
 	s.schedule(taskUpdate, t)
 }

@@ -96,7 +96,7 @@ func (g *Gateway) step(ctx context.Context, kind stepKind, id string, inst *open
 			if s.row.Status != store.Pending || s.def.Update == nil {
 				return nil
 			}
-			return g.attempt(ctx, s, kind, func(ctx context.Context) error { return s.def.Update(ctx, s.state, s) }, nil)
+			return g.attempt(ctx, s, kind, func(ctx context.Context) error { return g.look(ctx, s) }, nil)
 		case stepShow:
 			return g.show(ctx, s)
 		case stepClose:
@@ -183,6 +183,7 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 		if s.row.Status == store.Created {
 			s.row.Status = store.Pending
 		}
+		s.lookAgain()
 		return nil
 	}, begun)
 	if err == nil || again(err) {
@@ -317,6 +318,9 @@ func (g *Gateway) finished(tx store.Tx, was store.Process, show bool) error {
 		if err := tx.Unschedule(kind, was.ID); err != nil {
 			return err
 		}
+	}
+	if err := g.forgetLook(tx, was); err != nil {
+		return err
 	}
 	if !show || was.Status == store.Created {
 		return nil

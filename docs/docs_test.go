@@ -59,7 +59,7 @@ func run(t *testing.T, dir string, name string, args ...string) string {
 
 func TestTheTutorialWorks(t *testing.T) {
 	page := files(t, "plugin-tutorial.md")
-	require.Len(t, page, 4)
+	require.Len(t, page, 5)
 	dir := module(t, "example.org/rota", page)
 	require.Empty(t, run(t, dir, "gofmt", "-l", "."))
 	run(t, dir, "go", "vet", "./...")

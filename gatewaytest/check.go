@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -72,6 +73,7 @@ type checked struct {
 //   - configuration: it can be given twice; a wrong one is refused, and the refusal says all that is wrong and where
 //   - secrets: none is ever seen, in whatever the gateway or the plugin gives out
 //   - actions, processes: odd inputs are refused or done, but are never an internal error or a panic; a state survives being kept
+//   - listers: what one lists has IDs, the same ones when it is asked again
 //   - webhook: forgeries change nothing, what cannot be read is the sender's fault, replays have no second effect, and what
 //     is for an unknown workspace waits
 //
@@ -101,6 +103,9 @@ func Check(t TB, plugin gateway.Plugin, opts ...Option) {
 	sub(t, "secrets", c.leaks)
 	sub(t, "actions", c.actions)
 	sub(t, "processes", c.processes)
+	if slices.ContainsFunc(c.m.Polls, func(p gateway.PollDef) bool { return p.List != nil }) {
+		sub(t, "listers", c.listers)
+	}
 	if c.m.Webhook != nil {
 		sub(t, "webhook", c.webhook)
 	}

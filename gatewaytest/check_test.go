@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,7 +125,8 @@ func newBell(defect string) gateway.Plugin {
 		})
 	}
 	var events int
-	return gateway.Define("bell", "A bell at a door.", open,
+	lister := featuresIf(strings.Contains(defect, "list"), gateway.ListFunc("rings", time.Hour, bellRung, (*bell).rings))
+	return gateway.Define("bell", "A bell at a door.", open, append([]gateway.Feature[*bell]{
 		undescribed,
 		gateway.ProcessFunc("watch", "Watches the bell.", (*watchState).Start),
 		gateway.PollFunc("listen", time.Hour, (*bell).listen),
@@ -133,7 +136,7 @@ func newBell(defect string) gateway.Plugin {
 			}
 			return nil
 		}),
-		gateway.NewEvent[*bell, rung]("rung", "Somebody has rung."),
+		bellRung,
 		gateway.Webhook[*bell, ring]{
 			Verify: func(_ *bell, d *gateway.Delivery) error { return bellVerify(d, defect) },
 			Parse: func(d *gateway.Delivery) (m ring, err error) {
@@ -172,8 +175,37 @@ func newBell(defect string) gateway.Plugin {
 				return gateway.Reply{}, b.Emit(ctx, "rung", meta, raw)
 			},
 		},
-	)
+	}, lister...)...)
 }
+
+func featuresIf(yes bool, f ...gateway.Feature[*bell]) []gateway.Feature[*bell] {
+	if !yes {
+		return nil
+	}
+	return f
+}
+
+var bellRung = gateway.NewEvent[*bell, rung]("rung", "Somebody has rung.")
+
+// rings lists who has rung: one in the morning, one in the evening.
+func (b *bell) rings(_ context.Context, cursor string) (out []gateway.Item[rung], next string, err error) {
+	next = map[string]string{"": "morning", "morning": "evening", "evening": "evening"}[cursor]
+	if next == cursor {
+		return nil, next, nil
+	}
+	id := "at " + next
+	switch b.defect {
+	case "lists under new names each time":
+		id += b.Now().String() + fmt.Sprint(lists.Add(1))
+	case "lists without names":
+		id = ""
+	case "panics in a list":
+		panic("no list")
+	}
+	return []gateway.Item[rung]{{Meta: gateway.Meta{ID: id}, Data: rung{"ann"}}}, next, nil
+}
+
+var lists atomic.Int64
 
 func (b *bell) tune(_ context.Context, in tune) (tune, error) {
 	switch b.defect {
@@ -208,8 +240,11 @@ func writeGolden(t *testing.T, p gateway.Plugin) string {
 func TestASoundPluginPasses(t *testing.T) {
 	p := newBell("")
 	Check(t, p, bellOptions(writeGolden(t, p))...)
-	golden := writeGolden(t, p)
-	require.Empty(t, record(t, func(t TB) { Check(t, p, bellOptions(golden)...) }))
+	for _, which := range []string{"", "lists soundly"} {
+		p = newBell(which)
+		golden := writeGolden(t, p)
+		require.Empty(t, record(t, func(t TB) { Check(t, p, bellOptions(golden)...) }), which)
+	}
 }
 
 func TestEachDefectIsFound(t *testing.T) {
@@ -228,6 +263,9 @@ func TestEachDefectIsFound(t *testing.T) {
 		"panics in a process's Start":           "/processes: process watch@1 with odd values",
 		"panics in a process's Close":           "/processes: ending process watch: internal",
 		"panics in a poll":                      "/actions: the plugin panicked",
+		"lists under new names each time":       "and not the second time",
+		"lists without names":                   "it gives an item without an ID",
+		"panics in a list":                      "/listers: list rings: the plugin panicked",
 		"cannot be enabled twice":               "/configuration: enabling it a second time",
 		"leaves a goroutine":                    "goroutines were left behind",
 		"emits twice on replay":                 "it was replayed and became 3 events, want 1",

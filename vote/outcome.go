@@ -40,6 +40,7 @@ type Closing struct {
 	User   string    `json:"user,omitempty"` // who, with ByPerson
 	At     time.Time `json:"at,omitzero"`
 	Cancel bool      `json:"cancel,omitempty"` // it was called off: there is no result
+	Note   string    `json:"note,omitempty"`   // what was not as it should be: the platform could not be asked once more
 }
 
 // Result is how a vote ended.

@@ -74,6 +74,9 @@ func (s *sample) fill(t *testing.T, n int, body string) {
 			fields["type"] = snake // app_rate_limited
 		}
 		fields["event_id"] = fmt.Sprint("Ev", n)
+		if isEvent && e["type"] == "message" && e["ts"] != nil {
+			e["ts"] = fmt.Sprintf("1793620800.%06d", n) // samples share theirs, and messages do not
+		}
 		s.typ, _ = fields["type"].(string)
 		if isEvent {
 			s.typ, _ = e["type"].(string)

@@ -121,6 +121,10 @@ func parseEvent(body []byte, env *envelope) (*message, error) {
 			m.at = seconds(n)
 		}
 	}
+	if said(e) {
+		m.fact = m.id
+		m.id = messageID(first(e.Channel.ID, e.ChannelID), e.TS, e.Subtype)
+	}
 	m.about(e)
 	m.echo, m.by = echoOf(m, e)
 	drop := []string{"type", "token"}
@@ -130,6 +134,15 @@ func parseEvent(body []byte, env *envelope) (*message, error) {
 	var err error
 	m.data, err = without(fields, drop...)
 	return m, err
+}
+
+// said reports whether an event is a message that stands in a channel's history, and not news of one.
+func said(e event) bool {
+	switch e.Subtype {
+	case "message_changed", "message_deleted", "message_replied":
+		return false
+	}
+	return e.Type == "message" && e.TS != "" && first(e.Channel.ID, e.ChannelID) != ""
 }
 
 // about finds the message that an event is about, and who did it.

@@ -22,7 +22,8 @@ import (
 // the signature covers: JSON is the Events API or (by socket) an interaction or command, a form is an interaction or a command.
 type message struct {
 	typ   string // the event's type as drivers hear it; "" for what is for no community
-	id    string // of the fact
+	id    string // of the event
+	fact  string // of the delivery; "": the same
 	teams []string
 	user  string // who did it
 	bot   string // the bot ID, where a bot did it

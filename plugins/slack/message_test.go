@@ -32,7 +32,7 @@ func TestParseEvents(t *testing.T) {
 	}{
 		"message": {
 			around(`{"type":"message","channel":"C1","user":"U1","text":"hi","ts":"1700000000.000100","event_ts":"1700000000.000100"}`, ""),
-			message{typ: "message", id: "Ev1", teams: []string{"T1"}, user: "U1", at: time.Unix(1700000000, 100_000).UTC(), channel: "C1", ts: "1700000000.000100", posted: true},
+			message{typ: "message", id: "message:C1:1700000000.000100", fact: "Ev1", teams: []string{"T1"}, user: "U1", at: time.Unix(1700000000, 100_000).UTC(), channel: "C1", ts: "1700000000.000100", posted: true},
 			`{"channel":"C1","event_ts":"1700000000.000100","text":"hi","ts":"1700000000.000100"}`,
 		},
 		"a user as a whole stays in the data": {

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"sync"
+	"time"
 
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
@@ -27,20 +28,74 @@ func (s *app) listen(ctx context.Context, src *gateway.Source) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
+	link, err := since(ctx, src)
+	if err != nil {
+		return err
+	}
 	failed := make(chan error, 1)
 	wg.Go(func() { failed <- socket.RunContext(ctx) })
 	for {
 		select {
 		case err := <-failed:
-			return fmt.Errorf("socket mode: %w", err)
+			return errors.Join(fmt.Errorf("socket mode: %w", err), link.end(context.WithoutCancel(ctx), src))
 		case <-ctx.Done():
 			return ctx.Err()
 		case e := <-socket.Events:
+			if err := link.see(ctx, src, e.Type); err != nil {
+				return err
+			}
 			if err := s.take(ctx, src, socket, e); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// link knows since when there is no connection. Slack sends again what it could not bring for a few minutes, and nothing after that.
+type link struct{ lost time.Time }
+
+// unheard is how long there may be no connection without a loss.
+const unheard = time.Minute
+
+// since reads whether an earlier connection was lost.
+func since(ctx context.Context, src *gateway.Source) (*link, error) {
+	c, err := src.Cursor(ctx)
+	l := &link{}
+	if c != "" {
+		_ = l.lost.UnmarshalText([]byte(c)) // our own text
+	}
+	return l, err
+}
+
+func (l *link) see(ctx context.Context, src *gateway.Source, e socketmode.EventType) error {
+	switch e {
+	case socketmode.EventTypeConnecting, socketmode.EventTypeDisconnect:
+		if l.lost.IsZero() {
+			l.lost = src.Now()
+		}
+	case socketmode.EventTypeConnected:
+		lost := l.lost
+		l.lost = time.Time{}
+		if src.Now().Sub(lost) > unheard && !lost.IsZero() {
+			if err := src.Repair(ctx, gateway.Gap{Since: lost}); err != nil {
+				return err
+			}
+		}
+		return src.SetCursor(ctx, "")
+	}
+	return nil
+}
+
+// end keeps since when there is no connection.
+func (l *link) end(ctx context.Context, src *gateway.Source) error {
+	if l.lost.IsZero() {
+		l.lost = src.Now()
+	}
+	text, err := l.lost.MarshalText()
+	if err != nil {
+		return err
+	}
+	return src.SetCursor(ctx, string(text))
 }
 
 // take brings one envelope to the gateway. An error ends the connection, so that Slack sends the envelope again by the next.

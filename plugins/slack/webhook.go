@@ -24,7 +24,7 @@ func (s *app) webhook() gateway.Webhook[*Slack, *message] {
 		Verify: func(_ *Slack, d *gateway.Delivery) error { return verify(s.SigningSecret, d) },
 		Parse:  parse,
 		Greet:  greet,
-		ID:     func(m *message) string { return m.id },
+		ID:     func(m *message) string { return first(m.fact, m.id) },
 		Route:  func(m *message) gateway.Target { return gateway.Target{Platform: m.teams, Process: m.process} },
 		Refs: func(m *message) []string {
 			if m.channel == "" || m.ts == "" {
@@ -113,10 +113,18 @@ func (s *Slack) receive(ctx context.Context, m *message) (gateway.Reply, error) 
 		meta.Initiator = s.config.BotUserID // a message under another name names the bot only
 	}
 	if m.typ == "app_rate_limited" {
-		s.Log.WarnContext(ctx, "Slack holds events back because there are too many; what happens meanwhile is not told", "since", m.at)
+		s.Log.WarnContext(ctx, "Slack holds events back because there are too many; messages are fetched when it is over", "since", m.at)
+		if s.Now().Sub(m.at).Abs() < time.Hour { // or the number is no time
+			if err := s.Repair(ctx, gateway.Gap{Since: m.at, Until: m.at.Add(rateWindow)}); err != nil {
+				return gateway.Reply{}, err
+			}
+		}
 	}
 	return gateway.Reply{}, s.Emit(ctx, m.typ, meta, m.data)
 }
+
+// rateWindow is for how long one app_rate_limited speaks: Slack sends another each minute (https://docs.slack.dev/apis/events-api/#rate-limiting).
+const rateWindow = 2 * time.Minute
 
 // handle looks whether our token still works after Slack said that one does not. Asking makes sure of it: the delivery may be
 // late, and the app installed again meanwhile.
