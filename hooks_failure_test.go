@@ -212,7 +212,7 @@ func TestBadEndpointsHoldUpNobody(t *testing.T) {
 		over := make(chan struct{})
 		bad := []http.HandlerFunc{
 			func(w http.ResponseWriter, req *http.Request) { <-over },                               // never answers
-			func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/other", 307) }, // sends elsewhere
+			func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/other", http.StatusTemporaryRedirect) }, // sends elsewhere
 			func(w http.ResponseWriter, req *http.Request) { // streams without end
 				w.WriteHeader(http.StatusOK)
 				for {
