@@ -35,8 +35,12 @@ type Options struct {
 	Log *slog.Logger
 	// HTTP carries the plugins' calls to platforms. Nil: a client with a timeout of 30 seconds.
 	HTTP *http.Client
-	// Now is the clock. Nil: time.Now.
+	// Now is the wall clock. Nil: the system's, which is asked once by [New]: from then on time is counted by a steady clock, so that
+	// a wall clock that jumps moves no vote's end. A jump is logged, and the program takes the other time when it is started again. A clock that
+	// is given here without Steady is believed as it is: for tests.
 	Now func() time.Time
+	// Steady is a clock that only counts, from any beginning, also while the machine is suspended. Nil: the system's, if Now is nil too.
+	Steady func() time.Duration
 	// Timeout bounds one action or one step of a process that says nothing else. 0: 30 seconds.
 	Timeout time.Duration
 	// CallbackTimeout ends the context of a callback that runs longer. 0: one minute.
@@ -65,18 +69,19 @@ type Gateway struct {
 	ours    bool // the store is ours to close
 	log     *slog.Logger
 	http    *http.Client
+	clock   *timekeeper
 	public  *url.URL
 	hooks   *hooks
 	plugins map[string]*plug
 	listed  []*plug // the same, in the order of Options.Plugins
 
 	mu     sync.Mutex
-	opened map[string]*opened // by instance
-	subs   map[string]*sub    // by name
-	asks   map[string]*asked  // voting standards of running processes, by process
-	polls  bool               // those of earlier instances have been looked after
-	lastID uint64             // of a delivery
-	wake   chan struct{}      // closed and replaced when something may be due or new
+	opened recent[*opened]     // by instance
+	subs   map[string]*sub     // by name
+	asks   map[string]*asked   // voting standards of running processes, by process
+	states map[string]*decoded // states of processes that receive, by process
+	lastID uint64              // of a delivery
+	wake   chan struct{}       // closed and replaced when something may be due or new
 }
 
 // New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].
@@ -87,9 +92,6 @@ func New(o Options) (*Gateway, error) {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 30 * time.Second}
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	o.Timeout = positive(o.Timeout, 30*time.Second)
 	o.CallbackTimeout = positive(o.CallbackTimeout, time.Minute)
 	o.HookTimeout = positive(o.HookTimeout, 15*time.Second)
@@ -98,8 +100,8 @@ func New(o Options) (*Gateway, error) {
 	o.MaxParked = positive(o.MaxParked, 1000)
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
-		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP),
-		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
+		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP), clock: newTimekeeper(o.Now, o.Steady),
+		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
 		hooks: newHooks(o.Reach, o.HookTimeout),
 		asks:  map[string]*asked{}, wake: make(chan struct{}),
 	}
@@ -143,7 +145,7 @@ func (g *Gateway) Close() error {
 }
 
 // now is the time, in the precision in which it is kept.
-func (g *Gateway) now() time.Time { return g.o.Now().UTC().Truncate(time.Microsecond) }
+func (g *Gateway) now() time.Time { return g.clock.now() }
 
 // publicURL joins the public address with a path. It refuses when there is none.
 func (g *Gateway) publicURL(path string) (string, error) {

@@ -200,11 +200,11 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if err != nil {
 		return Reply{}, err
 	}
-	ids, err := g.processesFor(tx, w, row, message)
+	rows, err := g.processesFor(tx, w, row, message)
 	if err != nil {
 		return Reply{}, err
 	}
-	steps, err := g.stepsFor(tx, ids, inst) // before anything is changed: what has to wait waits whole
+	steps, err := g.stepsFor(rows, inst) // before anything is changed: what has to wait waits whole
 	if err != nil {
 		return Reply{}, err
 	}
@@ -254,59 +254,56 @@ func (g *Gateway) answerLater(tx store.Tx, d *Delivery, row store.Instance, then
 	return tx.Schedule(g.inboxTask(d.ID, row, work{Stage: stageAnswer, Then: then}, g.now()))
 }
 
-// processesFor finds the processes of one instance that a message is for: the one whose ID it carries, and those of the
+// processesFor reads the processes of one instance that a message is for: the one whose ID it carries, and those of the
 // platform objects that it is about.
-func (g *Gateway) processesFor(tx store.Tx, w *WebhookDef, row store.Instance, message any) ([]string, error) {
-	var ids []string
-	add := func(id string) {
-		for _, have := range ids {
-			if have == id {
-				return
+func (g *Gateway) processesFor(tx store.Tx, w *WebhookDef, row store.Instance, message any) ([]store.Process, error) {
+	var found []store.Process
+	add := func(id string) error {
+		for _, have := range found {
+			if have.ID == id {
+				return nil
 			}
 		}
-		ids = append(ids, id)
+		p, err := tx.Process(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err == nil && p.Instance == row.ID { // another community's process must not be reached by its ID
+			found = append(found, p)
+		}
+		return err
 	}
 	if id := w.Route(message).Process; id != "" {
-		p, err := tx.Process(id)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-		case err != nil:
+		if err := add(id); err != nil {
 			return nil, err
-		case p.Instance == row.ID: // another community's process must not be reached by its ID
-			add(id)
 		}
 	}
 	for _, ref := range w.Refs(message) {
 		id, err := tx.ProcessByRef(row.ID, ref)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-		case err != nil:
-			return nil, err
-		default:
-			add(id)
-		}
-	}
-	return ids, nil
-}
-
-// stepsFor reads the processes that a message is for, or says what it has to wait for.
-func (g *Gateway) stepsFor(tx store.Tx, ids []string, inst *opened) ([]*Step, error) {
-	var steps []*Step
-	for _, id := range ids {
-		row, err := tx.Process(id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
+		}
+		if err == nil {
+			err = add(id)
 		}
 		if err != nil {
 			return nil, err
 		}
+	}
+	return found, nil
+}
+
+// stepsFor makes the steps of the processes that a message is for, or says what it has to wait for.
+func (g *Gateway) stepsFor(rows []store.Process, inst *opened) ([]*Step, error) {
+	var steps []*Step
+	for _, row := range rows {
 		if row.Status == store.Created {
-			return nil, &waitError{groupProcess(id)} // it was quicker than the answer to our own call
+			return nil, &waitError{groupProcess(row.ID)} // it was quicker than the answer to our own call
 		}
-		s, err := g.stepOf(row, inst)
+		s, err := g.stepWith(row, inst, g.borrow)
 		var missing errMissing
 		if errors.As(err, &missing) {
-			inst.Log.Warn("a delivery waits for a program that knows its process", "process", id, "error", err)
+			inst.Log.Warn("a delivery waits for a program that knows its process", "process", row.ID, "error", err)
 			return nil, &waitError{groupPlugin(missing.plugin)}
 		}
 		if err != nil {
@@ -325,6 +322,7 @@ func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, mess
 	r, err := guardReply("process "+s.row.Name, func() (Reply, error) { return s.def.Receive(ctx, s.state, s, message) })
 	switch CodeOf(err) {
 	case "":
+		g.giveBack(s)
 		return r, s.ask(tx, s.row.Status)
 	case Invalid, NotFound, Conflict, Denied:
 		// The message was wrong, and would be the next time: it is taken, and changes nothing.

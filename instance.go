@@ -76,7 +76,7 @@ type opened struct {
 // open gives the plugin's value for a row, from memory when the row has not changed.
 func (g *Gateway) open(ctx context.Context, row store.Instance) (*opened, error) {
 	g.mu.Lock()
-	o := g.opened[row.ID]
+	o, _ := g.opened.get(row.ID)
 	g.mu.Unlock()
 	if o != nil && o.row.Rev == row.Rev {
 		return o, nil
@@ -86,7 +86,7 @@ func (g *Gateway) open(ctx context.Context, row store.Instance) (*opened, error)
 		return nil, err
 	}
 	g.mu.Lock()
-	g.opened[row.ID] = o
+	g.opened.put(row.ID, o)
 	g.mu.Unlock()
 	return o, nil
 }
@@ -346,7 +346,7 @@ func (i *Instance) Remove(ctx context.Context) error {
 		}
 	}
 	i.g.mu.Lock()
-	delete(i.g.opened, i.row.ID)
+	i.g.opened.drop(i.row.ID)
 	i.g.mu.Unlock()
 	return nil
 }

@@ -356,13 +356,14 @@ func (c *Community) end(ctx context.Context, process string, why vote.Closing) (
 	if ended(row) {
 		return c.g.snapshot(ctx, process)
 	}
-	if _, err := c.g.instanceOf(ctx, row); err != nil {
+	inst, err := c.g.instanceOf(ctx, row)
+	if err != nil {
 		return Process{}, err // a paused instance's processes stand still
 	}
 	why.At = c.g.now()
 	within, cancel := context.WithTimeout(ctx, c.g.o.Timeout)
 	defer cancel()
-	err = c.g.shut(within, process, why)
+	err = c.g.shut(within, process, why, inst)
 	if err != nil && !again(err) {
 		return Process{}, err
 	}

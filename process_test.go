@@ -288,7 +288,7 @@ func TestSlowStepsTakeTurns(t *testing.T) {
 	defer cancel()
 	got, err := c.Close(short, p.ID)
 	require.NoError(t, err)
-	require.Equal(t, gateway.StatusClosing, got.Status)
+	require.Equal(t, gateway.StatusCompleted, got.Status)
 	_, err = c.Cast(ctx, p.ID, gateway.Ballot{Voter: "u2", Choices: []string{"no"}})
 	require.ErrorIs(t, err, gateway.Conflict)
 	close(leave)

@@ -13,19 +13,11 @@ const tidyEvery = time.Hour
 
 // prepare is what Run and RunDue do first: retention has its task, and what waited for a plugin that this program has goes on.
 func (g *Gateway) prepare(ctx context.Context) error {
-	g.mu.Lock()
-	polls := g.polls
-	g.mu.Unlock()
-	if !polls {
-		if err := g.newPolls(ctx); err != nil {
-			return err
-		}
-		g.mu.Lock()
-		g.polls = true
-		g.mu.Unlock()
-	}
 	return storeError(g.store.Update(ctx, func(tx store.Tx) error {
 		if err := g.unparkPlugins(tx); err != nil {
+			return err
+		}
+		if err := g.newPolls(tx); err != nil {
 			return err
 		}
 		if _, err := tx.Task(taskTidy, taskTidy); err == nil {

@@ -48,29 +48,42 @@ func (g *Gateway) load(ctx context.Context, id string, inst *opened) (*Step, err
 	return g.stepOf(row, inst)
 }
 
-// stepOf decodes a process's state, upgrading it where this program has only a newer version.
+// stepOf makes a step of a process with its decoded state.
 func (g *Gateway) stepOf(row store.Process, inst *opened) (*Step, error) {
+	return g.stepWith(row, inst, decodeState)
+}
+
+func (g *Gateway) stepWith(row store.Process, inst *opened, state func(store.Process, *process) (any, error)) (*Step, error) {
 	def, err := g.define(row)
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{g: g, inst: inst.Instance, self: inst.self, def: def, row: row, base: row, state: def.New()}
+	s := &Step{g: g, inst: inst.Instance, self: inst.self, def: def, row: row, base: row}
+	if s.state, err = state(row, def); err != nil {
+		return nil, err
+	}
+	s.row.Version = def.Version
+	s.asked, err = g.askedOf(row, def)
+	return s, err
+}
+
+// decodeState decodes a process's state, upgrading it where this program has only a newer version.
+func decodeState(row store.Process, def *process) (any, error) {
+	state := def.New()
 	raw := json.RawMessage(row.State)
 	if def.Version != row.Version {
 		err := guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
 		if err != nil {
 			return nil, errMissing{row.Plugin, Errorf(Internal, "upgrading the state of process %s from version %d to %d: %w", row.ID, row.Version, def.Version, err)}
 		}
-		s.row.Version = def.Version
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields() // a state that says more than this version understands must not be cut down in silence
-	if err := d.Decode(s.state); err != nil {
+	if err := d.Decode(state); err != nil {
 		// It waits for a program that understands it, rather than fail for ever because somebody went back a version.
 		return nil, errMissing{row.Plugin, Errorf(Internal, "decoding the state of process %s: %w", row.ID, err)}
 	}
-	s.asked, err = g.askedOf(row, def)
-	return s, err
+	return state, nil
 }
 
 // step runs one slow step, if the process is in a status in which it makes sense, and keeps what it did.
@@ -215,10 +228,12 @@ func (g *Gateway) show(ctx context.Context, s *Step) error {
 	return err
 }
 
-// shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. The
-// first part does not wait for a slow step under way.
-func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
+// shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. Where the outcome
+// is the voting standard's, and so calls nobody, both are one transaction. Otherwise the first part does not wait for a slow step under way.
+func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *opened) error {
+	decided := false
 	err := g.update(ctx, func(tx store.Tx) error {
+		decided = false
 		row, err := tx.Process(id)
 		if err != nil || row.Status != store.Created && row.Status != store.Pending {
 			return err
@@ -231,9 +246,15 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
 				return err
 			}
 		}
+		begun := row.Status != store.Created
 		row.Status, row.Updated = store.Closing, g.now()
 		if err := tx.PutProcess(row); err != nil {
 			return err
+		}
+		row.Rev++
+		if s, err := g.stepOf(row, inst); err == nil && s.def.Close == nil {
+			decided = true
+			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun)
 		}
 		for _, kind := range []string{taskStart, taskUpdate} {
 			if err := tx.Unschedule(kind, id); err != nil {
@@ -246,7 +267,25 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing) error {
 	if err != nil {
 		return storeError(err, "closing process %s", id)
 	}
+	if decided {
+		return nil
+	}
 	return g.step(ctx, stepClose, id, nil)
+}
+
+// decide ends a process by the voting standard, in the transaction of ctx. One that was never begun on the platform has nothing to show there.
+func (g *Gateway) decide(ctx context.Context, tx store.Tx, s *Step, begun bool) error {
+	out, err := s.Decide(ctx)
+	if err == nil {
+		err = s.complete(out)
+	}
+	if err == nil {
+		err = s.commit(ctx, nil)
+	}
+	if err == nil && !begun {
+		err = tx.Unschedule(taskShow, s.row.ID)
+	}
+	return err
 }
 
 // close makes the outcome: the process's own way, or by the voting standard.

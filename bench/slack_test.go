@@ -23,6 +23,7 @@ type workspace struct {
 	town *gateway.Community
 	inst *gateway.Instance
 	team *fakeslack.Workspace
+	seen *shows
 }
 
 func newWorkspace(b *testing.B) workspace {
@@ -34,12 +35,15 @@ func newWorkspace(b *testing.B) workspace {
 	team.AddChannel("C1", "town-hall", "U1").WithApp()
 	plugin, err := slack.New(slack.App{SigningSecret: signingSecret})
 	require.NoError(b, err)
-	g := newGateway(b, gateway.Options{Plugins: []gateway.Plugin{plugin}, HTTP: fake.Client()})
+	client := fake.Client()
+	seen := &shows{next: client.Transport}
+	client.Transport = seen
+	g := newGateway(b, gateway.Options{Plugins: []gateway.Plugin{plugin}, HTTP: client})
 	town, err := g.CreateCommunity(b.Context(), "town", "Town")
 	require.NoError(b, err)
 	inst, err := town.Enable(b.Context(), "slack", slack.Config{BotToken: gateway.Secret(token)})
 	require.NoError(b, err)
-	return workspace{g, town, inst, team}
+	return workspace{g, town, inst, team, seen}
 }
 
 // BenchmarkClick is a signed click of a new voter on one vote, by HTTP, durable, with so many votes open in the workspace. With 500 at

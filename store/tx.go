@@ -163,10 +163,21 @@ type tasks interface {
 	Unschedule(kind, key string) error
 	// Task reads one.
 	Task(kind, key string) (Task, error)
-	// Claim takes up to limit tasks of the given kinds (of none: nothing) whose Due is not after now, earliest first, those
-	// with the same Due by Kind and Key. It moves their Due to until and adds one to Attempts, and returns them so. A worker
-	// that dies leaves a task that is due again by itself. Nobody else gets the same claim. Its cost follows what is due,
-	// not what exists.
+	// Claim takes tasks of the given kinds (of none: nothing) whose Due is not after now: all of them, or limit where there are
+	// more. It moves their Due to until and adds one to Attempts, and returns them so, those first that were due earliest, then by
+	// Kind and Key. A worker that dies leaves a task that is due again by itself. Nobody else gets the same claim.
+	//
+	// Where there are more, communities take turns, so that one with a hundred thousand tasks does not hold up another's one.
+	// The due tasks of one kind and one community ("" is one too) stand in a queue, earliest first, then by Key. Claim takes one of each
+	// queue, beginning with the one that has waited longest, then another of each, and so on. A queue waits since its first task
+	// was due, or since the now of the last Claim that took from it while more was due. So as long as times do not go backwards, each
+	// other queue goes before a waiting one in at most one Claim, with at most limit divided by the number of queues, rounded up;
+	// what room is left when all have had that much goes to the earliest of all. It follows that among n queues of its kinds a task that is
+	// first in its own waits for fewer than n tasks of others, if limit is less than n.
+	//
+	// Its cost follows limit and what was done, not what exists or is due. To hold that, a Claim passes by at most 1,000 queues a kind
+	// from which tasks have gone in other ways than by Claim since, and leaves turns aside where there were more; but it always takes as
+	// many as there are.
 	Claim(kinds []string, now, until time.Time, limit int) ([]Task, error)
 	// Renew moves the Due of a claimed task, whose Rev stays, so that Done with the older value still works. ErrConflict: the
 	// claim was lost, or the task was scheduled again or is gone.

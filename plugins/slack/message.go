@@ -27,7 +27,7 @@ type message struct {
 	user  string // who did it
 	bot   string // the bot ID, where a bot did it
 	at    time.Time
-	data  json.RawMessage // of the event
+	data  json.RawMessage // of the event; nil of a click on a process's message
 
 	channel, ts string   // the message that it is about
 	posted      bool     // the message was posted just now
@@ -111,20 +111,35 @@ func parseJSON(body []byte) (*message, error) {
 		Command   string `json:"command"`
 		Challenge string `json:"challenge"`
 	}
+	// Everything is read at once, because nearly all are one or the other: reading again is most of what a delivery costs here.
 	var head struct {
 		kind
 		envelope
+		interaction[thing, action]
 	}
-	if err := json.Unmarshal(body, &head); err != nil { // what is no event may use an envelope's names for something else
-		if json.Unmarshal(body, &head.kind) != nil || head.Type == "event_callback" {
+	whole := json.Unmarshal(body, &head) == nil
+	if !whole { // what is no event may use an envelope's names for something else, and what is one those of interactions
+		var event struct {
+			kind
+			envelope
+		}
+		err := json.Unmarshal(body, &event)
+		if err != nil && (json.Unmarshal(body, &event.kind) != nil || event.Type == "event_callback") {
 			return nil, fmt.Errorf("reading the body: %w", err)
 		}
+		head.kind, head.envelope = event.kind, event.envelope
 	}
 	switch head.Type {
 	case "url_verification":
 		return &message{challenge: head.Challenge}, nil
-	case "event_callback": // most are: its fields are not read a second time
+	case "event_callback":
 		return parseEvent(body, &head.envelope)
+	case "block_actions":
+		if whole {
+			if m := head.message(head.Type, body, head.Actions); m.process != "" {
+				return m, nil // a click on a vote is no event, and needs no data
+			}
+		}
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
@@ -140,7 +155,23 @@ func parseJSON(body []byte) (*message, error) {
 	case head.Type == "app_rate_limited":
 		return parseRateLimited(body, fields)
 	}
-	return parseInteraction(head.Type, body, fields)
+	var p interaction[object, json.RawMessage]
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", head.Type, err)
+	}
+	var actions []action
+	if head.Type == "block_actions" {
+		actions = make([]action, len(p.Actions))
+		for i, raw := range p.Actions {
+			if err := json.Unmarshal(raw, &actions[i]); err != nil {
+				return nil, fmt.Errorf("reading an action: %w", err)
+			}
+		}
+	}
+	m := p.message(head.Type, body, actions)
+	var err error
+	m.data, err = without(fields, "type", "token")
+	return m, err
 }
 
 func parseRateLimited(body []byte, fields map[string]json.RawMessage) (*message, error) {
@@ -187,13 +218,14 @@ func parseCommand(fields map[string]json.RawMessage) (*message, error) {
 	return m, nil
 }
 
-// interaction is what all payloads of interactivity may have.
-type interaction struct {
-	Team       *object `json:"team"`
-	Enterprise *object `json:"enterprise"`
-	Org        bool    `json:"is_enterprise_install"`
-	User       object  `json:"user"`
-	Channel    object  `json:"channel"`
+// interaction is what all payloads of interactivity may have, with people and places of one kind and actions of another: the strict ones
+// are what Slack documents and are quicker to read.
+type interaction[O interface{ id() string }, A any] struct {
+	Team       O    `json:"team"`
+	Enterprise O    `json:"enterprise"`
+	Org        bool `json:"is_enterprise_install"`
+	User       O    `json:"user"`
+	Channel    O    `json:"channel"`
 	Message    struct {
 		TS string `json:"ts"`
 	} `json:"message"`
@@ -203,10 +235,10 @@ type interaction struct {
 		MessageTS string `json:"message_ts"`
 		ThreadTS  string `json:"thread_ts"`
 	} `json:"container"`
-	Actions     []json.RawMessage `json:"actions"`
-	TriggerID   string            `json:"trigger_id"`
-	ActionTS    string            `json:"action_ts"`
-	ResponseURL string            `json:"response_url"`
+	Actions     []A    `json:"actions"`
+	TriggerID   string `json:"trigger_id"`
+	ActionTS    string `json:"action_ts"`
+	ResponseURL string `json:"response_url"`
 	View        struct {
 		ID            string `json:"id"`
 		Hash          string `json:"hash"`
@@ -226,46 +258,38 @@ func (o *object) UnmarshalJSON(b []byte) error {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	}
-	if json.Unmarshal(b, &o.ID) != nil && json.Unmarshal(b, &whole) == nil {
+	switch {
+	case len(b) > 0 && b[0] == '"':
+		return json.Unmarshal(b, &o.ID)
+	case json.Unmarshal(b, &whole) == nil:
 		o.ID, o.Name = whole.ID, whole.Name
 	}
 	return nil
 }
 
-func parseInteraction(typ string, body []byte, fields map[string]json.RawMessage) (*message, error) {
-	var p interaction
-	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", typ, err)
-	}
-	data, err := without(fields, "type", "token")
-	if err != nil {
-		return nil, err
-	}
+// thing is something of Slack's that is given as a whole.
+type thing struct {
+	ID string `json:"id"`
+}
+
+func (t thing) id() string  { return t.ID }
+func (o object) id() string { return o.ID }
+
+// message is what an interaction says; actions are those of a block_actions.
+func (p *interaction[O, A]) message(typ string, body []byte, actions []action) *message {
 	m := &message{
-		typ: typ, user: p.User.ID, channel: first(p.Container.ChannelID, p.Channel.ID), ts: first(p.Container.MessageTS, p.Message.TS, p.MessageTS),
-		thread: p.Container.ThreadTS, responseURL: p.ResponseURL, data: data,
+		typ: typ, user: p.User.id(), channel: first(p.Container.ChannelID, p.Channel.id()), ts: first(p.Container.MessageTS, p.Message.TS, p.MessageTS),
+		thread: p.Container.ThreadTS, responseURL: p.ResponseURL,
 	}
-	var team, org string
-	if p.Team != nil {
-		team = p.Team.ID
-	}
-	if p.Enterprise != nil {
-		org = p.Enterprise.ID
-	}
+	team, org := p.Team.id(), p.Enterprise.id()
 	if p.Org || team == "" {
 		team = first(org, team)
 	}
 	m.teams = list(first(p.View.InstalledTeam, team)) // a view can be submitted by somebody of another workspace
-	if typ == "block_actions" {
-		for _, raw := range p.Actions {
-			var a action
-			if err := json.Unmarshal(raw, &a); err != nil {
-				return nil, fmt.Errorf("reading an action: %w", err)
-			}
-			m.actions = append(m.actions, a)
-			m.process = first(m.process, processOf(a.BlockID))
-			p.ActionTS = first(p.ActionTS, a.ActionTS)
-		}
+	for _, a := range actions {
+		m.actions = append(m.actions, a)
+		m.process = first(m.process, processOf(a.BlockID))
+		p.ActionTS = first(p.ActionTS, a.ActionTS)
 	}
 	m.at = timestamp(p.ActionTS)
 	switch {
@@ -275,7 +299,7 @@ func parseInteraction(typ string, body []byte, fields map[string]json.RawMessage
 	default:
 		m.id = digest(body)
 	}
-	return m, nil
+	return m
 }
 
 // without encodes fields without some of them, by name. The values were read from JSON and are JSON. The legacy verification token is a

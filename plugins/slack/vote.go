@@ -30,14 +30,19 @@ const (
 // is quicker than Slack's answer to our post.
 func blockID(process, part string) string { return "gw:" + process + ":" + part }
 
-var blockRE = regexp.MustCompile(`^gw:([a-z0-9]{1,64}):`)
-
 // processOf finds the process in a block's ID, "" in others'.
 func processOf(block string) string {
-	if m := blockRE.FindStringSubmatch(block); m != nil {
-		return m[1]
+	rest, ours := strings.CutPrefix(block, "gw:")
+	id, _, ok := strings.Cut(rest, ":")
+	if !ours || !ok || len(id) > 64 {
+		return ""
 	}
-	return ""
+	for i := range len(id) {
+		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return ""
+		}
+	}
+	return id
 }
 
 // questionOf finds the index of the candidate in a block's ID.

@@ -47,6 +47,9 @@ type tables struct {
 
 	tasks  tree[*store.Task] // kind, key
 	due    tree[none]        // kind, due, key; without those that are parked
+	dueOf  tree[none]        // kind, community, due, key; likewise
+	queues tree[queue]       // kind, community
+	line   tree[none]        // kind, due, rev, community
 	parked tree[none]        // kind, key
 	tasksI tree[none]        // instance, kind, key
 	taskOf tree[none]        // ref, kind, key

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -30,17 +29,18 @@ func (t *tx) Schedule(n store.Task) error {
 	}
 	n.Group = ""
 	n.Payload = own(n.Payload)
-	t.putTask(n)
+	t.putTask(n, t.nextRev())
 	return nil
 }
 
 // putTask inserts what deleteTask has taken out, as a new revision.
-func (t *tx) putTask(n store.Task) {
-	n.Rev = t.nextRev()
-	t.insertTask(&n)
+func (t *tx) putTask(n store.Task, rev int64) {
+	n.Rev = rev
+	t.insertTask(&n, rev)
 }
 
-func (t *tx) insertTask(n *store.Task) {
+// insertTask keeps n's Rev; rev is that of the change.
+func (t *tx) insertTask(n *store.Task, rev int64) {
 	t.tasks.put(key{n.Kind, n.Key}, n)
 	t.tasksI.put(key{n.Instance, n.Kind, n.Key}, none{})
 	if n.Ref != "" {
@@ -50,6 +50,8 @@ func (t *tx) insertTask(n *store.Task) {
 		t.parked.put(key{n.Kind, n.Key}, none{})
 	} else {
 		t.due.put(key{n.Kind, at(n.Due), n.Key}, none{})
+		t.dueOf.put(key{n.Kind, n.Community, at(n.Due), n.Key}, none{})
+		t.queue(n, rev)
 	}
 }
 
@@ -59,6 +61,7 @@ func (t *tx) deleteTask(n *store.Task) {
 	t.taskOf.del(key{n.Ref, n.Kind, n.Key})
 	t.parked.del(key{n.Kind, n.Key})
 	t.due.del(key{n.Kind, at(n.Due), n.Key})
+	t.dueOf.del(key{n.Kind, n.Community, at(n.Due), n.Key})
 }
 
 func copyTask(n *store.Task) store.Task {
@@ -83,42 +86,6 @@ func (t *tx) Task(kind, name string) (store.Task, error) {
 		return store.Task{}, missing("task", kind, name)
 	}
 	return copyTask(n), nil
-}
-
-func (t *tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Task, error) {
-	if t.locked != nil {
-		return nil, t.locked
-	}
-	end, until := at(when(now)), when(until)
-	if until.IsZero() {
-		return nil, errNoTime
-	}
-	var found []key
-	for _, kind := range distinct(kinds) {
-		n := 0
-		for k := range t.due.under(kind) {
-			if n == atMost(limit) || k[1] > end {
-				break
-			}
-			found = append(found, k)
-			n++
-		}
-	}
-	slices.SortFunc(found, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a[1], b[1]), cmp.Compare(a[0], b[0]), cmp.Compare(a[2], b[2]))
-	})
-	var out []store.Task
-	for _, k := range found[:min(len(found), atMost(limit))] {
-		n, _ := t.tasks.get(key{k[0], k[2]})
-		t.deleteTask(n)
-		claimed := *n
-		claimed.Due = until
-		claimed.Attempts++
-		t.putTask(claimed)
-		kept, _ := t.tasks.get(key{k[0], k[2]})
-		out = append(out, copyTask(kept))
-	}
-	return out, nil
 }
 
 func distinct(in []string) []string {
@@ -146,7 +113,7 @@ func (t *tx) Renew(n store.Task, until time.Time) (store.Task, error) {
 	t.deleteTask(have)
 	next := *have
 	next.Due = until
-	t.insertTask(&next)
+	t.insertTask(&next, t.nextRev())
 	return copyTask(&next), nil
 }
 
@@ -172,7 +139,7 @@ func (t *tx) Retry(n store.Task, due time.Time, reason string) error {
 		t.deleteTask(have)
 		next := *have
 		next.Due, next.Error = due, reason
-		t.putTask(next)
+		t.putTask(next, t.nextRev())
 	}
 	return nil
 }
@@ -188,7 +155,7 @@ func (t *tx) Park(n store.Task, group, reason string) error {
 		t.deleteTask(have)
 		next := *have
 		next.Due, next.Group, next.Error = time.Time{}, group, reason
-		t.putTask(next)
+		t.putTask(next, t.nextRev())
 	}
 	return nil
 }
@@ -202,7 +169,7 @@ func (t *tx) Unpark(q store.TaskQuery, due time.Time, limit int) (int, error) {
 		return 0, errNoTime
 	}
 	q.Parked = true
-	n := 0
+	n, rev := 0, t.nextRev()
 	for have := range t.selected(q, "", "") {
 		if n == atMost(limit) {
 			break
@@ -210,7 +177,7 @@ func (t *tx) Unpark(q store.TaskQuery, due time.Time, limit int) (int, error) {
 		t.deleteTask(have)
 		next := *have
 		next.Due, next.Group, next.Attempts = due, "", 0
-		t.putTask(next)
+		t.putTask(next, rev)
 		n++
 	}
 	return n, nil

@@ -182,6 +182,7 @@ func (g *group) begin() error {
 	}
 	g.open, g.dirty, g.opened = true, false, time.Now()
 	g.careful = max(0, g.careful-1)
+	g.shared.Late = g.careful == 0 // what is undone by a savepoint must not wait outside of it
 	return nil
 }
 
@@ -300,12 +301,7 @@ func (g *group) shift() *member {
 // commit makes durable what was written and acknowledges who took part. Where nothing was written there is nothing to
 // make durable.
 func (g *group) commit() {
-	g.shared.Forget()
-	end := "COMMIT"
-	if !g.dirty {
-		end = "ROLLBACK"
-	}
-	if err := g.w.control(end); err != nil {
+	if err := g.end(); err != nil {
 		if alone := len(g.members) == 1; alone {
 			g.members[0].err = fmt.Errorf("commit: %w", err)
 			g.acknowledge()
@@ -319,6 +315,20 @@ func (g *group) commit() {
 	if dirty {
 		g.wrote()
 	}
+}
+
+// end ends the transaction, with what its members left to be written last.
+func (g *group) end() error {
+	defer g.shared.Forget()
+	if !g.dirty {
+		return g.w.control("ROLLBACK")
+	}
+	tx := sqlstore.New(g.w, &g.shared)
+	defer tx.End()
+	if err := tx.Flush(); err != nil {
+		return err
+	}
+	return g.w.control("COMMIT")
 }
 
 func (g *group) acknowledge() {

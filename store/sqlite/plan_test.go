@@ -97,6 +97,12 @@ func everyVerb(tx store.Tx) {
 	_ = tx.Schedule(store.Task{Kind: "k", Key: "k", Due: t0})
 	_, _ = tx.Task("k", "k")
 	_, _ = tx.NextDue([]string{"k", "l"})
+	for _, k := range []store.Task{{Key: "1", Community: "x"}, {Key: "2", Community: "x"}, {Key: "3", Community: "x"}, {Key: "4", Community: "y"}, {Key: "5", Community: "z"}} {
+		k.Kind, k.Due = "contended", t0
+		_ = tx.Schedule(k)
+	}
+	_ = tx.Unschedule("contended", "5")
+	_, _ = tx.Claim([]string{"contended"}, t0, t0.Add(1e9), 3)
 	got, _ := tx.Claim([]string{"k", "l"}, t0, t0.Add(1e9), 0)
 	for _, n := range got {
 		_, _ = tx.Renew(n, t0)
@@ -152,6 +158,7 @@ func TestPlans(t *testing.T) {
 	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
 	whole := []string{
 		"SCAN subs",                      // Subs lists all
+		"SCAN CONSTANT ROW",              // is none
 		"SCAN some",                      // of CountTasks, at most its limit
 		"SCAN deliveries", "SCAN oldest", // of PruneDeliveries and PruneEvents, from the beginning, at most their limit and 1,000
 		// These list all that are parked.
@@ -180,7 +187,7 @@ func TestHotPlans(t *testing.T) {
 	s := openTemp(t, Options{})
 	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
 	for begins, want := range map[string]string{
-		"SELECT key, due FROM tasks WHERE kind":                                                         "USING COVERING INDEX tasks_due (kind=? AND due<?)",
+		"SELECT key, due FROM tasks WHERE kind = $1 AND due":                                            "USING COVERING INDEX tasks_due (kind=? AND due<?)",
 		"SELECT due FROM tasks WHERE kind = $1 AND due <> 0":                                            "USING COVERING INDEX tasks_due (kind=?)",
 		"SELECT due FROM tasks WHERE kind = $1 AND key":                                                 "USING PRIMARY KEY (kind=? AND key=?)",
 		"SELECT id, community, plugin, name, platform_id":                                               "instances",
@@ -191,10 +198,14 @@ func TestHotPlans(t *testing.T) {
 		"SELECT allowed, denied FROM voters":                                                            "USING PRIMARY KEY (process=? AND voter=?)",
 		"SELECT voter, question, choice, weight, at, cast_at FROM ballots WHERE process = $1 AND voter": "USING PRIMARY KEY (process=? AND voter=?)",
 		"SELECT ballots, weight FROM counts":                                                            "USING PRIMARY KEY (process=? AND question=? AND choice=?)",
-		"SELECT status, close_at FROM processes":                                                        "INDEX sqlite_autoindex_processes_1 (id=?)",
+		"SELECT 1 FROM voters WHERE process":                                                            "USING PRIMARY KEY (process=?)",
 		"SELECT value, (SELECT max(seq)":                                                                "SEARCH events",
 		"UPDATE counters":                                                                               "USING PRIMARY KEY (name=?)",
-		"UPDATE tasks SET due = $3, attempts":                                                           "USING PRIMARY KEY (kind=? AND key=?)",
+		"UPDATE tasks SET due = $1, attempts":                                                           "USING PRIMARY KEY (kind=? AND key=?)",
+		"SELECT q.due, q.rev":                                                                           "USING COVERING INDEX queues_due (kind=? AND (due,rev,community)>(?,?,?) AND due<?)",
+		"SELECT key, due FROM tasks WHERE kind = $1 AND community":                                      "USING COVERING INDEX tasks_queue (kind=? AND community=? AND due<?)",
+		"UPDATE queues":      "USING PRIMARY KEY (kind=? AND community=?)",
+		"DELETE FROM queues": "USING PRIMARY KEY (kind=? AND community=?)",
 	} {
 		found := 0
 		for query := range s.group.w.stmts {
@@ -208,6 +219,8 @@ func TestHotPlans(t *testing.T) {
 	for query := range s.group.w.stmts {
 		steps := plan(t, s.group.w, query)
 		switch {
+		case strings.HasSuffix(query, "FROM processes WHERE id = $1"):
+			require.Contains(t, steps, "INDEX sqlite_autoindex_processes_1 (id=?)", query)
 		case strings.Contains(query, "plugin = $1 AND platform_id = $2"):
 			require.Contains(t, steps, "INDEX instances_platform (plugin=? AND platform_id=?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):

@@ -95,6 +95,7 @@ func (d drawer) lease() op {
 func testTaskModel(t *testing.T, open opener) {
 	type row struct {
 		kind, key string
+		community string
 		due       time.Time
 		attempts  int
 		claim     int // which claim holds it, 0 for none
@@ -124,12 +125,14 @@ func testTaskModel(t *testing.T, open opener) {
 			case "time":
 				now += rapid.IntRange(1, 5).Draw(rt, "passes")
 			case "schedule":
-				kind, key, due := draw(rt, kinds...), draw(rt, "a", "b", "c"), sec(now+rapid.IntRange(-3, 8).Draw(rt, "due"))
-				update(rt, s, func(tx store.Tx) { require.NoError(rt, tx.Schedule(store.Task{Kind: kind, Key: key, Due: due})) })
+				kind, key, community, due := draw(rt, kinds...), draw(rt, "a", "b", "c"), draw(rt, "x", "y", ""), sec(now+rapid.IntRange(-3, 8).Draw(rt, "due"))
+				update(rt, s, func(tx store.Tx) {
+					require.NoError(rt, tx.Schedule(store.Task{Kind: kind, Key: key, Community: community, Due: due}))
+				})
 				if r := find(kind, key); r == nil {
-					model = append(model, row{kind: kind, key: key, due: due})
+					model = append(model, row{kind: kind, key: key, community: community, due: due})
 				} else if due.Before(r.due) {
-					r.due, r.claim = due, 0
+					r.due, r.claim, r.community = due, 0, community
 				}
 			case "claim":
 				until, limit := sec(now+rapid.IntRange(1, 6).Draw(rt, "for")), rapid.IntRange(1, 3).Draw(rt, "limit")
@@ -138,16 +141,31 @@ func testTaskModel(t *testing.T, open opener) {
 				slices.SortFunc(model, func(a, b row) int {
 					return cmp.Or(a.due.Compare(b.due), strings.Compare(a.kind+"/"+a.key, b.kind+"/"+b.key))
 				})
-				var want []string
-				for i := range model {
-					if r := &model[i]; !r.due.After(sec(now)) && len(want) < limit {
-						numbers++
-						r.due, r.claim = until, numbers
-						r.attempts++
-						want = append(want, r.kind+"/"+r.key)
-						claims = append(claims, held{store.Task{}, numbers})
-					}
+				took := map[string]bool{}
+				for _, k := range got {
+					took[taskKey(k)] = true
 				}
+				due := 0
+				var want []string
+				ahead := map[string]bool{} // queues of which one was left
+				for i := range model {
+					r := &model[i]
+					if r.due.After(sec(now)) {
+						continue
+					}
+					due++
+					if !took[r.kind+"/"+r.key] {
+						ahead[r.kind+r.community] = true
+						continue
+					}
+					require.False(rt, ahead[r.kind+r.community], "an earlier one of the same queue was left")
+					numbers++
+					r.due, r.claim = until, numbers
+					r.attempts++
+					want = append(want, r.kind+"/"+r.key)
+					claims = append(claims, held{store.Task{}, numbers})
+				}
+				require.Len(rt, got, min(limit, due))
 				require.Equal(rt, list(want), names(got, taskKey))
 				for i, k := range got {
 					require.Equal(rt, find(k.Kind, k.Key).attempts, k.Attempts)

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Subscriptions", subTests()},
 		{"Tasks", taskTests()},
 		{"Claims", claimTests()},
+		{"Turns", turnTests()},
 		{"Leases", leaseTests()},
 		{"Calls", callTests()},
 		{"People", peopleTests()},

@@ -8,36 +8,15 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-// tally is what is known of a process's voters and ballots without looking at them.
-type tally struct {
-	eligible int64 // how many may vote
-	turnout  int64 // how many hold a choice
-	ballots  int64 // how many rows of ballots there are
-}
-
-func (t *Tx) tally(process string) (tally, error) {
-	var out tally
-	err := t.c.Query(`SELECT eligible, turnout, ballots FROM tallies WHERE process = $1`, func(r Row) error {
-		out = tally{r.Int(0), r.Int(1), r.Int(2)}
-		return nil
-	}, process)
-	return out, err
-}
-
-func (t *Tx) putTally(process string, n tally) error {
-	return t.exec(`INSERT INTO tallies (process, eligible, turnout, ballots) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (process) DO UPDATE SET eligible = excluded.eligible, turnout = excluded.turnout, ballots = excluded.ballots`,
-		process, n.eligible, n.turnout, n.ballots)
-}
-
 // PutVoters implements store.Tx.
 func (t *Tx) PutVoters(process string, allowed bool, voters []string) error {
+	t.changeProcess(process)
 	sum, err := t.tally(process)
 	if err != nil {
 		return err
 	}
 	for _, voter := range voters {
-		yes, no, err := t.Voter(process, voter)
+		yes, no, err := t.voter(process, voter)
 		if err != nil {
 			return err
 		}
@@ -57,8 +36,34 @@ func (t *Tx) PutVoters(process string, allowed bool, voters []string) error {
 	return t.putTally(process, sum)
 }
 
-// Voter implements store.Tx.
+// Voter implements store.Tx. Most votes are open to everybody and have no lists: that is found once for a transaction.
 func (t *Tx) Voter(process, voter string) (allowed, denied bool, err error) {
+	if listed, err := t.hasLists(process); err != nil || !listed {
+		return false, false, err
+	}
+	return t.voter(process, voter)
+}
+
+// hasLists says whether Voter has to look, true where it costs as much to know.
+func (t *Tx) hasLists(process string) (bool, error) {
+	if t.shared == nil {
+		return true, nil
+	}
+	if there, ok := t.shared.lists[process]; ok {
+		return there, nil
+	}
+	there := false
+	err := t.c.Query(`SELECT 1 FROM voters WHERE process = $1 LIMIT 1`, func(Row) error {
+		there = true
+		return nil
+	}, process)
+	if err == nil {
+		keep(&t.shared.lists, process, there)
+	}
+	return there, err
+}
+
+func (t *Tx) voter(process, voter string) (allowed, denied bool, err error) {
 	err = t.c.Query(`SELECT allowed, denied FROM voters WHERE process = $1 AND voter = $2`, func(r Row) error {
 		allowed, denied = r.Bool(0), r.Bool(1)
 		return nil
@@ -71,9 +76,6 @@ func (t *Tx) VotersAllowed(process string) (int64, error) {
 	sum, err := t.tally(process)
 	return sum.eligible, err
 }
-
-// choice names a count.
-type choice struct{ question, choice string }
 
 // Cast implements store.Tx. Everything is worked out, and every refusal made, before the first row is written.
 func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
@@ -97,46 +99,58 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 	} else if foreign {
 		return fail(fmt.Errorf("its platform counts by itself: %w", store.ErrConflict))
 	}
-	held, err := t.BallotsOf(b.Process, b.Voter)
-	if err != nil {
-		return fail(err)
-	}
-	r, take, moves := decide(b, at, held)
+	// Most who vote have not voted before. Then one statement finds that out and takes the first choice.
+	r, take, moves := decide(b, at, nil)
 	counts, err := t.moved(b.Process, moves)
-	if err != nil {
-		return fail(err)
-	}
-	for c, n := range counts {
-		if err := t.putCount(b.Process, c, n); err != nil {
+	first := err == nil && len(take) > 0
+	if first {
+		if first, err = t.firstBallot(b, take[0], at); err != nil {
 			return fail(err)
 		}
 	}
-	for _, c := range take {
+	var held []store.Held
+	rest := take
+	if first {
+		rest = take[1:]
+	} else {
+		if held, err = t.BallotsOf(b.Process, b.Voter); err != nil {
+			return fail(err)
+		}
+		r, take, moves = decide(b, at, held)
+		if counts, err = t.moved(b.Process, moves); err != nil {
+			return fail(err)
+		}
+		rest = take
+	}
+	for _, c := range rest {
 		if err := t.exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (process, voter, question) DO UPDATE SET choice = excluded.choice, weight = excluded.weight, at = excluded.at, cast_at = excluded.cast_at`,
 			b.Process, b.Voter, c.Question, c.Choice, c.Weight, at, micros(b.Now)); err != nil {
 			return fail(err)
 		}
 	}
-	if after := sum.after(held, take); after != sum {
-		if err := t.putTally(b.Process, after); err != nil {
-			return fail(err)
-		}
+	if err := t.moveSums(b.Process, sum, sum.after(held, take), counts); err != nil {
+		return fail(err)
 	}
 	return r, nil
 }
 
+// firstBallot records a choice if the voter has no ballot in the process yet, and reports whether.
+func (t *Tx) firstBallot(b store.Ballot, c store.Choice, at int64) (bool, error) {
+	n, err := t.c.Exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at)
+		SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+		WHERE NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND voter = $2)`,
+		b.Process, b.Voter, c.Question, c.Choice, c.Weight, at, micros(b.Now))
+	return n > 0, err
+}
+
 // takes reports by its error whether the process takes a ballot of this time.
 func (t *Tx) takes(process string, at int64) error {
-	type gate struct {
-		status string
-		close  int64
-	}
-	p, err := one(t, "process", func(r Row) gate { return gate{r.Text(0), r.Int(1)} }, `SELECT status, close_at FROM processes WHERE id = $1`, process)
+	p, err := t.process(process)
 	if err != nil {
 		return err
 	}
-	if p.status != store.Pending || p.close != 0 && at > p.close {
+	if p.Status != store.Pending || !p.CloseAt.IsZero() && at > micros(p.CloseAt) {
 		return store.ErrNotOpen
 	}
 	return nil
@@ -207,11 +221,8 @@ func decide(b store.Ballot, at int64, held []store.Held) (r store.Receipt, take 
 // moved reads the counts that move and says what they become.
 func (t *Tx) moved(process string, moves map[choice]store.Count) (map[choice]store.Count, error) {
 	for c, m := range moves {
-		var n store.Count
-		if err := t.c.Query(`SELECT ballots, weight FROM counts WHERE process = $1 AND question = $2 AND choice = $3`, func(r Row) error {
-			n = store.Count{Ballots: r.Int(0), Weight: r.Int(1)}
-			return nil
-		}, process, c.question, c.choice); err != nil {
+		n, err := t.count(process, c)
+		if err != nil {
 			return nil, err
 		}
 		if m.Weight > 0 && n.Weight > math.MaxInt64-m.Weight {
@@ -222,16 +233,6 @@ func (t *Tx) moved(process string, moves map[choice]store.Count) (map[choice]sto
 		moves[c] = n
 	}
 	return moves, nil
-}
-
-// putCount keeps a count; one that nobody holds is left out.
-func (t *Tx) putCount(process string, c choice, n store.Count) error {
-	if n.Ballots == 0 && n.Weight == 0 {
-		return t.exec(`DELETE FROM counts WHERE process = $1 AND question = $2 AND choice = $3`, process, c.question, c.choice)
-	}
-	return t.exec(`INSERT INTO counts (process, question, choice, ballots, weight) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (process, question, choice) DO UPDATE SET ballots = excluded.ballots, weight = excluded.weight`,
-		process, c.question, c.choice, n.Ballots, n.Weight)
 }
 
 // after is the tally when a voter who held some choices has taken others.
@@ -270,6 +271,9 @@ func (t *Tx) countedElsewhere(process string, sum tally) (bool, error) {
 	if sum.ballots > 0 || sum.turnout > 0 {
 		return sum.ballots == 0, nil
 	}
+	if err := t.Flush(); err != nil {
+		return false, err
+	}
 	there := false
 	err := t.c.Query(`SELECT 1 FROM counts WHERE process = $1 LIMIT 1`, func(Row) error {
 		there = true
@@ -280,6 +284,9 @@ func (t *Tx) countedElsewhere(process string, sum tally) (bool, error) {
 
 // Counts implements store.Tx.
 func (t *Tx) Counts(process string) ([]store.Count, error) {
+	if err := t.Flush(); err != nil {
+		return nil, err
+	}
 	return list(t, func(r Row) store.Count {
 		return store.Count{Question: r.Text(0), Choice: r.Text(1), Ballots: r.Int(2), Weight: r.Int(3)}
 	}, `SELECT question, choice, ballots, weight FROM counts WHERE process = $1 ORDER BY question, choice`, process)
@@ -293,6 +300,9 @@ func (t *Tx) Turnout(process string) (int64, error) {
 
 // SetCounts implements store.Tx.
 func (t *Tx) SetCounts(process string, counts []store.Count, turnout int64) error {
+	if err := t.settleSums(process); err != nil {
+		return err
+	}
 	sum, err := t.tally(process)
 	if err != nil {
 		return err

@@ -89,6 +89,7 @@ func (t *Tx) DeleteInstance(id string) error {
 		return nil // tasks and echoes of no instance are not this one's
 	}
 	t.changeInstances()
+	t.changeRefs()
 	for _, query := range []string{
 		`DELETE FROM instances WHERE id = $1`,
 		`DELETE FROM state WHERE instance = $1`,

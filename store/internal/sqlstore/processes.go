@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -21,6 +22,7 @@ func scanProcess(r Row) store.Process {
 
 // PutProcess implements store.Tx.
 func (t *Tx) PutProcess(p store.Process) error {
+	t.changeProcess(p.ID)
 	return t.put("put process", p.Rev,
 		`INSERT INTO processes (id, community, instance, plugin, name, version, status, reason, url, is_open, refusal, close_at, created, updated, shown, ended, input, state, outcome, closing, rev)
 		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, 1) ON CONFLICT DO NOTHING`,
@@ -33,7 +35,17 @@ func (t *Tx) PutProcess(p store.Process) error {
 
 // Process implements store.Tx.
 func (t *Tx) Process(id string) (store.Process, error) {
-	return one(t, "process", scanProcess, `SELECT `+processCols+` FROM processes WHERE id = $1`, id)
+	p, err := t.process(id)
+	if err == nil && t.shared != nil {
+		p.Input, p.State, p.Outcome, p.Closing = bytes.Clone(p.Input), bytes.Clone(p.State), bytes.Clone(p.Outcome), bytes.Clone(p.Closing)
+	}
+	return p, err
+}
+
+func (t *Tx) process(id string) (store.Process, error) {
+	return t.shared.process(id, func() (store.Process, error) {
+		return one(t, "process", scanProcess, `SELECT `+processCols+` FROM processes WHERE id = $1`, id)
+	})
 }
 
 // Processes implements store.Tx. Each status is looked up by itself, in the order of an index, so that the many processes
@@ -65,13 +77,24 @@ func (t *Tx) Processes(q store.ProcessQuery, after string, limit int) ([]store.P
 
 // PutRef implements store.Tx.
 func (t *Tx) PutRef(instance, ref, process string) error {
+	t.changeRefs()
 	return t.exec(`INSERT INTO refs (instance, ref, process) VALUES ($1, $2, $3)
 		ON CONFLICT (instance, ref) DO UPDATE SET process = excluded.process`, instance, ref, process)
 }
 
 // ProcessByRef implements store.Tx.
-func (t *Tx) ProcessByRef(instance, ref string) (string, error) {
-	return one(t, "ref", text, `SELECT process FROM refs WHERE instance = $1 AND ref = $2`, instance, ref)
+func (t *Tx) ProcessByRef(instance, name string) (string, error) {
+	r := ref{instance, name}
+	if t.shared != nil {
+		if process, ok := t.shared.refs[r]; ok {
+			return process, nil
+		}
+	}
+	process, err := one(t, "ref", text, `SELECT process FROM refs WHERE instance = $1 AND ref = $2`, instance, name)
+	if err == nil && t.shared != nil {
+		keep(&t.shared.refs, r, process)
+	}
+	return process, err
 }
 
 // PruneProcesses implements store.Tx.
@@ -81,6 +104,11 @@ func (t *Tx) PruneProcesses(before time.Time, limit int) (int, error) {
 		return 0, err
 	}
 	for _, id := range ids {
+		t.changeProcess(id)
+		t.changeRefs()
+		if err := t.settleSums(id); err != nil {
+			return 0, err
+		}
 		for _, query := range []string{
 			`DELETE FROM refs WHERE process = $1`,
 			`DELETE FROM ballots WHERE process = $1`,

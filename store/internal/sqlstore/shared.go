@@ -7,11 +7,22 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-// Shared is what the functions that share one open transaction need not read twice: the instances of a platform, which each
-// delivery looks for, and which most deliveries of a transaction have in common. Reading them again would be an eighth of what a
-// delivery costs in the transaction. The zero value is ready.
+// Shared is what the functions that share one open transaction need not read twice: when many vote at once, most deliveries of a
+// transaction are for the same instance, message, process and counts, and reading those again for each was half of what a
+// ballot cost. The zero value is ready.
+//
+// It holds only what was read or written in this transaction, which nobody else can change meanwhile. Every verb that
+// changes such rows changes or forgets what is held of them; whoever undoes a part of the transaction calls Forget.
 type Shared struct {
+	// Late lets the sums of ballots (counts and tallies) wait for Flush, so that those that many ballots move are written once. It is for
+	// transactions of which no part is undone by itself, and does not change while one is open.
+	Late bool
+
 	platforms map[platform][]store.Instance
+	processes map[string]store.Process
+	refs      map[ref]string
+	lists     map[string]bool // whether a process has any row of voters
+	sums      map[string]*sums
 }
 
 type platform struct {
@@ -19,11 +30,29 @@ type platform struct {
 	limit      int64
 }
 
-// sharedPlatforms bounds the memory.
-const sharedPlatforms = 256
+type ref struct{ instance, ref string }
+
+// maxShared bounds the memory, for each kind.
+const maxShared = 256
 
 // Forget empties it. Call it when the transaction ends, and when a part of it is undone.
-func (s *Shared) Forget() { clear(s.platforms) }
+func (s *Shared) Forget() {
+	clear(s.platforms)
+	clear(s.processes)
+	clear(s.refs)
+	clear(s.lists)
+	clear(s.sums)
+}
+
+// keep remembers a value as long as there is room.
+func keep[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	if _, known := (*m)[k]; known || len(*m) < maxShared {
+		(*m)[k] = v
+	}
+}
 
 // byPlatform gives the rows from memory, or from read. What it returns belongs to the caller. Without a Shared it only reads.
 func (s *Shared) byPlatform(p platform, read func() ([]store.Instance, error)) ([]store.Instance, error) {
@@ -36,12 +65,7 @@ func (s *Shared) byPlatform(p platform, read func() ([]store.Instance, error)) (
 		if rows, err = read(); err != nil {
 			return nil, err
 		}
-		if s.platforms == nil {
-			s.platforms = map[platform][]store.Instance{}
-		}
-		if len(s.platforms) < sharedPlatforms {
-			s.platforms[p] = rows
-		}
+		keep(&s.platforms, p, rows)
 	}
 	out := slices.Clone(rows)
 	for i := range out {
@@ -50,9 +74,39 @@ func (s *Shared) byPlatform(p platform, read func() ([]store.Instance, error)) (
 	return out, nil
 }
 
+// process gives a row from memory, or from read. Its bytes are shared: a caller of ours gets them cloned.
+func (s *Shared) process(id string, read func() (store.Process, error)) (store.Process, error) {
+	if s == nil {
+		return read()
+	}
+	if p, ok := s.processes[id]; ok {
+		return p, nil
+	}
+	p, err := read()
+	if err == nil {
+		keep(&s.processes, id, p)
+	}
+	return p, err
+}
+
 // changeInstances is called by whatever changes instances.
 func (t *Tx) changeInstances() {
 	if t.shared != nil {
-		t.shared.Forget()
+		clear(t.shared.platforms)
+	}
+}
+
+// changeRefs is called by whatever changes the refs of processes.
+func (t *Tx) changeRefs() {
+	if t.shared != nil {
+		clear(t.shared.refs)
+	}
+}
+
+// changeProcess is called by whatever changes the row of a process, or the lists of who may vote in it.
+func (t *Tx) changeProcess(id string) {
+	if t.shared != nil {
+		delete(t.shared.processes, id)
+		delete(t.shared.lists, id)
 	}
 }

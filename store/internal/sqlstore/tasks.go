@@ -1,10 +1,8 @@
 package sqlstore
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -41,11 +39,15 @@ func (t *Tx) Schedule(n store.Task) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO tasks (kind, key, community, instance, ref, grp, due, attempts, error, created, rev, payload)
+	err = t.exec(`INSERT INTO tasks (kind, key, community, instance, ref, grp, due, attempts, error, created, rev, payload)
 		VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (kind, key) DO UPDATE SET community = excluded.community, instance = excluded.instance, ref = excluded.ref,
 		grp = '', due = excluded.due, error = excluded.error, rev = excluded.rev, payload = excluded.payload`,
 		n.Kind, n.Key, n.Community, n.Instance, n.Ref, due, n.Attempts, n.Error, micros(n.Created), rev, n.Payload)
+	if err != nil {
+		return err
+	}
+	return t.queue(n.Kind, n.Community, due, rev)
 }
 
 // Unschedule implements store.Tx.
@@ -56,50 +58,6 @@ func (t *Tx) Unschedule(kind, key string) error {
 // Task implements store.Tx.
 func (t *Tx) Task(kind, key string) (store.Task, error) {
 	return one(t, "task", scanTask, `SELECT `+taskCols+` FROM tasks WHERE kind = $1 AND key = $2`, kind, key)
-}
-
-// dueTask is what the index of due tasks holds.
-type dueTask struct {
-	kind, key string
-	due       int64
-}
-
-// Claim implements store.Tx. The look is made in the index alone, kind by kind, and stops at the first that is not due.
-func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Task, error) {
-	if micros(until) == 0 {
-		return nil, errNoTime
-	}
-	var found []dueTask
-	for _, kind := range distinct(kinds) {
-		ds, err := list(t, func(r Row) dueTask { return dueTask{kind, r.Text(0), r.Int(1)} },
-			`SELECT key, due FROM tasks WHERE kind = $1 AND due <> 0 AND due <= $2 ORDER BY due, key LIMIT $3 + 0`, kind, micros(now), bound(limit))
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, ds...)
-	}
-	if len(found) == 0 {
-		return nil, nil
-	}
-	slices.SortFunc(found, func(a, b dueTask) int {
-		return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key))
-	})
-	found = found[:min(len(found), int(bound(limit)))]
-	rev, err := t.next("revs", int64(len(found)))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]store.Task, 0, len(found))
-	for i, d := range found {
-		err := t.c.Returning(`UPDATE tasks SET due = $3, attempts = attempts + 1, rev = $4 WHERE kind = $1 AND key = $2 RETURNING `+taskCols, func(r Row) error {
-			out = append(out, scanTask(r))
-			return nil
-		}, d.kind, d.key, micros(until), rev-int64(len(found)-1-i))
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 // Renew implements store.Tx.
@@ -116,7 +74,14 @@ func (t *Tx) Renew(n store.Task, until time.Time) (store.Task, error) {
 	if err == nil && !found {
 		err = fmt.Errorf("the claim on task %q %q is lost: %w", n.Kind, n.Key, store.ErrConflict)
 	}
-	return out, err
+	if err != nil {
+		return store.Task{}, err
+	}
+	rev, err := t.next("revs", 1) // the claim's would put it before those that have waited at this time
+	if err != nil {
+		return store.Task{}, err
+	}
+	return out, t.queue(out.Kind, out.Community, micros(until), rev)
 }
 
 // Done implements store.Tx.
@@ -146,8 +111,18 @@ func (t *Tx) move(n store.Task, due time.Time, group, reason string) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`UPDATE tasks SET due = $4, grp = $5, error = $6, rev = $7 WHERE kind = $1 AND key = $2 AND rev = $3`,
-		n.Kind, n.Key, n.Rev, micros(due), group, reason, rev)
+	var communities []string // of the one task, or none
+	err = t.c.Returning(`UPDATE tasks SET due = $4, grp = $5, error = $6, rev = $7 WHERE kind = $1 AND key = $2 AND rev = $3 RETURNING community`, func(r Row) error {
+		communities = append(communities, r.Text(0))
+		return nil
+	}, n.Kind, n.Key, n.Rev, micros(due), group, reason, rev)
+	if err != nil || due.IsZero() {
+		return err
+	}
+	for _, c := range communities {
+		err = t.queue(n.Kind, c, micros(due), rev)
+	}
+	return err
 }
 
 // Unpark implements store.Tx.
@@ -157,20 +132,27 @@ func (t *Tx) Unpark(q store.TaskQuery, due time.Time, limit int) (int, error) {
 	}
 	q.Parked = true
 	w := selected(q)
-	type name struct{ kind, key string }
-	names, err := list(t, func(r Row) name { return name{r.Text(0), r.Text(1)} },
-		`SELECT kind, key FROM tasks`+w.String()+` ORDER BY kind, key LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
+	type name struct{ kind, key, community string }
+	names, err := list(t, func(r Row) name { return name{r.Text(0), r.Text(1), r.Text(2)} },
+		`SELECT kind, key, community FROM tasks`+w.String()+` ORDER BY kind, key LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 	if err != nil || len(names) == 0 {
 		return 0, err
 	}
-	rev, err := t.next("revs", int64(len(names)))
+	rev, err := t.next("revs", 1)
 	if err != nil {
 		return 0, err
 	}
-	for i, n := range names {
+	queued := map[[2]string]bool{}
+	for _, n := range names {
 		if err := t.exec(`UPDATE tasks SET due = $3, grp = '', attempts = 0, rev = $4 WHERE kind = $1 AND key = $2`,
-			n.kind, n.key, micros(due), rev-int64(i)); err != nil {
+			n.kind, n.key, micros(due), rev); err != nil {
 			return 0, err
+		}
+		if q := [2]string{n.kind, n.community}; !queued[q] {
+			queued[q] = true
+			if err := t.queue(n.kind, n.community, micros(due), rev); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return len(names), nil

@@ -1,0 +1,179 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/store/memory"
+	"github.com/metagov/gateway-go/store/storetest"
+)
+
+type mill struct {
+	*Instance
+	turn func(context.Context) error
+}
+
+type millConfig struct{}
+
+// newMill is a gateway with n instances, each with one poll that is due now.
+func newMill(t *testing.T, s store.Store, n int, turn func(context.Context) error) *Gateway {
+	open := func(_ context.Context, i *Instance, _ millConfig) (*mill, error) { return &mill{i, turn}, nil }
+	g, err := New(Options{
+		Store: s, Workers: 2, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Plugins: []Plugin{Define("mill", "Turns.", open, PollFunc("turn", time.Hour, func(m *mill, ctx context.Context) error { return m.turn(ctx) }))},
+	})
+	require.NoError(t, err)
+	c, err := g.CreateCommunity(t.Context(), "town", "Town")
+	require.NoError(t, err)
+	for i := range n {
+		_, err := c.Enable(t.Context(), "mill", nil, fmt.Sprint("mill-", i))
+		require.NoError(t, err)
+	}
+	return g
+}
+
+func polls(t *testing.T, g *Gateway) (out []store.Task) {
+	require.NoError(t, g.store.View(t.Context(), func(tx store.Tx) (err error) {
+		out, err = tx.Tasks(store.TaskQuery{Kind: taskPoll}, "", "", 1000)
+		return err
+	}))
+	return out
+}
+
+// What was claimed ahead and not begun is given back at the end, as if it had not been claimed.
+func TestCrewGivesBack(t *testing.T) {
+	var turns atomic.Int64
+	begun, leave := make(chan struct{}, 10), make(chan struct{})
+	g := newMill(t, memory.New(), 10, func(context.Context) error {
+		if turns.Add(1) > 2 { // two are quick, so that more are claimed ahead
+			begun <- struct{}{}
+			<-leave
+		}
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newCrew(ctx, g)
+	n, err := c.round(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	c.wg.Wait()
+	n, err = c.round(ctx)
+	require.NoError(t, err)
+	require.Greater(t, n, 2)
+	<-begun
+	<-begun
+	cancel()
+	close(leave)
+	c.finish(ctx)
+	require.EqualValues(t, 4, turns.Load(), "two workers")
+	now := g.now()
+	fresh := 0
+	for _, task := range polls(t, g) {
+		require.Empty(t, task.Error)
+		if !task.Due.After(now) {
+			fresh++
+			require.Zero(t, task.Attempts)
+		}
+	}
+	require.Equal(t, 6, fresh, "four ran and run again in an hour, the others are due")
+}
+
+// While tasks are quick more are claimed than can run at once; while they are slow none are.
+func TestCrewLooksAhead(t *testing.T) {
+	g := newMill(t, memory.New(), 40, func(context.Context) error { return nil })
+	c := newCrew(t.Context(), g)
+	most := 0
+	for {
+		n, err := c.round(t.Context())
+		require.NoError(t, err)
+		c.wg.Wait()
+		most = max(most, n)
+		if n == 0 {
+			break
+		}
+	}
+	require.Greater(t, most, 2+reserved)
+	require.LessOrEqual(t, most, 2+reserved+maxAhead)
+	require.Empty(t, c.held)
+}
+
+// Ends that cannot be kept now are kept later: nothing runs twice because the store was ill for a moment.
+func TestCrewKeepsEnds(t *testing.T) {
+	var turns atomic.Int64
+	s := storetest.NewFaulty(memory.New())
+	g := newMill(t, s, 4, func(context.Context) error { turns.Add(1); return nil })
+	c := newCrew(t.Context(), g)
+	_, err := c.round(t.Context())
+	require.NoError(t, err)
+	c.wg.Wait()
+	over := len(c.ended)
+	require.NotZero(t, over)
+	for i := range 1 + over { // the round, and each by itself
+		s.BeforeCommit(1+i, store.ErrFull)
+	}
+	_, err = c.round(t.Context())
+	require.ErrorIs(t, err, store.ErrFull)
+	require.Len(t, c.ended, over)
+	for range 4 {
+		_, err = c.round(t.Context())
+		require.NoError(t, err)
+		c.wg.Wait()
+	}
+	require.EqualValues(t, 4, turns.Load())
+	for _, task := range polls(t, g) {
+		require.True(t, task.Due.After(g.now()))
+	}
+}
+
+// Claims are renewed while tasks run, and what runs under a claim that ran out is told to stop.
+func TestCrewRenews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.NewFaulty(memory.New())
+		var mu sync.Mutex
+		var cause error
+		turns := 0
+		g := newMill(t, s, 1, func(ctx context.Context) error {
+			mu.Lock()
+			turns++
+			mu.Unlock()
+			<-ctx.Done()
+			mu.Lock()
+			cause = context.Cause(ctx)
+			mu.Unlock()
+			return ctx.Err()
+		})
+		g.o.Timeout = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); g.work(ctx) }()
+		time.Sleep(5 * leaseTime)
+		mu.Lock()
+		require.Equal(t, 1, turns, "nobody else got it")
+		mu.Unlock()
+		release := s.Hold() // nothing is answered
+		time.Sleep(leaseTime)
+		mu.Lock()
+		require.NoError(t, cause)
+		mu.Unlock()
+		release()
+		for i := range 100 {
+			s.BeforeRun(1+i, store.ErrFull)
+		}
+		time.Sleep(2 * leaseTime)
+		mu.Lock()
+		require.ErrorIs(t, cause, errLeaseLost)
+		mu.Unlock()
+		cancel()
+		<-done
+	})
+}
