@@ -214,8 +214,10 @@ func TestBadEndpointsHoldUpNobody(t *testing.T) {
 		r.clock.t = time.Now()
 		over := make(chan struct{})
 		bad := []http.HandlerFunc{
-			func(w http.ResponseWriter, req *http.Request) { <-over },                               // never answers
-			func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/other", 307) }, // sends elsewhere
+			func(w http.ResponseWriter, req *http.Request) { <-over }, // never answers
+			func(w http.ResponseWriter, req *http.Request) {
+				http.Redirect(w, req, "/other", http.StatusTemporaryRedirect)
+			}, // sends elsewhere
 			func(w http.ResponseWriter, req *http.Request) { // streams without end
 				w.WriteHeader(http.StatusOK)
 				for {
