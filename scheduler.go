@@ -112,6 +112,7 @@ func (g *Gateway) nextDue(ctx context.Context) (next time.Time, err error) {
 func (g *Gateway) do(ctx context.Context, t store.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()
+	ctx = withUrgency(ctx, t.Kind)
 	switch t.Kind {
 	case taskStart:
 		return g.step(ctx, stepStart, t.Key, nil)
