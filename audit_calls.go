@@ -59,8 +59,12 @@ type witness struct{ next http.RoundTripper }
 
 // witnessed wraps a client's transport in a witness.
 func witnessed(c *http.Client) *http.Client {
+	next := c.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
 	out := *c
-	out.Transport = witness{c.Transport}
+	out.Transport = witness{next}
 	return &out
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	netguard "github.com/metagov/gateway-go/internal/guard"
+	"github.com/metagov/gateway-go/internal/pace"
 	"github.com/metagov/gateway-go/store"
 )
 
@@ -35,6 +36,13 @@ type Options struct {
 	Log *slog.Logger
 	// HTTP carries the plugins' calls to platforms. Nil: a client with a timeout of 30 seconds.
 	HTTP *http.Client
+	// Reach are networks that are not public and that may all the same be reached by addresses which a configuration or a delivery names, and
+	// by outgoing hooks: servers beside this one. All others that are not public are refused, see [Instance.Guarded].
+	Reach []netip.Prefix
+	// Egress carries the calls of [Instance.Guarded] and outgoing hooks in place of connections of the gateway's own: a proxy that guards by
+	// itself, or a test's fake. Addresses are still checked as they are written; where names lead is then its business. Nil: the
+	// gateway connects by itself, to what is public or in Reach.
+	Egress http.RoundTripper
 	// Now is the wall clock. Nil: the system's, which is asked once by [New]: from then on time is counted by a steady clock, so that
 	// a wall clock that jumps moves no vote's end. A jump is logged, and the program takes the other time when it is started again. A clock that
 	// is given here without Steady is believed as it is: for tests.
@@ -58,8 +66,6 @@ type Options struct {
 	// MaxParked is how many deliveries of up to 64 KiB wait for one unknown workspace or one paused instance, and a tenth of how many wait
 	// in all. More are dropped, and logged, as are larger ones; those that have waited for longer than Retain are forgotten. 0: 1,000.
 	MaxParked int
-	// Reach are the networks that are not public and may be called all the same where a configuration names an address in them.
-	Reach []netip.Prefix
 	// Retain is how long events, deliveries, calls and ended processes are kept; at least seven days, or a platform's repeated delivery could count
 	// twice. Events that a subscription has not heard are kept longer. 0: 30 days.
 	Retain time.Duration
@@ -74,7 +80,9 @@ type Gateway struct {
 	store   store.Store
 	ours    bool // the store is ours to close
 	log     *slog.Logger
-	http    *http.Client
+	guard   *netguard.Guard // before addresses that others name
+	out     clients
+	pacer   *pace.Pacer
 	clock   *timekeeper
 	public  *url.URL
 	hooks   *hooks
@@ -109,11 +117,13 @@ func New(o Options) (*Gateway, error) {
 	o.MaxParked = positive(o.MaxParked, 1000)
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
-		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), http: witnessed(outside(o.HTTP)), clock: newTimekeeper(o.Now, o.Steady),
+		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), guard: &netguard.Guard{Allow: o.Reach, Via: o.Egress}, clock: newTimekeeper(o.Now, o.Steady),
 		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
-		hooks: newHooks(o.Reach, o.HookTimeout),
-		asks:  map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
+		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
 	}
+	g.out = newClients(o, g.guard)
+	g.hooks = newHooks(g.guard, o.HookTimeout)
+	g.pacer = pace.New(paceClock{now: g.now, real: g.clock.steady != nil, start: time.Now()})
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -150,6 +160,7 @@ func New(o Options) (*Gateway, error) {
 
 // Close lets go of the store if it is the gateway's own. Call it after Run has returned.
 func (g *Gateway) Close() error {
+	g.out.guarded.CloseIdleConnections()
 	if !g.ours {
 		return nil
 	}
@@ -212,26 +223,6 @@ func (g *Gateway) view(ctx context.Context, fn func(store.Tx) error) error {
 		return fn(s.tx)
 	}
 	return g.store.View(ctx, fn)
-}
-
-// outside wraps the transport so that no call leaves from inside a transaction: the whole gateway would wait for the answer.
-func outside(c *http.Client) *http.Client {
-	next := c.Transport
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	out := *c
-	out.Transport = transport{next}
-	return &out
-}
-
-type transport struct{ next http.RoundTripper }
-
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if store.IsNested(r.Context()) {
-		return nil, errors.New("a platform must not be called from inside a transaction")
-	}
-	return t.next.RoundTrip(r)
 }
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -223,8 +222,7 @@ func shortened(s string) string {
 }
 
 // newHooks makes what outgoing hooks need in memory.
-func newHooks(reach []netip.Prefix, timeout time.Duration) *hooks {
-	gd := &netguard.Guard{Allow: reach}
+func newHooks(gd *netguard.Guard, timeout time.Duration) *hooks {
 	return &hooks{
 		guard: gd, client: gd.NoRedirects(timeout),
 		running: map[string]int{}, failing: map[string]bool{}, waiting: map[string]bool{}, targets: map[string][]hookTarget{},

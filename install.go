@@ -23,7 +23,7 @@ func (g *Gateway) conclude(ctx context.Context, f flow, q url.Values) (LoginResu
 	}
 	q.Del("state")
 	x := OAuthExchange{
-		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, HTTP: g.http,
+		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, HTTP: g.out.http,
 		Log: g.log.With("plugin", f.Plugin), Now: g.now(),
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Timeout) // a browser that goes away must not leave half an install

@@ -16,7 +16,12 @@ import (
 // [Community.Enable] or [Community.Instance] and asks it to do things.
 type Instance struct {
 	Log  *slog.Logger // says community, plugin and instance already
-	HTTP *http.Client // for every call to a platform
+	HTTP *http.Client // for calls of addresses that the plugin or the operator names
+	// Guarded is for every address that comes from a configuration or a delivery: a server's URL, a wallet, a response URL. It reaches public
+	// addresses and those in [Options.Reach], asks no proxy but [Options.Egress], and refuses all others with Invalid, whatever a name
+	// resolves to and wherever a redirect leads. Bound what you read of an answer: whoever named the address may send without end; a
+	// call ends after 30 seconds in any case.
+	Guarded *http.Client
 
 	g   *Gateway
 	p   *plug
@@ -57,7 +62,7 @@ func (g *Gateway) handle(row store.Instance) (*Instance, error) {
 	}
 	return &Instance{
 		Log:  g.log.With("community", row.Community, "plugin", row.Plugin, "instance", row.Name),
-		HTTP: g.http, g: g, p: p, row: row,
+		HTTP: g.out.http, Guarded: g.out.guarded, g: g, p: p, row: row,
 	}, nil
 }
 
@@ -102,7 +107,16 @@ func (g *Gateway) make(ctx context.Context, row store.Instance) (*opened, error)
 		return nil, err
 	}
 	o := &opened{Instance: inst}
+	var p *pacing
+	if inst.p.m.Pace != nil {
+		p = &pacing{g: g, p: inst.p}
+		out := g.out.paced(p)
+		inst.HTTP, inst.Guarded = out.http, out.guarded
+	}
 	err = guard("opening "+row.Plugin, func() (err error) { o.self, err = inst.p.Open(ctx, inst, config); return err })
+	if err == nil && p != nil {
+		p.self.Store(&o.self)
+	}
 	return o, err
 }
 

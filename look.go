@@ -94,7 +94,7 @@ func (s *Step) lookAgain() {
 		if err != nil {
 			return err
 		}
-		least := s.g.pace(settings, s.row.Plugin, s.row.Name, s.def.Least, 0)
+		least := s.g.interval(settings, s.row.Plugin, s.row.Name, s.def.Least, 0)
 		at := nextLook(s.Now(), s.row.Created, s.row.CloseAt, least, time.Duration(l.Fresh))
 		if at.IsZero() {
 			return nil
@@ -152,7 +152,7 @@ func (c *Community) Refresh(ctx context.Context, process string) (Process, error
 		if err != nil {
 			return storeError(err, "reading when process %s was looked at", process)
 		}
-		least := c.g.pace(Settings{}, row.Plugin, row.Name, def.Least, 0)
+		least := c.g.interval(Settings{}, row.Plugin, row.Name, def.Least, 0)
 		if s.row.Status != store.Pending || c.g.now().Before(l.At.Add(least)) {
 			return nil
 		}

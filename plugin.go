@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/metagov/gateway-go/vote"
@@ -43,6 +44,8 @@ type Manifest struct {
 	// Granted lists the permissions that an instance has on its platform. Nil, or a nil answer: it is not known. It calls
 	// no platform.
 	Granted func(self any) []string `json:"-"`
+	// Pace says from which bucket a request takes a token, see [PaceFunc]. Nil: none is held up.
+	Pace func(self any, r *http.Request) Pace `json:"-"`
 }
 
 // ActionDef is something that a plugin does when a driver asks.

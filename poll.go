@@ -109,7 +109,7 @@ func (g *Gateway) poll(ctx context.Context, t store.Task) error {
 	} else if err := d.Run(ctx, inst.self); err != nil {
 		return err
 	}
-	return &nextRun{spread(g.pace(s, inst.p.m.Name, name, d.least(), d.Every))}
+	return &nextRun{spread(g.interval(s, inst.p.m.Name, name, d.least(), d.Every))}
 }
 
 // pollable opens an instance that works, with its community's settings.

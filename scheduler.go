@@ -119,6 +119,7 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	ctx = withUrgency(ctx, t.Kind)
 	switch t.Kind {
 	case taskStart:
 		return g.step(ctx, stepStart, t.Key, nil)

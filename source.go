@@ -15,8 +15,9 @@ import (
 // us. There is one for the whole app, on one node at a time. What it brings enters the same pipeline as the webhook's deliveries,
 // after Verify: it is for the source to know whom it is connected to.
 type Source struct {
-	Log  *slog.Logger
-	HTTP *http.Client
+	Log     *slog.Logger
+	HTTP    *http.Client // as an instance's
+	Guarded *http.Client // as an instance's, see [Instance]
 
 	g    *Gateway
 	p    *plug
@@ -92,7 +93,7 @@ func parse(p *plug, d *Delivery) (message any, err error) {
 
 // listen keeps one source connected while ctx lasts and this node holds its lease.
 func (g *Gateway) listen(ctx context.Context, p *plug, def SourceDef) {
-	src := &Source{Log: g.log.With("plugin", p.m.Name, "source", def.Name), HTTP: g.http, g: g, p: p, name: def.Name}
+	src := &Source{Log: g.log.With("plugin", p.m.Name, "source", def.Name), HTTP: g.out.http, Guarded: g.out.guarded, g: g, p: p, name: def.Name}
 	for failures := 0; ctx.Err() == nil; {
 		began := time.Now()
 		err := g.exclusive(ctx, src.owner(), func(ctx context.Context) error {

@@ -149,7 +149,7 @@ func (c *checked) rig(t TB) (*Rig, *spy) {
 			t.Errorf("closing the store: %v", err)
 		}
 	})
-	r := New(t, gateway.Options{Plugins: []gateway.Plugin{s}, HTTP: c.http, Store: store})
+	r := New(t, gateway.Options{Plugins: []gateway.Plugin{s}, HTTP: c.http, Egress: c.http.Transport, Store: store})
 	t.Cleanup(func() { // before the rig's own
 		for _, line := range r.Log.Lines("panic:") {
 			t.Errorf("the plugin panicked: %s", line)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type Rig struct {
 }
 
 // New makes a gateway with an in-memory store, a [Clock], a sealing key, a public URL and a log that goes to the test.
-// What o gives of these is used instead; with an Options.Now of your own the Clock has no effect.
+// Addresses of this machine may be reached by [gateway.Instance.Guarded]. What o gives of these is used instead; with an Options.Now of your own the Clock has no effect.
 //
 // At the test's end everything is closed, an Options.Store of your own excepted, and the test fails if a goroutine is left that
 // did not run before New.
@@ -56,6 +57,9 @@ func New(t TB, o gateway.Options) *Rig {
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second} // not the shared one, whose connections would look like a leak
+	}
+	if o.Reach == nil {
+		o.Reach = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")} // fakes are on this machine
 	}
 	if o.Seal == nil {
 		seal, err := gateway.NewSeal(gateway.NewSealKey())

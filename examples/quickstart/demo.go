@@ -61,7 +61,7 @@ func start(ctx context.Context, fake *fakeslack.Server, token, file string) (*ga
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := gateway.New(gateway.Options{Store: db, Plugins: []gateway.Plugin{plugin}, Seal: seal, HTTP: fake.Client()})
+	g, err := gateway.New(gateway.Options{Store: db, Plugins: []gateway.Plugin{plugin}, Seal: seal, HTTP: fake.Client(), Egress: fake.Client().Transport})
 	if err != nil {
 		return nil, nil, err
 	}

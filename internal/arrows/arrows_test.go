@@ -17,7 +17,7 @@ const module = "github.com/metagov/gateway-go"
 // may lists, for each package (or "dir/..." for all below it), which packages of this module it may import. What is not listed
 // may import nothing of it.
 var may = map[string][]string{
-	"":                        {"store", "store/sqlite", "vote", "internal/guard", "internal/schema", "internal/seal"},
+	"":                        {"store", "store/sqlite", "vote", "internal/guard", "internal/pace", "internal/schema", "internal/seal"},
 	"store/memory":            {"store"},
 	"store/sqlite":            {"store", "store/internal/sqlstore"},
 	"store/internal/sqlstore": {"store"},

@@ -197,7 +197,6 @@ func TestWhatANameResolvesToIsChecked(t *testing.T) {
 		_, err := get(t, c, u)
 		require.NoError(t, err)
 		c.CloseIdleConnections()
-		c.Transport.(*transport).next.DisableKeepAlives = true
 		_, err = get(t, c, u)
 		require.ErrorIs(t, err, ErrRefused)
 	})
@@ -252,3 +251,20 @@ func TestReadAll(t *testing.T) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+type via func(*http.Request) (*http.Response, error)
+
+func (v via) RoundTrip(r *http.Request) (*http.Response, error) { return v(r) }
+
+func TestAProxyOfTheOperatorsGetsOnlyWhatMayBeWritten(t *testing.T) {
+	var asked []string
+	g := &Guard{Via: via(func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.Host)
+		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"http://169.254.169.254/"}}, Body: http.NoBody, Request: r}, nil
+	})}
+	_, err := get(t, g.Client(0), "https://gov.example")
+	require.ErrorIs(t, err, ErrRefused)
+	_, err = get(t, g.NoRedirects(0), "http://10.0.0.1")
+	require.ErrorIs(t, err, ErrRefused)
+	require.Equal(t, []string{"gov.example"}, asked)
+}

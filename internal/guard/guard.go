@@ -52,6 +52,10 @@ func (r *refusal) Is(target error) bool { return target == ErrRefused }
 type Guard struct {
 	Allow    []netip.Prefix // networks that are not public and may be reached all the same
 	Resolver *net.Resolver  // nil: the system's; for tests
+
+	// Via carries the requests instead of connections of the guard's own. URLs are checked as they are written, in redirects too; where
+	// names lead is then for Via to look at.
+	Via http.RoundTripper
 }
 
 // Client makes a client that calls what the guard lets through. timeout bounds a whole exchange, the body included; 0 is 30 seconds. Up to
@@ -69,29 +73,37 @@ func (g *Guard) NoRedirects(timeout time.Duration) *http.Client {
 	if timeout <= 0 {
 		timeout = defaultTime
 	}
+	next := g.Via
+	if next == nil {
+		next = g.connections(timeout)
+	}
 	return &http.Client{
-		Timeout: timeout,
-		Transport: &transport{g, &http.Transport{
-			Proxy:                  nil, // a proxy would resolve and connect where the guard cannot look
-			DialContext:            g.dial,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    dialTimeout,
-			ResponseHeaderTimeout:  min(timeout, headerWait),
-			ExpectContinueTimeout:  time.Second,
-			MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConns:           64,
-			MaxIdleConnsPerHost:    4,
-			IdleConnTimeout:        idleTime,
-			ForceAttemptHTTP2:      true,
-		}},
+		Timeout:       timeout,
+		Transport:     &transport{g, next},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (g *Guard) connections(timeout time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  nil, // a proxy would resolve and connect where the guard cannot look
+		DialContext:            g.dial,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    dialTimeout,
+		ResponseHeaderTimeout:  min(timeout, headerWait),
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        idleTime,
+		ForceAttemptHTTP2:      true,
 	}
 }
 
 // transport looks at every request's URL, that of a redirect's too.
 type transport struct {
 	g    *Guard
-	next *http.Transport
+	next http.RoundTripper
 }
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -105,7 +117,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections is found by the method of http.Client of this name.
-func (t *transport) CloseIdleConnections() { t.next.CloseIdleConnections() }
+func (t *transport) CloseIdleConnections() {
+	if own, ok := t.next.(*http.Transport); ok && t.g.Via == nil {
+		own.CloseIdleConnections()
+	}
+}
 
 // hop decides whether a redirect is followed.
 func hop(r *http.Request, via []*http.Request) error {

@@ -162,6 +162,16 @@ func (p *Pacer) Block(key string, until time.Time) {
 	p.arm(b, now)
 }
 
+// Waiting is how many calls wait for their turn now.
+func (p *Pacer) Waiting() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.buckets {
+		n += len(b.waiting)
+	}
+	return n
+}
+
 // bucket finds or makes a bucket, and forgets those that are as good as new where there are many. p.mu is held.
 func (p *Pacer) bucket(n name, now time.Time) *bucket {
 	if b := p.buckets[n]; b != nil {

@@ -90,7 +90,7 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 	if c.token != "" {
 		headers = http.Header{"Authorization": {"Bearer " + c.token.Reveal()}}
 	}
-	status, header, body, err := post(ctx, c.http, apiURL+method, "application/x-www-form-urlencoded; charset=utf-8", headers, form.Encode())
+	status, header, body, err := post(pacing(ctx, c.team, method, a), c.http, apiURL+method, "application/x-www-form-urlencoded; charset=utf-8", headers, form.Encode())
 	if err != nil {
 		return lost(method, err)
 	}
@@ -163,6 +163,9 @@ func post(ctx context.Context, h *http.Client, target, contentType string, heade
 	alone.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
 	res, err := alone.Do(r)
 	if err != nil {
+		if unsent := new(gateway.Error); errors.As(err, &unsent) {
+			return 0, nil, nil, unsent // the gateway did not let it out
+		}
 		var dns *net.DNSError
 		var op *net.OpError
 		unsent := asked.Load() && !got.Load() || errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
@@ -181,6 +184,9 @@ func post(ctx context.Context, h *http.Client, target, contentType string, heade
 
 // lost gives a failed request its code.
 func lost(method string, err error) error {
+	if unsent := new(gateway.Error); errors.As(err, &unsent) {
+		return &gateway.Error{Code: unsent.Code, After: unsent.After, Err: fmt.Errorf("slack: %s: %w", method, err)}
+	}
 	var l lostError
 	if errors.As(err, &l) {
 		return gateway.Errorf(after(method), "slack: %s: the answer was lost: %w", method, err)

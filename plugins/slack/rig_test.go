@@ -84,6 +84,7 @@ func newRig(t *testing.T, opts ...rigOption) *rig {
 	require.NoError(t, err)
 	o.HTTP = r.fake.Client()
 	o.HTTP.Timeout = 10 * time.Second
+	o.Egress = o.HTTP.Transport
 	o.Plugins = []gateway.Plugin{p}
 	r.Gateway, err = gateway.New(o)
 	require.NoError(t, err)

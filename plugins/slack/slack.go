@@ -96,6 +96,7 @@ func New(a App) (gateway.Plugin, error) {
 		gateway.ConfigureFunc[*Slack](s.configure),
 		gateway.GrantedFunc((*Slack).granted),
 		gateway.RepairFunc((*Slack).repair),
+		gateway.PaceFunc((*Slack).pace),
 		s.webhook(),
 	}
 	for _, e := range eventTypes {

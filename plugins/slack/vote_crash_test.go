@@ -128,7 +128,7 @@ func (m *mortal) start(left int) {
 	require.NoError(m.t, err)
 	m.g, err = gateway.New(gateway.Options{
 		Timeout: 300 * time.Millisecond, Store: mortalStore{m.store, m.life}, Seal: m.seal, Now: m.clock.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Plugins: []gateway.Plugin{p},
-		HTTP: &http.Client{Transport: mortalTransport{m.fake.Client().Transport, m.life}},
+		HTTP: &http.Client{Transport: mortalTransport{m.fake.Client().Transport, m.life}}, Egress: mortalTransport{m.fake.Client().Transport, m.life},
 	})
 	require.NoError(m.t, err)
 	m.hooks = httptest.NewServer(m.g.Handler())

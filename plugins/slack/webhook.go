@@ -177,7 +177,7 @@ func (s *Slack) respond(ctx context.Context, to, text string) error {
 	if err != nil {
 		return gateway.Errorf(gateway.Internal, "encoding an answer: %w", err)
 	}
-	status, _, _, err := post(ctx, s.HTTP, to, "application/json; charset=utf-8", nil, string(body))
+	status, _, _, err := post(ctx, s.Guarded, to, "application/json; charset=utf-8", nil, string(body))
 	switch {
 	case err != nil || status >= 500 || status == http.StatusTooManyRequests:
 		return gateway.Errorf(gateway.Unavailable, "a response URL did not answer (status %d)", status) // the URL itself is a capability

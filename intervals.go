@@ -43,7 +43,7 @@ func (d PollDef) least() time.Duration { return positive(d.Least, d.Every) }
 
 // pace is how long to wait between two runs of a poll or two looks at a process. Each who has a say can only slow down what those
 // before allow: the plugin (least), the operator, the community. Where neither of the latter says anything it is every.
-func (g *Gateway) pace(s Settings, plugin, name string, least, every time.Duration) time.Duration {
+func (g *Gateway) interval(s Settings, plugin, name string, least, every time.Duration) time.Duration {
 	d := max(least, every)
 	if v, ok := paceOf(g.o.PollEvery, plugin, name); ok {
 		least = max(least, v)
@@ -96,7 +96,7 @@ func (g *Gateway) repace(tx store.Tx, community string, s Settings) error {
 			if err != nil || t.Due.IsZero() || t.Error != "" {
 				continue // one that fails has a pause of its own
 			}
-			t.Due = g.now().Add(spread(g.pace(s, p.m.Name, d.Name, d.least(), d.Every)))
+			t.Due = g.now().Add(spread(g.interval(s, p.m.Name, d.Name, d.least(), d.Every)))
 			if err := tx.Schedule(t); err != nil {
 				return err
 			}
