@@ -286,7 +286,7 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 	case taskPoll:
 		return g.poll(ctx, t)
 	case taskCall:
-		return g.buryCall(ctx, t.Key)
+		return g.revisit(ctx, t)
 	case taskEvent:
 		return g.redeliver(ctx, t)
 	case taskInstall:
@@ -516,16 +516,4 @@ func (g *Gateway) poll(ctx context.Context, t store.Task) error {
 		return err
 	}
 	return &nextRun{d.Every*15/16 + rand.N(d.Every/8)} // not all at the same moment
-}
-
-// buryCall ends a call that nobody finished, so that what waits for its echo goes on.
-func (g *Gateway) buryCall(ctx context.Context, id string) error {
-	return gone(storeError(g.update(ctx, func(tx store.Tx) error {
-		row, err := tx.Call(id)
-		if err != nil || row.Status != callOpen {
-			return err
-		}
-		c := &Call{g: g, row: row, kept: true}
-		return c.settle(tx, g.now(), nil, Errorf(Unknown, "the program ended while it ran"))
-	}), "ending call %s", id))
 }
