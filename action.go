@@ -104,6 +104,14 @@ func Do[Out any](ctx context.Context, i *Instance, action string, in any, opts .
 	return out, nil
 }
 
+// kind is what is asked for, of a bounded set of names.
+func (w asking) kind() string {
+	if w.act != nil {
+		return w.act.Name
+	}
+	return "command"
+}
+
 // call runs something that a driver asked for as a durable call.
 func (g *Gateway) call(ctx context.Context, o *opened, w asking) (json.RawMessage, error) {
 	c := &Call{g: g, inst: o.Instance, row: store.Call{
@@ -166,6 +174,9 @@ func (g *Gateway) begin(ctx context.Context, c *Call, o *opened) (answer json.Ra
 // finish runs a call and keeps how it ended.
 func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, w asking) (json.RawMessage, error) {
 	var out json.RawMessage
+	ctx, seen := g.sight.begin(ctx, seenAction, o.row.Plugin, w.kind(), c.ID())
+	var ended error
+	defer func() { seen.end(ended) }()
 	err := guard(c.row.Name, func() (err error) {
 		out, err = w.run(withScope(ctx, scope{call: c}), o.self, c.act, c.input(w.in))
 		return err
@@ -188,6 +199,8 @@ func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, w asking) (jso
 			err = &Error{Code: Unknown, After: RetryAfter(e), Err: errors.Join(err, e)}
 		}
 	}
+	ended = err
+	g.ail(c.row.Instance, c.row.Name, err)
 	if !c.kept && len(c.caused) == 0 {
 		return out, err
 	}

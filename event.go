@@ -74,6 +74,10 @@ func (i *Instance) Emit(ctx context.Context, typ string, m Meta, data json.RawMe
 		Actor: m.Initiator, Bot: m.Bot || s.cause != "", Data: data, Delivery: s.delivery, Cause: s.cause, At: m.At,
 	}
 	err := i.g.update(ctx, func(tx store.Tx) error { _, _, err := tx.Append(e); return err })
+	i.g.sight.event(ctx, i.row.Plugin, err)
+	if err == nil {
+		i.g.vitals.note(i.row.ID, vital{Event: i.Now()})
+	}
 	return storeError(err, "appending event %s", typ)
 }
 

@@ -14,6 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/metagov/gateway-go/store"
 )
 
@@ -34,6 +37,11 @@ type Options struct {
 	Log *slog.Logger
 	// HTTP carries the plugins' calls to platforms. Nil: a client with a timeout of 30 seconds.
 	HTTP *http.Client
+	// Tracer gets a span for each delivery, callback, action, step of a process, task and request to a platform, and Meter counts and measures
+	// them, by OpenTelemetry. What follows from one delivery, or one action, is one trace, whose ID is made from it: use a sampler that
+	// decides by the trace's ID. Nil: nothing is traced, or measured.
+	Tracer trace.TracerProvider
+	Meter  metric.MeterProvider
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 	// Timeout bounds one action or one step of a process that says nothing else. 0: 30 seconds.
@@ -70,6 +78,8 @@ type Gateway struct {
 	asks   map[string]*asked  // voting standards of running processes, by process
 	polls  bool               // those of earlier instances have been looked after
 	lastID uint64             // of a delivery
+	vitals vitals             // see health.go
+	sight  *sight             // nil: nobody watches
 	wake   chan struct{}      // closed and replaced when something may be due or new
 }
 
@@ -91,7 +101,7 @@ func New(o Options) (*Gateway, error) {
 	o.MaxParked = positive(o.MaxParked, 1000)
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
-		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP),
+		o: o, store: o.Store, log: o.Log,
 		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
 		asks: map[string]*asked{}, wake: make(chan struct{}),
 	}
@@ -105,6 +115,11 @@ func New(o Options) (*Gateway, error) {
 	if err := o.OAuth.check(); err != nil {
 		return nil, err
 	}
+	var err error
+	if g.sight, err = g.newSight(o.Tracer, o.Meter); err != nil {
+		return nil, err
+	}
+	g.http = outside(g.sight.watched(o.HTTP))
 	for _, p := range o.Plugins {
 		pl, err := compile(p)
 		if err != nil {

@@ -41,6 +41,8 @@ type Manifest struct {
 	// Granted lists the permissions that an instance has on its platform. Nil, or a nil answer: it is not known. It calls
 	// no platform.
 	Granted func(self any) []string `json:"-"`
+	// Expires says when an instance's credentials stop working. Nil, or the zero time: it is not known. It calls no platform.
+	Expires func(self any) time.Time `json:"-"`
 }
 
 // ActionDef is something that a plugin does when a driver asks.

@@ -63,6 +63,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { g.relay(ctx) })
+	wg.Go(func() { g.keepVitals(ctx) })
 	wg.Go(func() { g.dispatchAll(ctx, &wg) })
 	for _, p := range g.plugins {
 		for _, src := range p.m.Sources {
@@ -225,6 +226,7 @@ func (g *Gateway) RunDue(ctx context.Context) (next time.Time, err error) {
 			break
 		}
 	}
+	g.flushDue(ctx)
 	if next, err = g.nextDue(ctx); err != nil {
 		return next, err
 	}
@@ -262,7 +264,9 @@ func (g *Gateway) runTask(ctx context.Context, t store.Task) {
 			}
 		}
 	}()
-	err := guard("task "+t.Kind, func() error { return g.do(run, t) })
+	about, seen := g.sight.begin(run, seenTask, "", t.Kind, t.Ref)
+	err := guard("task "+t.Kind, func() error { return g.do(about, t) })
+	seen.end(seenError(err))
 	cancel()
 	<-done
 	g.settleTask(context.WithoutCancel(ctx), held, err)
@@ -330,6 +334,7 @@ func (g *Gateway) settleTask(ctx context.Context, t store.Task, err error) {
 	log := g.log.With("task", t.Kind, "key", t.Key, "community", t.Community)
 	if err != nil && (!parked || reason != "") && !errors.As(err, &next) && !errors.As(err, &gone) {
 		log.Warn("a task failed", "attempt", t.Attempts, "error", err)
+		g.ail(t.Instance, t.Kind, err)
 		if !again && !parked && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
 			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+text(err)))
 		}
@@ -420,6 +425,9 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	}
 	if why.At.IsZero() {
 		why.At = row.CloseAt
+	}
+	if len(t.Payload) == 0 && !row.CloseAt.IsZero() {
+		g.sight.closing(ctx, row.Plugin, g.now().Sub(row.CloseAt))
 	}
 	if _, err := g.instanceOf(ctx, row); err != nil {
 		return err // a paused instance's processes stand still

@@ -95,6 +95,7 @@ func New(a App) (gateway.Plugin, error) {
 		gateway.ChoicesFunc("user-groups", "User groups of the workspace.", (*Slack).listUserGroups),
 		gateway.ConfigureFunc[*Slack](s.configure),
 		gateway.GrantedFunc((*Slack).granted),
+		gateway.ExpiresFunc((*Slack).expires),
 		s.webhook(),
 	}
 	for _, e := range eventTypes {
