@@ -55,8 +55,9 @@ func TestInstanceHealth(t *testing.T) {
 		r.api.fails("post", errBoom)
 		_, err := inst.Do(t.Context(), "post", post{Text: "x"})
 		require.ErrorIs(t, err, errBoom)
-		_, err = inst.Do(t.Context(), "post", nil)
-		require.ErrorIs(t, err, gateway.Invalid)
+		r.api.fails("post", gateway.Errorf(gateway.Conflict, "taken"))
+		_, err = inst.Do(t.Context(), "post", post{Text: "x"})
+		require.ErrorIs(t, err, gateway.Conflict)
 		check := func(inst *gateway.Instance) {
 			h := healthOf(t, inst)
 			require.Equal(t, said, h.LastDelivery)
@@ -92,8 +93,14 @@ func TestInstanceHealth(t *testing.T) {
 		require.Contains(t, h.Polls[0].Error, "üü")
 		require.Equal(t, "poll", h.LastError.What)
 		require.LessOrEqual(t, len([]rune(h.LastError.Error)), 501, "bounded")
+		r.says("S1", "m4", "the last word")
 		require.NoError(t, inst.Remove(t.Context()))
 		r.wait(time.Hour)
+		require.NoError(t, s.View(t.Context(), func(tx store.Tx) error {
+			raw, _, err := tx.State(inst.ID(), "gateway/vital")
+			require.Empty(t, raw, "nothing stays of what was removed")
+			return err
+		}))
 		_, err = inst.Health(t.Context())
 		require.ErrorIs(t, err, gateway.NotFound)
 	})

@@ -228,8 +228,8 @@ func TestAnEffectMayShowLate(t *testing.T) {
 		require.Equal(t, []string{l.ids[0], l.ids[0]}, l.ids)
 	})
 	// A call whose program died may have been sent until its time was over.
-	eachLetters(t, func(t *testing.T, r *rig, l *letters, inst *gateway.Instance) {
-		l = &letters{api: r.api, found: gateway.DidNot}
+	eachLetters(t, func(t *testing.T, r *rig, _ *letters, inst *gateway.Instance) {
+		l := &letters{api: r.api, found: gateway.DidNot}
 		interrupted(t, r, inst, "letter", "hi", "o", func() {})
 		r.again(l.plugin())
 		r.wait(10 * time.Second) // 70 s after the beginning, 40 s after the latest possible end
