@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -53,21 +54,37 @@ func (i *Instance) Do(ctx context.Context, name string, in any, opts ...DoOption
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.within)
 	defer cancel()
-	run := func(ctx context.Context, self any) (json.RawMessage, error) {
-		out, err := a.Run(ctx, self, raw)
-		if err != nil {
-			return nil, err
-		}
-		if out, err = a.out.Apply(out); err != nil {
-			return nil, Errorf(Internal, "action %s gave an answer that fails its own schema: %w", name, err)
-		}
-		return out, nil
-	}
 	opened, err := i.active(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return i.g.call(ctx, opened, "action "+a.Name, o.once, run)
+	return i.g.call(ctx, opened, asking{name: actionName(a), once: o.once, act: a, in: raw, run: doAction})
+}
+
+// actionName is what an action is called in the row of a call; it says no version, so that a driver may ask again after an upgrade.
+func actionName(a *action) string { return actionPrefix + a.Name }
+
+const actionPrefix = "action "
+
+func actionOf(call string) string { return strings.TrimPrefix(call, actionPrefix) }
+
+func doAction(ctx context.Context, self any, a *action, in json.RawMessage) (json.RawMessage, error) {
+	out, err := a.Run(ctx, self, in)
+	if err != nil {
+		return nil, err
+	}
+	if out, err = a.out.Apply(out); err != nil {
+		return nil, Errorf(Internal, "action %s gave an answer that fails its own schema: %w", a.Name, err)
+	}
+	return out, nil
+}
+
+// asking is something that a driver asks for.
+type asking struct {
+	name, once string
+	act        *action // nil where it is no action
+	in         json.RawMessage
+	run        func(ctx context.Context, self any, a *action, in json.RawMessage) (json.RawMessage, error)
 }
 
 // errInside refuses what would keep everybody waiting for a platform.
@@ -88,31 +105,44 @@ func Do[Out any](ctx context.Context, i *Instance, action string, in any, opts .
 	return out, nil
 }
 
+// kind is what is asked for, of a bounded set of names.
+func (w asking) kind() string {
+	if w.act != nil {
+		return w.act.Name
+	}
+	return "command"
+}
+
 // call runs something that a driver asked for as a durable call.
-func (g *Gateway) call(ctx context.Context, o *opened, name, once string, run func(context.Context, any) (json.RawMessage, error)) (json.RawMessage, error) {
+func (g *Gateway) call(ctx context.Context, o *opened, w asking) (json.RawMessage, error) {
 	id := newID("c")
 	t := trailOf(ctx, id)
 	c := &Call{g: g, inst: o.Instance, trail: t, seen: &sightings{}, row: store.Call{
-		ID: id, Community: o.row.Community, Instance: o.row.ID, Name: name, Once: once, Status: callOpen, Started: g.now(), Origin: t.id,
+		ID: id, Community: o.row.Community, Instance: o.row.ID, Name: w.name, Once: w.once, Status: callOpen, Started: g.now(), Origin: t.id,
 	}}
-	if once == "" {
-		return g.finish(ctx, c, o, run)
+	if w.act != nil {
+		c.keepInput(w.act, w.in)
+	}
+	if w.once == "" {
+		return g.finish(ctx, c, o, w)
 	}
 	var out json.RawMessage
-	err := g.exclusive(ctx, "once:"+o.row.Community+":"+once, func(ctx context.Context) error {
-		answer, answered, err := g.begin(ctx, c)
+	err := g.exclusive(ctx, onceLease(o.row.Community, w.once), func(ctx context.Context) error {
+		answer, answered, err := g.begin(ctx, c, o)
 		if err != nil || answered {
 			out = answer
 			return err
 		}
-		out, err = g.finish(ctx, c, o, run)
+		out, err = g.finish(ctx, c, o, w)
 		return err
 	})
 	return out, err
 }
 
+func onceLease(community, once string) string { return "once:" + community + ":" + once }
+
 // begin keeps a named call, or finds what became of the earlier one with its name.
-func (g *Gateway) begin(ctx context.Context, c *Call) (answer json.RawMessage, answered bool, err error) {
+func (g *Gateway) begin(ctx context.Context, c *Call, o *opened) (answer json.RawMessage, answered bool, err error) {
 	var old store.Call
 	err = g.view(ctx, func(tx store.Tx) (err error) { old, err = tx.CallByOnce(c.row.Community, c.row.Once); return err })
 	switch {
@@ -125,21 +155,33 @@ func (g *Gateway) begin(ctx context.Context, c *Call) (answer json.RawMessage, a
 	case old.Status == callDone:
 		return old.Output, true, nil
 	case old.Status == callFailed:
-		return nil, true, errorFrom(old.Error)
-	case len(old.Saved) == 0:
+		if failure := errorFrom(old.Error); CodeOf(failure) != Unavailable {
+			return nil, true, failure
+		}
+		c.adopt(old, o.p)
+		return nil, false, c.anew(ctx) // it did not happen
+	}
+	idempotent := c.act != nil && c.act.Idempotent
+	c.adopt(old, o.p)
+	switch {
+	case c.lookable():
+		return g.lookFirst(ctx, c, o)
+	case len(old.Saved) == 0 && !idempotent:
 		// Open or unknown, and nothing by which to look: a second try could do it twice.
 		return nil, true, Errorf(Unknown, "call %q was interrupted and left nothing by which to find out whether it happened", c.row.Once)
 	}
-	c.row, c.kept, c.taken = old, true, true
 	c.row.Status = callOpen
 	return nil, false, nil
 }
 
 // finish runs a call and keeps how it ended.
-func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, run func(context.Context, any) (json.RawMessage, error)) (json.RawMessage, error) {
+func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, w asking) (json.RawMessage, error) {
 	var out json.RawMessage
+	ctx, seen := g.sight.begin(ctx, seenAction, o.row.Plugin, w.kind(), c.trail.id)
+	var ended error
+	defer func() { seen.end(ended) }()
 	err := guard(c.row.Name, func() (err error) {
-		out, err = run(withScope(ctx, scope{call: c, trail: c.trail}), o.self)
+		out, err = w.run(withScope(ctx, scope{call: c, trail: c.trail}), o.self, c.act, c.input(w.in))
 		return err
 	})
 	if err != nil {
@@ -149,30 +191,34 @@ func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, run func(conte
 		// A time that ran out while the platform was called says nothing about what the platform did.
 		err = &Error{Code: Unknown, Err: fmt.Errorf("%s: %w", c.row.Name, err)}
 	}
+	if c.taken && CodeOf(err) == Unavailable {
+		err = c.unsettled(err) // it did not happen now, but an earlier attempt may have done it
+	}
+	if CodeOf(err) == Unknown && c.lookable() && ctx.Err() == nil {
+		answer, found, e := c.look(ctx, o)
+		if found == Happened {
+			out, err = answer, nil
+		} else if e != nil {
+			err = &Error{Code: Unknown, After: RetryAfter(e), Err: errors.Join(err, e)}
+		}
+	}
+	ended = err
+	g.ail(c.row.Instance, c.row.Name, err)
 	if !c.kept && len(c.caused) == 0 && !c.seen.any() {
 		return out, err
 	}
-	if c.row.Once != "" && CodeOf(err) == Unavailable && c.taken {
-		// Whether the earlier attempt did it could not be found out: the next one must know that there is something to look for.
-		unsettled := &Error{Code: Unknown, Err: err}
-		err2 := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error { return c.settle(tx, g.now(), nil, unsettled) })
-		return nil, errors.Join(err, storeError(err2, "keeping the end of call %s", c.row.ID))
-	}
-	if c.row.Once != "" && CodeOf(err) == Unavailable {
-		// It did not happen: the name is free for another try.
-		err2 := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
-			row := c.row
-			row.Once = ""
-			tmp := *c
-			tmp.row = row
-			return tmp.settle(tx, g.now(), nil, err)
-		})
-		return nil, errors.Join(err, storeError(err2, "keeping the end of call %s", c.row.ID))
-	}
-	kept := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error { return c.settle(tx, g.now(), out, err) })
-	if kept != nil && err == nil {
+	kept := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		if CodeOf(err) == Unknown && c.kept && c.lookable() {
+			return c.suspend(tx, g.now(), err)
+		}
+		return c.settle(tx, g.now(), out, err)
+	})
+	switch {
+	case kept == nil:
+		return out, err
+	case err == nil:
 		// The platform did it and we could not write that down: the caller must not think that it did not happen.
 		return nil, &Error{Code: Unknown, Err: storeError(kept, "keeping the answer of %s", c.row.Name)}
 	}
-	return out, err
+	return nil, errors.Join(err, storeError(kept, "keeping the end of call %s", c.row.ID))
 }

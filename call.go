@@ -22,13 +22,16 @@ import (
 //	...                       // the platform is called
 //	call.Caused("…")          // it was: deliveries that look like this are ours
 //
+// Where the platform lets one look, the action declares a [Lookup], which sees the same Call, and need not look by itself.
+//
 // A Call belongs to one goroutine. It costs nothing until one of its methods is used.
 type Call struct {
 	g      *Gateway
 	inst   *Instance
 	row    store.Call
-	kept   bool // the row is in the store
-	taken  bool // an earlier attempt left it, with what it saved
+	act    *action // nil where it is no action
+	kept   bool    // the row is in the store
+	taken  bool    // an earlier attempt left it, and nobody knows whether it did it
 	caused []string
 	trail  trail
 	seen   *sightings // the calls to the platform
@@ -43,8 +46,13 @@ func CallOf(ctx context.Context) *Call {
 	return &Call{}
 }
 
-// ID is the call's identifier; the same in every attempt. Give it to a platform that takes an idempotency key.
+// ID is the call's identifier, the same in every attempt and after a crash. Give it to a platform that takes an idempotency key. Of an action
+// that is asked for without [Once] there is one attempt. Of a process each of Start and Close is one call; so is Update, and so is Show,
+// however often they run: there, add to the key what the run is about.
 func (c *Call) ID() string { return c.row.ID }
+
+// Started is when the call was first tried, by the gateway's clock: its effect is not older. It is what a [Lookup] searches from.
+func (c *Call) Started() time.Time { return c.row.Started }
 
 // Saved fills v with what an earlier attempt saved, and says whether there was any.
 func (c *Call) Saved(v any) bool {
@@ -93,13 +101,12 @@ func (c *Call) keep(ctx context.Context, expect []string) error {
 				return err
 			}
 		}
-		if len(expect) == 0 {
+		if len(expect) == 0 && !c.lookable() {
 			return nil
 		}
-		// Should we die, the deliveries that wait for the end of this call must not wait for ever.
-		return tx.Schedule(store.Task{
-			Kind: taskCall, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: c.g.now().Add(c.left(ctx) + leaseTime), Created: c.g.now(),
-		})
+		// Should we die, somebody has to find out what became of it, and the deliveries that wait for its end must not wait for ever.
+		end := c.g.now().Add(c.left(ctx))
+		return c.watch(tx, end, end.Add(leaseTime))
 	})
 	if err != nil {
 		return storeError(err, "keeping call %s", row.ID)
@@ -143,10 +150,10 @@ func (c *Call) settle(tx store.Tx, now time.Time, output json.RawMessage, failur
 	if err := tx.PutCall(row); err != nil {
 		return err
 	}
-	if err := tx.DeleteEchoes(row.ID); err != nil {
+	if err := tx.Unschedule(taskCall, row.ID); err != nil {
 		return err
 	}
-	if err := tx.Unschedule(taskCall, row.ID); err != nil {
+	if err := c.release(tx, now); err != nil {
 		return err
 	}
 	if failure == nil {
@@ -156,10 +163,16 @@ func (c *Call) settle(tx store.Tx, now time.Time, output json.RawMessage, failur
 			}
 		}
 	}
-	if _, err := tx.Unpark(store.TaskQuery{Kind: taskInbox, Group: groupEcho(row.ID)}, now, 1<<20); err != nil {
+	return nil
+}
+
+// release is the part of a transaction after which no delivery waits for the call's end.
+func (c *Call) release(tx store.Tx, now time.Time) error {
+	if err := tx.DeleteEchoes(c.row.ID); err != nil {
 		return err
 	}
-	return nil
+	_, err := tx.Unpark(store.TaskQuery{Kind: taskInbox, Group: groupEcho(c.row.ID)}, now, 1<<20)
+	return err
 }
 
 const (
@@ -191,7 +204,7 @@ func (g *Gateway) echoed(tx store.Tx, instance string, keys []string) (caused, w
 	}
 	if waits != "" {
 		c, err := tx.Call(waits)
-		if errors.Is(err, store.ErrNotFound) || err == nil && c.Status != callOpen {
+		if errors.Is(err, store.ErrNotFound) || err == nil && c.Status != callOpen && c.Status != callUnknown {
 			return "", "", nil
 		}
 		return "", waits, err

@@ -47,6 +47,9 @@ func compile(p Plugin) (*plug, error) {
 	pl.config = c.parse(m.Config, "configuration")
 	for _, d := range m.Actions {
 		a := &action{ActionDef: d, in: c.parse(d.Input, "input of action "+d.Name), out: c.parse(d.Output, "output of action "+d.Name)}
+		if a.Look != nil && c.err == nil && len(a.in.Secrets()) > 0 {
+			c.err = Errorf(Invalid, "plugin %s: the input of action %s holds secrets, and would be kept for its look-up", m.Name, d.Name)
+		}
 		pl.actions[versioned(d.Name, d.Version)] = a
 		if have := pl.actions[d.Name]; have == nil || have.Version < d.Version {
 			pl.actions[d.Name] = a

@@ -179,7 +179,9 @@ func (c *crew) run(j *job) {
 	c.mu.Lock()
 	j.cancel = cancel
 	c.mu.Unlock()
-	err := guard("task "+j.task.Kind, func() error { return c.g.do(ctx, j.task) })
+	about, seen := c.g.sight.begin(ctx, seenTask, "", j.task.Kind, j.task.Ref)
+	err := guard("task "+j.task.Kind, func() error { return c.g.do(about, j.task) })
+	seen.end(seenError(err))
 	cancel(nil)
 	j.settle = c.g.settling(context.WithoutCancel(ctx), j.task, err)
 	c.mu.Lock()
@@ -365,6 +367,7 @@ func (g *Gateway) RunDue(ctx context.Context) (next time.Time, err error) {
 			break
 		}
 	}
+	g.flushDue(ctx)
 	if next, err = g.nextDue(ctx); err != nil {
 		return next, err
 	}
@@ -391,6 +394,7 @@ func (g *Gateway) settling(ctx context.Context, t store.Task, err error) func(st
 	again := again(err) || t.Kind == taskPoll || t.Attempts < maxTries
 	if err != nil && (!parked || reason != "") && !errors.As(err, &next) && !errors.As(err, &gone) {
 		g.log.WarnContext(correlate(ctx, t.Ref), "a task failed", "task", t.Kind, "key", t.Key, "community", t.Community, "attempt", t.Attempts, "error", err)
+		g.ail(t.Instance, t.Kind, err)
 		if !again && !parked && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
 			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+text(err)))
 		}

@@ -34,6 +34,9 @@ type options struct {
 	can        *vote.Can
 	needs      []string
 	least      time.Duration
+	look       *lookup
+	idempotent bool
+	grace      time.Duration
 }
 
 // Version numbers an action, or a process's input and state. It is 1 where it is not given. Several versions of one name can
@@ -94,8 +97,10 @@ func (d *defined[C, T]) Open(ctx context.Context, inst *Instance, config json.Ra
 func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Context, In) (Out, error), opts ...Option) Feature[T] {
 	return featureFunc[T](func(b *builder) {
 		o := collect(opts)
-		b.m.Actions = append(b.m.Actions, ActionDef{
+		b.checkLookup(name, o, reflect.TypeFor[T](), reflect.TypeFor[In](), reflect.TypeFor[Out]())
+		d := ActionDef{
 			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Timeout: o.timeout, Needs: o.needs,
+			Idempotent: o.idempotent, Grace: o.grace,
 			Input:  b.schema(reflect.TypeFor[In](), "input of action "+name),
 			Output: b.schema(reflect.TypeFor[Out](), "output of action "+name),
 			Run: func(ctx context.Context, self any, in json.RawMessage) (json.RawMessage, error) {
@@ -109,7 +114,11 @@ func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Conte
 				}
 				return json.Marshal(out)
 			},
-		})
+		}
+		if o.look != nil {
+			d.Lookup, d.Look = true, o.look.run
+		}
+		b.m.Actions = append(b.m.Actions, d)
 	})
 }
 
@@ -236,6 +245,9 @@ func (m *Manifest) check() error {
 	name("plugin", m.Name, 1)
 	for _, a := range m.Actions {
 		name("action", a.Name, a.Version)
+		if a.Lookup != (a.Look != nil) || a.Lookup && a.Idempotent {
+			errs = append(errs, fmt.Errorf("action %s: Lookup says whether there is a Look, and such an action is not Idempotent", a.Name))
+		}
 	}
 	for _, p := range m.Processes {
 		name("process", p.Name, p.Version)

@@ -492,7 +492,9 @@ func (g *Gateway) callback(ctx context.Context, s *sub, c *Community, e store.Ev
 	ctx, cancel := context.WithTimeout(ctx, g.o.CallbackTimeout)
 	defer cancel()
 	ctx = heard(ctx, s, e)
+	ctx, seen := g.sight.begin(ctx, seenCallback, e.Plugin, s.name, correlation(ctx))
 	err := guard("callback "+s.name, func() error { return s.fn(ctx, c, e) })
+	seen.end(err)
 	if e := new(Error); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.As(err, &e) {
 		return Errorf(Internal, "callback %s took longer than %v: %w", s.name, g.o.CallbackTimeout, err) // its fault, not somebody's absence
 	}

@@ -14,6 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	netguard "github.com/metagov/gateway-go/internal/guard"
 	"github.com/metagov/gateway-go/internal/pace"
 	"github.com/metagov/gateway-go/store"
@@ -36,6 +39,11 @@ type Options struct {
 	Log *slog.Logger
 	// HTTP carries the plugins' calls to platforms. Nil: a client with a timeout of 30 seconds.
 	HTTP *http.Client
+	// Tracer gets a span for each delivery, callback, action, step of a process, task and request to a platform, and Meter counts and measures
+	// them, by OpenTelemetry. What follows from one delivery, or one action, is one trace, whose ID is made from it: use a sampler that
+	// decides by the trace's ID. Nil: nothing is traced, or measured.
+	Tracer trace.TracerProvider
+	Meter  metric.MeterProvider
 	// Reach are networks that are not public and that may all the same be reached by addresses which a configuration or a delivery names, and
 	// by outgoing hooks: servers beside this one. All others that are not public are refused, see [Instance.Guarded].
 	Reach []netip.Prefix
@@ -98,6 +106,8 @@ type Gateway struct {
 	lastID uint64              // of a delivery
 	mends  chan struct{}       // bounds the repairs that run at once
 	lasts  chan struct{}       // bounds the last looks at processes, which are done by workers that keep time
+	vitals vitals              // see health.go
+	sight  *sight              // nil: nobody watches
 	wake   chan struct{}       // closed and replaced when something may be due or new
 }
 
@@ -121,7 +131,11 @@ func New(o Options) (*Gateway, error) {
 		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
 		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
 	}
-	g.out = newClients(o, g.guard)
+	var err error
+	if g.sight, err = g.newSight(o.Tracer, o.Meter); err != nil {
+		return nil, err
+	}
+	g.out = newClients(o, g.guard, g.sight)
 	g.hooks = newHooks(g.guard, o.HookTimeout)
 	g.pacer = pace.New(paceClock{now: g.now, real: g.clock.steady != nil, start: time.Now()})
 	if o.PublicURL != "" {

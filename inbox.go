@@ -42,7 +42,9 @@ const groupDead = "dead" // given up; listed, and can be replayed
 
 // accept keeps a delivery and, in the same transaction, takes it to everybody it is for. When it returns without an
 // error the delivery is durable and may be acknowledged.
-func (g *Gateway) accept(ctx context.Context, a *arrival) (Reply, error) {
+func (g *Gateway) accept(ctx context.Context, a *arrival) (_ Reply, err error) {
+	ctx, seen := g.sight.begin(ctx, seenDelivery, a.p.m.Name, a.p.m.Name, a.d.ID)
+	defer func() { seen.end(err) }()
 	header, err := json.Marshal(keep(a.d.Header, a.p.m.Webhook.Keep))
 	if err != nil {
 		return Reply{}, Errorf(Internal, "encoding the headers of a delivery: %w", err)
@@ -114,6 +116,7 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 		}
 	}
 	for _, row := range rows {
+		g.vitals.note(row.ID, vital{Delivery: a.d.Received})
 		w := work{Stage: stageReceive}
 		if row.Status != statusActive {
 			if err := aside(row, groupPaused(row.ID), w); err != nil {

@@ -133,8 +133,8 @@ func (i *Instance) active(ctx context.Context) (*opened, error) {
 }
 
 const (
-	statusActive = "active"
-	statusPaused = "paused"
+	statusActive = InstanceActive
+	statusPaused = InstancePaused
 )
 
 // unseal puts a row's configuration together.

@@ -46,6 +46,8 @@ type Manifest struct {
 	Granted func(self any) []string `json:"-"`
 	// Pace says from which bucket a request takes a token, see [PaceFunc]. Nil: none is held up.
 	Pace func(self any, r *http.Request) Pace `json:"-"`
+	// Expires says when an instance's credentials stop working. Nil, or the zero time: it is not known. It calls no platform.
+	Expires func(self any) time.Time `json:"-"`
 }
 
 // ActionDef is something that a plugin does when a driver asks.
@@ -57,8 +59,13 @@ type ActionDef struct {
 	Input      json.RawMessage `json:"input"`  // JSON Schema
 	Output     json.RawMessage `json:"output"` // JSON Schema
 	Timeout    time.Duration   `json:"timeout,omitempty"`
-	Needs      []string        `json:"needs,omitempty"` // permissions on the platform, as the platform names them
+	Needs      []string        `json:"needs,omitempty"`      // permissions on the platform, as the platform names them
+	Lookup     bool            `json:"lookup,omitempty"`     // an answer that was lost can be found out: there is a Look
+	Idempotent bool            `json:"idempotent,omitempty"` // doing it twice is as good as once, see [Idempotent]
+	Grace      time.Duration   `json:"grace,omitempty"`      // see [Grace]
 
+	// Look finds out what became of a call, see [Lookup]. in is what the call was tried with, its output passes Output.
+	Look func(ctx context.Context, self any, in json.RawMessage) (out json.RawMessage, found Found, err error) `json:"-"`
 	// Run does it, on the goroutine of whoever asked. in has passed Input, defaults filled.
 	Run func(ctx context.Context, self any, in json.RawMessage) (json.RawMessage, error) `json:"-"`
 }

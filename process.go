@@ -420,7 +420,8 @@ func (c *Community) Command(ctx context.Context, process, name string, in any, o
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.within)
 	defer cancel()
-	return c.g.call(ctx, inst, "command "+name+" of process "+row.ID, o.once, func(ctx context.Context, _ any) (out json.RawMessage, err error) {
+	w := asking{name: "command " + name + " of process " + row.ID, once: o.once}
+	w.run = func(ctx context.Context, _ any, _ *action, _ json.RawMessage) (out json.RawMessage, err error) {
 		err = c.g.underLease(ctx, row.ID, inst, func(ctx context.Context, s *Step) error {
 			if s.row.Status == store.Created {
 				return Errorf(Conflict, "process %s has not been started yet", row.ID)
@@ -434,7 +435,8 @@ func (c *Community) Command(ctx context.Context, process, name string, in any, o
 			return CallOf(ctx).commit(ctx, s)
 		})
 		return out, err
-	})
+	}
+	return c.g.call(ctx, inst, w)
 }
 
 // instanceOf opens the instance that a process runs in.

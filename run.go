@@ -67,6 +67,9 @@ type Upgrader interface {
 func ProcessFunc[S any, T Owner, Out, In any](name, doc string, start func(*S, context.Context, *Run[T, Out], In) error, opts ...Option) Feature[T] {
 	return featureFunc[T](func(b *builder) {
 		o := collect(opts)
+		if o.look != nil || o.idempotent {
+			b.fail("process %s: Lookup and Idempotent are for actions; a step that is tried again looks by itself, see CallOf", name)
+		}
 		state := reflect.TypeFor[S]()
 		d := ProcessDef{
 			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Can: o.can, Needs: o.needs, Least: o.least,

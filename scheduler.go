@@ -67,6 +67,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	wg.Go(func() { g.relay(ctx) })
 	wg.Go(func() { g.clock.watch(ctx, g.log) })
 	wg.Go(func() { g.heartbeat(ctx) })
+	wg.Go(func() { g.keepVitals(ctx) })
 	wg.Go(func() { g.dispatchAll(ctx, &wg) })
 	for _, p := range g.plugins {
 		for _, src := range p.m.Sources {
@@ -138,7 +139,7 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 	case taskRepair:
 		return g.repair(correlate(ctx, newID("k")), t)
 	case taskCall:
-		return g.buryCall(ctx, t.Key)
+		return g.revisit(ctx, t)
 	case taskEvent:
 		return g.redeliver(ctx, t)
 	case taskInstall:
@@ -236,6 +237,9 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	if why.At.IsZero() {
 		why.At = row.CloseAt
 	}
+	if len(t.Payload) == 0 && !row.CloseAt.IsZero() {
+		g.sight.closing(ctx, row.Plugin, g.now().Sub(row.CloseAt))
+	}
 	inst, err := g.instanceOf(ctx, row)
 	if err != nil {
 		return err // a paused instance's processes stand still
@@ -264,16 +268,4 @@ func (g *Gateway) catchingUp(ctx context.Context, instance string) (late bool, e
 		return err
 	})
 	return late, storeError(err, "looking for deliveries of instance %s", instance)
-}
-
-// buryCall ends a call that nobody finished, so that what waits for its echo goes on.
-func (g *Gateway) buryCall(ctx context.Context, id string) error {
-	return gone(storeError(g.update(ctx, func(tx store.Tx) error {
-		row, err := tx.Call(id)
-		if err != nil || row.Status != callOpen {
-			return err
-		}
-		c := &Call{g: g, row: row, kept: true}
-		return c.settle(tx, g.now(), nil, Errorf(Unknown, "the program ended while it ran"))
-	}), "ending call %s", id))
 }

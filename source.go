@@ -97,6 +97,7 @@ func (g *Gateway) listen(ctx context.Context, p *plug, def SourceDef) {
 	for failures := 0; ctx.Err() == nil; {
 		began := time.Now()
 		err := g.exclusive(ctx, src.owner(), func(ctx context.Context) error {
+			g.vitals.connects(p.m.Name, def.Name, g.now(), nil)
 			return guard("source "+def.Name, func() error { return def.Listen(ctx, src) })
 		})
 		if ctx.Err() != nil {
@@ -110,6 +111,7 @@ func (g *Gateway) listen(ctx context.Context, p *plug, def SourceDef) {
 			err = errors.New("the connection was lost")
 		}
 		pause := backoff(failures, err)
+		g.vitals.connects(p.m.Name, def.Name, time.Time{}, &Trouble{What: "source " + def.Name, Code: CodeOf(err), Error: brief(text(err)), At: g.now()})
 		src.Log.Warn("a source stopped; connecting again", "error", err, "in", pause)
 		select {
 		case <-ctx.Done():

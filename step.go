@@ -206,7 +206,9 @@ func (s *Step) SetTally(ctx context.Context, counts []vote.Count, voters int64) 
 func (s *Step) Cast(ctx context.Context, b Ballot) (Receipt, error) {
 	var r Receipt
 	err := s.g.update(ctx, func(tx store.Tx) (err error) { r, err = s.g.cast(tx, s.row, s.asked, b); return err })
-	return r, storeError(err, "casting a ballot in process %s", s.row.ID)
+	err = storeError(err, "casting a ballot in process %s", s.row.ID)
+	s.g.sight.ballot(ctx, s.row.Plugin, err)
+	return r, err
 }
 
 // commit keeps the state, what was asked for, and more, in one transaction. Where nothing changed it writes nothing.

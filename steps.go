@@ -136,7 +136,9 @@ func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(c
 	if err != nil {
 		return storeError(err, "looking for an earlier %s of process %s", kind, s.row.ID)
 	}
+	ctx, seen := g.sight.begin(ctx, seenStep, s.row.Plugin, s.row.Name+"."+string(kind), t.id)
 	err = guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c, trail: t})) })
+	seen.end(err)
 	if cause := context.Cause(ctx); errors.Is(cause, errLeaseLost) {
 		return Errorf(Unavailable, "%s of process %s: %w", kind, s.row.ID, cause) // somebody else has it now
 	}

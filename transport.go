@@ -48,11 +48,11 @@ const (
 type clients struct{ http, guarded *http.Client }
 
 // newClients makes the ways out that have no pace.
-func newClients(o Options, g *netguard.Guard) clients {
+func newClients(o Options, g *netguard.Guard, s *sight) clients {
 	guarded := g.Client(guardedTimeout)
 	hop := guarded.CheckRedirect
 	guarded.CheckRedirect = func(r *http.Request, via []*http.Request) error { return refusedAddress(hop(r, via)) }
-	return clients{http: outside(witnessed(o.HTTP), nil), guarded: outside(witnessed(guarded), nil)}
+	return clients{http: outside(witnessed(s.watched(o.HTTP)), nil), guarded: outside(witnessed(s.watched(guarded)), nil)}
 }
 
 // paced gives an instance ways out that keep the pace of its plugin.

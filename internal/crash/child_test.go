@@ -191,8 +191,7 @@ func (d driver) event(ctx context.Context, c *gateway.Community, e gateway.Event
 	return nil
 }
 
-// once asks until it is done, with one name. Where the gateway cannot find out whether it happened, for the program died between the
-// keeping of the name and the action's Save, the driver looks for itself and asks with another name.
+// once asks until it is done, always with the same name. What is not known after a few times is asked for when the event comes again.
 func (d driver) once(ctx context.Context, inst *gateway.Instance, key string) (err error) {
 	for range 5 {
 		_, err = inst.Do(ctx, "act", act{Key: key}, gateway.Once("act/"+key))
@@ -200,16 +199,6 @@ func (d driver) once(ctx context.Context, inst *gateway.Instance, key string) (e
 			return err
 		}
 	}
-	if !errors.Is(err, gateway.Unknown) {
-		return err
-	}
-	if found, e := d.api.look(ctx, effect{Kind: "act", Key: key}); e != nil || found {
-		return e
-	}
-	if err := d.tell(ctx, "/stuck", heard{Fact: key, Status: err.Error()}); err != nil {
-		return err
-	}
-	_, err = inst.Do(ctx, "act", act{Key: key}, gateway.Once("act/"+key+"/again"))
 	return err
 }
 

@@ -124,8 +124,17 @@ type act struct {
 
 type acted struct{}
 
+// act leaves it to its look-up to find out what became of it.
 func (p *plugin) act(ctx context.Context, in act) (acted, error) {
-	return acted{}, p.once(ctx, effect{Kind: "act", Key: in.Key})
+	return acted{}, p.api.do(ctx, effect{Kind: "act", Key: in.Key})
+}
+
+func (p *plugin) findAct(ctx context.Context, in act) (acted, gateway.Found, error) {
+	found, err := p.api.look(ctx, effect{Kind: "act", Key: in.Key})
+	if found {
+		return acted{}, gateway.Happened, err
+	}
+	return acted{}, gateway.DidNot, err
 }
 
 func (p *plugin) receive(ctx context.Context, m message) (gateway.Reply, error) {
@@ -209,7 +218,7 @@ func newPlugin(base, secret string) gateway.Plugin {
 		return &plugin{i, api{base, i.HTTP}}, nil
 	}
 	return gateway.Define("site", "A platform that a test plays.", open,
-		gateway.ActionFunc("act", "Does something once.", (*plugin).act),
+		gateway.ActionFunc("act", "Does something once.", (*plugin).act, gateway.Lookup((*plugin).findAct)),
 		gateway.ProcessFunc("election", "Asks people.", (*electionState).Start, gateway.Can(vote.Can{PollTypes: []vote.PollType{vote.Choice}, ClosingAt: true})),
 		gateway.Webhook[*plugin, message]{
 			Verify: func(_ *plugin, d *gateway.Delivery) error {

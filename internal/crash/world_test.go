@@ -62,7 +62,6 @@ type world struct {
 	polls    map[string]*poll
 	posted   []*poll // the same, in the order in which they appeared
 	outcomes map[string]string
-	stuck    map[string]string
 	lost     int // answers
 	lastAt   time.Time
 	wrong    []string // found on the way
@@ -75,7 +74,7 @@ type world struct {
 func newWorld(seed uint64) *world {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 1)), faults: true, seal: gateway.NewSealKey(), hooks: hooks{}, secret: fmt.Sprintf("made up %d", seed), facts: map[string]*fact{}, effects: map[string]int{},
-		shows: map[string][]bool{}, heard: map[string][]heard{}, known: map[string]bool{}, polls: map[string]*poll{}, outcomes: map[string]string{}, stuck: map[string]string{},
+		shows: map[string][]bool{}, heard: map[string][]heard{}, known: map[string]bool{}, polls: map[string]*poll{}, outcomes: map[string]string{},
 	}
 	w.changed.L = &w.mu
 	return w
@@ -146,8 +145,6 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		w.known[h.Fact] = true
 	case "/process":
 		w.hearProcess(h)
-	case "/stuck":
-		w.stuck[h.Fact] = h.Status
 	default:
 		w.blame("called %s", r.URL.Path)
 	}

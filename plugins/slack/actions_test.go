@@ -1,6 +1,7 @@
 package slack_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -261,14 +262,53 @@ func TestALostAnswerPostsOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, w.w.Messages("CHALL"), 1)
 	})
+	t.Run("found without being asked for again", func(t *testing.T) {
+		w := newRig(t).town("T1")
+		w.fake.Fail(fakeslack.Fault{Method: "chat.postMessage", LoseAnswer: true})
+		w.fake.Fail(fakeslack.Fault{Method: "conversations.history", Status: 500})
+		_, err := w.say(slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
+		require.ErrorIs(t, err, gateway.Unknown)
+		require.Empty(t, w.events("message"), "it waits to be told apart from what others do")
+		w.later(time.Minute)
+		e := w.events("message")
+		require.Len(t, e, 1)
+		require.NotEmpty(t, e[0].Cause, "it is ours")
+		looks := len(w.fake.CallsTo("conversations.history"))
+		got, err := w.say(slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
+		require.NoError(t, err)
+		require.Equal(t, w.w.Messages("CHALL")[0].TS, got.TS)
+		require.Len(t, w.fake.CallsTo("conversations.history"), looks, "the gateway knows already")
+	})
+	t.Run("killed before the answer came", func(t *testing.T) {
+		for name, f := range map[string]fakeslack.Fault{
+			"carried out": {Method: "chat.postMessage", HoldAnswer: true},
+			"not yet":     {Method: "chat.postMessage", Hold: true, LoseAnswer: true},
+		} {
+			w := newRig(t).town("T1")
+			held := w.fake.Fail(f)
+			ctx, kill := context.WithCancel(t.Context())
+			dead := make(chan struct{})
+			go func() {
+				defer close(dead)
+				_, _ = gateway.Do[slack.Posted](ctx, w.inst, "post-message", slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
+			}()
+			require.NoError(t, held.Wait(t.Context()), name)
+			kill()
+			<-dead
+			_, err := w.say(slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
+			require.NoError(t, err, name)
+			require.Len(t, w.w.Messages("CHALL"), 1, name)
+			held.Remove()
+		}
+	})
 	t.Run("and nothing to look with", func(t *testing.T) {
 		w := narrow(t, "chat:write", "chat:write.public")
 		w.fake.Fail(fakeslack.Fault{Method: "chat.postMessage", LoseAnswer: true})
 		_, err := w.say(slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
 		require.ErrorIs(t, err, gateway.Unknown)
 		_, err = w.say(slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
-		require.ErrorIs(t, err, gateway.Denied)
-		require.ErrorContains(t, err, "may have posted")
+		require.Equal(t, gateway.Unknown, gateway.CodeOf(err))
+		require.ErrorContains(t, err, "the app needs the scope channels:history")
 		require.Len(t, w.w.Messages("CHALL"), 1, "never a blind second try")
 	})
 	t.Run("a vote", func(t *testing.T) {

@@ -21,26 +21,14 @@ const (
 type posting struct {
 	Channel string    `json:"channel"`
 	Thread  string    `json:"thread,omitempty"`
-	Sent    bool      `json:"sent"` // Slack may have it
 	Since   time.Time `json:"since"`
 }
 
-// postOnce posts a message in a channel, once for each call however often it is attempted.
+// postOnce posts a message in a channel. What is saved before is what [Slack.findPosted] needs where the answer is lost.
 func (s *Slack) postOnce(ctx context.Context, channel string, a args, meta *Metadata) (Posted, error) {
 	call := gateway.CallOf(ctx)
-	var p posting
-	if call.Saved(&p) && p.Sent {
-		ts, found, err := s.find(ctx, p, call.ID())
-		if err != nil {
-			return Posted{}, fmt.Errorf("an earlier attempt may have posted the message, and it could not be looked for: %w", err)
-		}
-		if found {
-			call.Caused(messageRef(p.Channel, ts))
-			return Posted{p.Channel, ts}, nil
-		}
-	}
 	thread, _ := a["thread_ts"].(string)
-	p = posting{Channel: channel, Thread: thread, Sent: true, Since: firstTime(p.Since, s.Now())}
+	p := posting{Channel: channel, Thread: thread, Since: call.Started()}
 	if err := call.Save(ctx, p); err != nil {
 		return Posted{}, err
 	}
@@ -60,18 +48,8 @@ func (s *Slack) postOnce(ctx context.Context, channel string, a args, meta *Meta
 
 	var out Posted
 	err := s.joining(ctx, "chat.postMessage", channel, a, &out)
-	switch code := gateway.CodeOf(err); {
-	case err == nil && out.TS == "":
-		return Posted{}, gateway.Errorf(gateway.Unknown, "slack: chat.postMessage did not say which message it posted")
-	case code == gateway.Unknown:
-		if ts, found, e := s.find(ctx, p, call.ID()); e == nil && found {
-			out, err = Posted{channel, ts}, nil
-		}
-	case err != nil:
-		p.Sent = false // Slack said no: another attempt need not look
-		if e := call.Save(ctx, p); e != nil {
-			s.Log.WarnContext(ctx, "a refused message could not be noted", "call", call.ID(), "error", e)
-		}
+	if err == nil && out.TS == "" {
+		err = gateway.Errorf(gateway.Unknown, "slack: chat.postMessage did not say which message it posted")
 	}
 	if err != nil {
 		return Posted{}, err
@@ -81,11 +59,52 @@ func (s *Slack) postOnce(ctx context.Context, channel string, a args, meta *Meta
 	return out, nil
 }
 
+// postSure is postOnce for a command, which has no look-up and so looks by itself.
+func (s *Slack) postSure(ctx context.Context, channel string, a args) (Posted, error) {
+	var before posting
+	if gateway.CallOf(ctx).Saved(&before) {
+		switch out, found, err := s.findPosted(ctx, Message{}); {
+		case err != nil:
+			return Posted{}, fmt.Errorf("an earlier attempt may have posted the message, and it could not be looked for: %w", err)
+		case found == gateway.Happened:
+			return out, nil
+		}
+	}
+	out, err := s.postOnce(ctx, channel, a, nil)
+	if gateway.CodeOf(err) == gateway.Unknown {
+		if posted, found, e := s.findPosted(ctx, Message{}); e == nil && found == gateway.Happened {
+			return posted, nil
+		}
+	}
+	return out, err
+}
+
 func firstTime(a, b time.Time) time.Time {
 	if a.IsZero() {
 		return b
 	}
 	return a
+}
+
+// findPosted is the look-up of post-message: it looks where the message was to go, since the first try. A thread that
+// is not there has no message of ours, and Slack refuses one that is sent to it again.
+func (s *Slack) findPosted(ctx context.Context, _ Message) (Posted, gateway.Found, error) {
+	call := gateway.CallOf(ctx)
+	var p posting
+	if !call.Saved(&p) {
+		return Posted{}, gateway.DidNot, nil // Slack never heard of it
+	}
+	ts, found, err := s.find(ctx, p, call.ID())
+	switch {
+	case refusedAs(err, "thread_not_found", "message_not_found"):
+		return Posted{}, gateway.DidNot, nil
+	case err != nil:
+		return Posted{}, gateway.CannotTell, err
+	case !found:
+		return Posted{}, gateway.DidNot, nil
+	}
+	call.Caused(messageRef(p.Channel, ts))
+	return Posted{p.Channel, ts}, gateway.Happened, nil
 }
 
 // find looks in a conversation for the message that a call posted.

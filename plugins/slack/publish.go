@@ -97,7 +97,7 @@ func (b *ballotBox) publishNow(ctx context.Context, r *voteRun, in Publish) (Pos
 	if channel == "" {
 		return Posted{}, invalid("/channel", "is needed: this vote has none")
 	}
-	return r.Plugin.postOnce(ctx, channel, a, nil)
+	return r.Plugin.postSure(ctx, channel, a)
 }
 
 // Extend is the input and the answer of the command extend.

@@ -88,7 +88,7 @@ func New(a App) (gateway.Plugin, error) {
 	}
 
 	features := []gateway.Feature[*Slack]{
-		gateway.ActionFunc("post-message", "Posts a message in a channel or thread, or to one to eight people.", (*Slack).postMessage),
+		gateway.ActionFunc("post-message", "Posts a message in a channel or thread, or to one to eight people.", (*Slack).postMessage, gateway.Lookup((*Slack).findPosted)),
 		gateway.ActionFunc("method", "Calls any method of Slack's Web API that the app's scopes allow. All fields but method_name are the method's arguments.", (*Slack).method),
 		gateway.ChoicesFunc("channels", "Channels that the bot can see.", (*Slack).listChannels),
 		gateway.ChoicesFunc("users", "People of the workspace.", (*Slack).listUsers),
@@ -97,6 +97,7 @@ func New(a App) (gateway.Plugin, error) {
 		gateway.GrantedFunc((*Slack).granted),
 		gateway.RepairFunc((*Slack).repair),
 		gateway.PaceFunc((*Slack).pace),
+		gateway.ExpiresFunc((*Slack).expires),
 		s.webhook(),
 	}
 	for _, e := range eventTypes {

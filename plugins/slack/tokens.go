@@ -38,6 +38,12 @@ func (c *credentials) set(config Config) {
 	c.config, c.paused = config, time.Time{}
 }
 
+// expires is when the bot token stops working; the zero time where tokens do not rotate.
+func (s *Slack) expires() time.Time {
+	c, _ := s.tokens.get()
+	return c.ExpiresAt
+}
+
 func (c *credentials) pause(until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
