@@ -169,6 +169,9 @@ func (r Reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(r.Body) // whoever asked may be gone; the delivery is kept
 }
 
+// retryAfter is what we ask a platform to wait at the least that delivers again what we could not take.
+const retryAfter = 5 * time.Second
+
 // refuse answers a request that failed. What happened inside stays in the log.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusInternalServerError
@@ -183,9 +186,8 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusForbidden
 	case Unavailable, Unknown:
 		status = http.StatusServiceUnavailable
-		if after := RetryAfter(err); after > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
-		}
+		after := max(RetryAfter(err), retryAfter)
+		w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 	}
 	if status >= 500 {
 		g.log.Error("a request failed", "path", loggable(r), "error", err)
