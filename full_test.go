@@ -20,9 +20,17 @@ import (
 
 // post sends a delivery through a real server.
 func (r *rig) post(srv *httptest.Server, m forumMessage) (int, error) {
-	m.Site = "S1"
+	m.Site, m.At = "S1", r.clock.now()
+	return r.postAt(srv, m)
+}
+
+// postAt is post for a message that says where and when it was written.
+func (r *rig) postAt(srv *httptest.Server, m forumMessage) (int, error) {
+	if m.Site == "" {
+		m.Site = "S1"
+	}
 	body := fmt.Sprintf(`{"ID":%q,"Site":%q,"Kind":%q,"User":%q,"Text":%q,"Process":%q,"At":%q}`,
-		m.ID, m.Site, m.Kind, m.User, m.Text, m.Process, r.clock.now().Format(time.RFC3339Nano))
+		m.ID, m.Site, m.Kind, m.User, m.Text, m.Process, m.At.Format(time.RFC3339Nano))
 	req, err := http.NewRequest("POST", srv.URL+"/api/hooks/forum", strings.NewReader(body))
 	if err != nil {
 		return 0, err
@@ -154,7 +162,10 @@ func TestReadOnlyStore(t *testing.T) {
 	inst, err = c.Instance(t.Context(), "forum")
 	require.NoError(t, err)
 	for what, fn := range map[string]func() error{
-		"cast":      func() error { _, err := c.Cast(t.Context(), p.ID, gateway.Ballot{Voter: "u", Choices: []string{"yes"}}); return err },
+		"cast": func() error {
+			_, err := c.Cast(t.Context(), p.ID, gateway.Ballot{Voter: "u", Choices: []string{"yes"}})
+			return err
+		},
 		"start":     func() error { _, err := inst.Start(t.Context(), "poll", poll{voteAsk()}); return err },
 		"close":     func() error { _, err := c.Close(t.Context(), p.ID); return err },
 		"emit":      func() error { return inst.Emit(t.Context(), "x", gateway.Meta{ID: "1"}, nil) },
