@@ -97,7 +97,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 			return nil, Errorf(Invalid, "Options.PublicURL %q: want http(s)://host[/prefix]", o.PublicURL)
 		}
 		g.public = u

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -65,7 +66,11 @@ func (g *Gateway) stepOf(row store.Process, inst *opened) (*Step, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields() // a state that says more than this version understands must not be cut down in silence
-	if err := d.Decode(s.state); err != nil {
+	err = d.Decode(s.state)
+	if _, more := d.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("there is something after it")
+	}
+	if err != nil {
 		// It waits for a program that understands it, rather than fail for ever because somebody went back a version.
 		return nil, errMissing{row.Plugin, Errorf(Internal, "decoding the state of process %s: %w", row.ID, err)}
 	}

@@ -82,6 +82,9 @@ func (g *Gateway) handleInbox(ctx context.Context, t store.Task) error {
 		return err
 	}
 	ctx = withScope(ctx, scope{delivery: d.ID})
+	if w.Stage == stageHandle && p.m.Webhook.Handle == nil || w.Stage != stageHandle && w.Stage != stageAnswer {
+		return errMissing{row.Plugin, Errorf(Internal, "delivery %s needs a version of plugin %s with the stage %q", d.ID, row.Plugin, w.Stage)}
+	}
 	return guard(w.Stage+" of a delivery of "+row.Plugin, func() error {
 		if w.Stage == stageAnswer {
 			if p.m.Webhook.Answer == nil {
