@@ -135,7 +135,7 @@ func (g *Gateway) begin(ctx context.Context, c *Call) (answer json.RawMessage, a
 // finish runs a call and keeps how it ended.
 func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, run func(context.Context, any) (json.RawMessage, error)) (json.RawMessage, error) {
 	var out json.RawMessage
-	err := guard(c.row.Name, func() (err error) {
+	err := g.guard(c.row.Name, func() (err error) {
 		out, err = run(withScope(ctx, scope{call: c}), o.self)
 		return err
 	})

@@ -510,7 +510,7 @@ func (g *Gateway) keepPlace(ctx context.Context, s *sub, community string, curso
 func (g *Gateway) callback(ctx context.Context, s *sub, c *Community, e store.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, g.o.CallbackTimeout)
 	defer cancel()
-	err := guard("callback "+s.name, func() error { return s.fn(ctx, c, e) })
+	err := g.guard("callback "+s.name, func() error { return s.fn(ctx, c, e) })
 	if e := new(Error); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.As(err, &e) {
 		return Errorf(Internal, "callback %s took longer than %v: %w", s.name, g.o.CallbackTimeout, err) // its fault, not somebody's absence
 	}

@@ -65,12 +65,13 @@ type Gateway struct {
 	listed  []*plug // the same, in the order of Options.Plugins
 
 	mu     sync.Mutex
-	opened map[string]*opened // by instance
-	subs   map[string]*sub    // by name
-	asks   map[string]*asked  // voting standards of running processes, by process
-	polls  bool               // those of earlier instances have been looked after
-	lastID uint64             // of a delivery
-	wake   chan struct{}      // closed and replaced when something may be due or new
+	opened map[string]*opened   // by instance
+	hung   map[string]time.Time // instances whose code has hung, until when they are left alone
+	subs   map[string]*sub      // by name
+	asks   map[string]*asked    // voting standards of running processes, by process
+	polls  bool                 // those of earlier instances have been looked after
+	lastID uint64               // of a delivery
+	wake   chan struct{}        // closed and replaced when something may be due or new
 }
 
 // New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].
@@ -92,7 +93,7 @@ func New(o Options) (*Gateway, error) {
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
 		o: o, store: o.Store, log: o.Log, http: outside(o.HTTP),
-		plugins: map[string]*plug{}, opened: map[string]*opened{}, subs: map[string]*sub{},
+		plugins: map[string]*plug{}, opened: map[string]*opened{}, hung: map[string]time.Time{}, subs: map[string]*sub{},
 		asks: map[string]*asked{}, wake: make(chan struct{}),
 	}
 	if o.PublicURL != "" {
@@ -151,6 +152,7 @@ type scope struct {
 	delivery string   // what is being handled
 	cause    string   // the call of ours that this delivery is the echo of
 	call     *Call    // the durable call under way
+	fence    *fence   // of the plugin's code inside a transaction
 }
 
 type scopeKey struct{}
@@ -170,7 +172,7 @@ func withScope(ctx context.Context, s scope) context.Context {
 // update runs fn in the transaction that ctx is in, or in one of its own.
 func (g *Gateway) update(ctx context.Context, fn func(store.Tx) error) error {
 	if s := scopeOf(ctx); s.tx != nil {
-		return fn(s.tx)
+		return s.fence.ours(func() error { return fn(s.tx) })
 	}
 	return g.store.Update(ctx, fn)
 }
@@ -178,7 +180,7 @@ func (g *Gateway) update(ctx context.Context, fn func(store.Tx) error) error {
 // view is update for reading.
 func (g *Gateway) view(ctx context.Context, fn func(store.Tx) error) error {
 	if s := scopeOf(ctx); s.tx != nil {
-		return fn(s.tx)
+		return s.fence.ours(func() error { return fn(s.tx) })
 	}
 	return g.store.View(ctx, fn)
 }
@@ -238,16 +240,6 @@ func positive[N int | int64 | time.Duration](v, otherwise N) N {
 		return v
 	}
 	return otherwise
-}
-
-// guard runs a plugin's or driver's code and turns its panic into an error.
-func guard(what string, fn func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = panicked(what, v)
-		}
-	}()
-	return fn()
 }
 
 func plural(n int, what string) string {

@@ -34,7 +34,7 @@ func (g *Gateway) Handler() http.Handler {
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				g.log.Error("a request failed", "path", loggable(r), "error", panicked("serving", v))
+				g.log.Error("a request failed", "path", loggable(r), "error", g.caught("serving a request", v))
 				http.Error(w, "internal error", http.StatusInternalServerError)
 			}
 		}()
@@ -129,12 +129,12 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 	if inst != nil {
 		self, a.inst = inst.self, inst.row.ID
 	}
-	if err := guard("verifying a delivery of "+p.m.Name, func() error { return p.m.Webhook.Verify(self, d) }); err != nil {
+	if err := g.guard("verifying a delivery of "+p.m.Name, func() error { return p.m.Webhook.Verify(self, d) }); err != nil {
 		g.log.Info("a delivery was refused", "plugin", p.m.Name, "error", err)
 		http.Error(w, "not signed by the platform", http.StatusUnauthorized)
 		return
 	}
-	if a.message, err = parse(p, d); err != nil {
+	if a.message, err = g.parse(p, d); err != nil {
 		g.log.Warn("a delivery could not be read", "plugin", p.m.Name, "error", err)
 		http.Error(w, "could not be read", http.StatusBadRequest)
 		return

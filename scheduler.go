@@ -262,7 +262,7 @@ func (g *Gateway) runTask(ctx context.Context, t store.Task) {
 			}
 		}
 	}()
-	err := guard("task "+t.Kind, func() error { return g.do(run, t) })
+	err := g.guard("task "+t.Kind, func() error { return g.do(run, t) })
 	cancel()
 	<-done
 	g.settleTask(context.WithoutCancel(ctx), held, err)

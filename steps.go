@@ -58,7 +58,7 @@ func (g *Gateway) stepOf(row store.Process, inst *opened) (*Step, error) {
 	s := &Step{g: g, inst: inst.Instance, self: inst.self, def: def, row: row, base: row, state: def.New()}
 	raw := json.RawMessage(row.State)
 	if def.Version != row.Version {
-		err := guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
+		err := g.guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
 		if err != nil {
 			return nil, errMissing{row.Plugin, Errorf(Internal, "upgrading the state of process %s from version %d to %d: %w", row.ID, row.Version, def.Version, err)}
 		}
@@ -127,7 +127,7 @@ func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(c
 	if err != nil {
 		return storeError(err, "looking for an earlier %s of process %s", kind, s.row.ID)
 	}
-	err = guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c})) })
+	err = g.guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c})) })
 	if cause := context.Cause(ctx); errors.Is(cause, errLeaseLost) {
 		return Errorf(Unavailable, "%s of process %s: %w", kind, s.row.ID, cause) // somebody else has it now
 	}
