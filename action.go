@@ -180,7 +180,7 @@ func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, w asking) (jso
 	ctx, seen := g.sight.begin(ctx, seenAction, o.row.Plugin, w.kind(), c.trail.id)
 	var ended error
 	defer func() { seen.end(ended) }()
-	err := guard(c.row.Name, func() (err error) {
+	err := g.guard(c.row.Name, func() (err error) {
 		out, err = w.run(withScope(ctx, scope{call: c, trail: c.trail}), o.self, c.act, c.input(w.in))
 		return err
 	})

@@ -57,7 +57,7 @@ func (c *Community) Catalog(ctx context.Context) (Catalog, error) {
 		} else if o, err := c.g.open(ctx, i.row); err != nil {
 			item.Unavailable = err.Error()
 		} else {
-			item.missing(i.p, o.self)
+			item.missing(i.g, i.p, o.self)
 		}
 		if item.Public, err = i.p.config.Public(i.row.Config); err != nil {
 			return out, Errorf(Internal, "reading the public settings of %s: %w", i.row.Name, err)
@@ -88,12 +88,12 @@ func itemOf(p *plug) CatalogItem {
 }
 
 // missing says of each action and process which permissions the instance lacks for it.
-func (item *CatalogItem) missing(p *plug, self any) {
+func (item *CatalogItem) missing(g *Gateway, p *plug, self any) {
 	if p.m.Granted == nil {
 		return
 	}
 	var granted []string
-	err := guard("permissions of "+p.m.Name, func() error { granted = p.m.Granted(self); return nil })
+	err := g.guard("permissions of "+p.m.Name, func() error { granted = p.m.Granted(self); return nil })
 	if err != nil || granted == nil {
 		return
 	}
@@ -131,7 +131,7 @@ func (i *Instance) Choices(ctx context.Context, name, query string) ([]Choice, e
 		ctx, cancel := context.WithTimeout(ctx, i.g.o.Timeout)
 		defer cancel()
 		var out []Choice
-		err = guard("choices "+name, func() (err error) { out, err = d.List(ctx, inst.self, query); return err })
+		err = i.g.guard("choices "+name, func() (err error) { out, err = d.List(ctx, inst.self, query); return err })
 		return out, err
 	}
 	return nil, Errorf(NotFound, "plugin %s lists no choices %q", i.p.m.Name, name)

@@ -144,12 +144,13 @@ func (g *Gateway) exclusive(ctx context.Context, name string, fn func(context.Co
 	}
 	owner := newID("l")
 	for pause := 2 * time.Millisecond; ; pause = min(pause*2, 250*time.Millisecond) {
-		ok, err := g.acquire(ctx, name, owner)
+		asked := time.Now()
+		until, err := g.acquire(ctx, name, owner)
 		if err != nil {
 			return err
 		}
-		if ok {
-			break
+		if !until.IsZero() {
+			return g.leased(ctx, name, owner, asked, until, fn)
 		}
 		select {
 		case <-ctx.Done():
@@ -157,43 +158,60 @@ func (g *Gateway) exclusive(ctx context.Context, name string, fn func(context.Co
 		case <-time.After(pause):
 		}
 	}
-	return g.leased(ctx, name, owner, fn)
 }
 
-func (g *Gateway) acquire(ctx context.Context, name, owner string) (ok bool, err error) {
+// acquire takes a lease, or renews it, and says until when by the gateway's clock; the zero time if somebody else has it.
+func (g *Gateway) acquire(ctx context.Context, name, owner string) (until time.Time, err error) {
 	now := g.now()
-	err = g.update(ctx, func(tx store.Tx) (err error) {
-		ok, err = tx.Acquire(name, owner, now, now.Add(leaseTime))
+	err = g.update(ctx, func(tx store.Tx) error {
+		until = time.Time{}
+		ok, err := tx.Acquire(name, owner, now, now.Add(leaseTime))
+		if ok {
+			until = now.Add(leaseTime)
+		}
 		return err
 	})
-	return ok, storeError(err, "taking the lease %s", name)
+	return until, storeError(err, "taking the lease %s", name)
 }
 
 var errLeaseLost = errors.New("the lease was lost")
 
-// leased runs fn while it keeps a lease that it has already, and gives the lease back.
-func (g *Gateway) leased(ctx context.Context, name, owner string, fn func(context.Context) error) error {
+// leased runs fn while it keeps a lease that it has already, asked for at the given moment, and gives the lease back. fn's ctx ends when
+// somebody else may have the lease: also when it could not be renewed in time, because the store fails or does not answer.
+func (g *Gateway) leased(ctx context.Context, name, owner string, asked, until time.Time, fn func(context.Context) error) error {
 	run, cancel := context.WithCancelCause(ctx)
+	lost := func() { cancel(errLeaseLost) }
+	end := time.AfterFunc(time.Until(asked.Add(leaseTime)), lost) // by itself: a store that hangs tells nobody
 	done := make(chan struct{})
 	go func() { // renews, in real time: the lease protects against real concurrency, whatever clock the gateway is given
 		defer close(done)
-		t := time.NewTicker(leaseTime / 3)
+		t := time.NewTimer(leaseTime / 3)
 		defer t.Stop()
 		for {
 			select {
 			case <-run.Done():
 				return
 			case <-t.C:
-				if ok, err := g.acquire(context.WithoutCancel(ctx), name, owner); err == nil && !ok {
-					cancel(errLeaseLost)
-					return
-				}
+			}
+			asked := time.Now()
+			renewed, err := g.acquire(context.WithoutCancel(ctx), name, owner)
+			switch {
+			case err != nil && g.now().Before(until):
+				t.Reset(leaseTime / 30)
+			case err != nil, renewed.IsZero():
+				lost()
+				return
+			default:
+				until = renewed
+				end.Reset(time.Until(asked.Add(leaseTime)))
+				t.Reset(leaseTime / 3)
 			}
 		}
 	}()
 	defer func() {
 		cancel(nil)
 		<-done
+		end.Stop()
 		err := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error { return tx.Release(name, owner) })
 		if err != nil {
 			g.log.Warn("a lease could not be released; it will run out", "lease", name, "error", err)

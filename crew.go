@@ -180,7 +180,7 @@ func (c *crew) run(j *job) {
 	j.cancel = cancel
 	c.mu.Unlock()
 	about, seen := c.g.sight.begin(ctx, seenTask, "", j.task.Kind, j.task.Ref)
-	err := guard("task "+j.task.Kind, func() error { return c.g.do(about, j.task) })
+	err := c.g.guard("task "+j.task.Kind, func() error { return c.g.do(about, j.task) })
 	seen.end(seenError(err))
 	cancel(nil)
 	j.settle = c.g.settling(context.WithoutCancel(ctx), j.task, err)
@@ -291,8 +291,8 @@ func (g *Gateway) work(ctx context.Context) {
 		news := g.waker()
 		n, err := c.round(ctx)
 		if err != nil && ctx.Err() == nil {
-			if ill++; ill == 1 || ill%60 == 0 {
-				g.log.Error("due tasks could not be claimed", "error", err)
+			if ill++; telling(ill) {
+				g.log.Error("due tasks could not be claimed", "failures", ill, "error", err)
 			}
 		} else {
 			ill = 0

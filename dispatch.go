@@ -171,7 +171,7 @@ func (g *Gateway) dispatchAll(ctx context.Context, wg *sync.WaitGroup) {
 }
 
 func (g *Gateway) dispatch(ctx context.Context, s *sub) {
-	for ctx.Err() == nil && g.registered(s) {
+	for failures := 0; ctx.Err() == nil && g.registered(s); {
 		err := g.exclusive(ctx, "sub:"+s.name, func(ctx context.Context) error {
 			var wg sync.WaitGroup
 			defer wg.Wait()
@@ -192,15 +192,25 @@ func (g *Gateway) dispatch(ctx context.Context, s *sub) {
 			}
 			return nil
 		})
-		if err != nil && ctx.Err() == nil {
-			g.log.Error("events could not be delivered; trying again", "subscription", s.name, "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(lookAgain):
-			}
+		if err == nil || ctx.Err() != nil {
+			failures = 0
+			continue
+		}
+		if failures++; telling(failures) {
+			g.log.Error("events could not be delivered; trying again", "subscription", s.name, "failures", failures, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(backoff(failures, err), longestWait)):
 		}
 	}
 }
+
+// telling says whether the nth failure in a row of something that is tried again and again is logged: more and more seldom.
+func telling(n int) bool { return n&(n-1) == 0 }
+
+// longestWait is how long callbacks may wait after the store is well again.
+const longestWait = 5 * time.Second
 
 // dispatchOnce delivers what is there to every callback, and waits for them.
 func (g *Gateway) dispatchOnce(ctx context.Context) (heard bool, err error) {
@@ -358,10 +368,16 @@ func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, c
 		}
 	}
 	s.setBusy(slow, true)
-	err := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+	err := g.insist(ctx, patience > 0, "the place of "+s.name, func(tx store.Tx) error {
 		place, err := tx.Sub(s.name)
 		if err != nil {
 			return err
+		}
+		switch {
+		case place.Cursor == last && ctx.Err() == nil:
+			return nil // only we move it while we have the lease: the answer to an earlier try was lost
+		case place.Cursor != from:
+			return errLeaseLost // somebody else goes on from where we began
 		}
 		place.Cursor = last
 		if err := tx.PutSub(place); err != nil {
@@ -379,17 +395,36 @@ func (g *Gateway) settleBatch(ctx context.Context, s *sub, wg *sync.WaitGroup, c
 			<-c.done
 		}
 		s.setBusy(slow, false)
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, errLeaseLost) {
 			return nil
 		}
 		return storeError(err, "moving %q on", s.name)
 	}
 	for _, c := range slow {
 		wg.Go(func() {
-			g.settleLane(context.WithoutCancel(ctx), s, store.Lane{Sub: s.name, Community: c.community}, <-c.done)
+			g.settleLane(ctx, s, store.Lane{Sub: s.name, Community: c.community}, <-c.done, true)
 		})
 	}
 	return nil
+}
+
+// insist keeps what callbacks have heard. Where it may wait it tries until the store takes it, or ctx ends: callbacks that were called must
+// not be called again for as long as the store is ill.
+func (g *Gateway) insist(ctx context.Context, wait bool, what string, fn func(store.Tx) error) error {
+	for try := 1; ; try++ {
+		err := g.update(context.WithoutCancel(ctx), fn)
+		if !wait || err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, errLeaseLost) || errors.Is(err, store.ErrClosed) || ctx.Err() != nil {
+			return err
+		}
+		if try&(try-1) == 0 { // more and more seldom
+			g.log.Error("how far callbacks have heard could not be kept; trying again", "what", what, "tries", try, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(min(backoff(try, err), longestWait)):
+		}
+	}
 }
 
 // keepLanes makes sure that a community that was passed by has a lane: it may have caught up with the old place and lost it.
@@ -493,7 +528,7 @@ func (g *Gateway) callback(ctx context.Context, s *sub, c *Community, e store.Ev
 	defer cancel()
 	ctx = heard(ctx, s, e)
 	ctx, seen := g.sight.begin(ctx, seenCallback, e.Plugin, s.name, correlation(ctx))
-	err := guard("callback "+s.name, func() error { return s.fn(ctx, c, e) })
+	err := g.guard("callback "+s.name, func() error { return s.fn(ctx, c, e) })
 	seen.end(err)
 	if e := new(Error); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.As(err, &e) {
 		return Errorf(Internal, "callback %s took longer than %v: %w", s.name, g.o.CallbackTimeout, err) // its fault, not somebody's absence

@@ -130,11 +130,6 @@ func storeError(err error, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format+": %w", append(args, err)...)}
 }
 
-// panicked turns a recovered panic into an error.
-func panicked(what string, v any) error {
-	return Errorf(Internal, "%s: panic: %v", what, v)
-}
-
 // text is what an error says, to be kept or shown: of an address that could not be called only the host, because the rest may be a
 // capability.
 func text(err error) string {

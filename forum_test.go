@@ -51,6 +51,17 @@ func (a *forumAPI) fails(what string, err error) {
 	a.on(what, func(context.Context) error { return err })
 }
 
+// trouble is what a test has made of something that is no call to the platform.
+func (a *forumAPI) trouble(ctx context.Context, what string) error {
+	a.mu.Lock()
+	fn := a.hooks[what]
+	a.mu.Unlock()
+	if fn == nil {
+		return nil
+	}
+	return fn(ctx)
+}
+
 // do is a call to the platform: it is written down when it has succeeded.
 func (a *forumAPI) do(ctx context.Context, what, line string) error {
 	a.mu.Lock()
@@ -177,7 +188,10 @@ func parseForum(d *gateway.Delivery) (m forumMessage, err error) {
 
 // newForum makes the plugin, with more features where a test needs them.
 func newForum(api *forumAPI, more ...gateway.Feature[*forum]) gateway.Plugin {
-	open := func(_ context.Context, i *gateway.Instance, c forumConfig) (*forum, error) {
+	open := func(ctx context.Context, i *gateway.Instance, c forumConfig) (*forum, error) {
+		if err := api.trouble(ctx, "open "+c.Site); err != nil {
+			return nil, err
+		}
 		if c.Motto == "refused" {
 			return nil, gateway.Errorf(gateway.Invalid, "this motto is refused")
 		}
@@ -226,6 +240,7 @@ func newForum(api *forumAPI, more ...gateway.Feature[*forum]) gateway.Plugin {
 			},
 			ID: func(m forumMessage) string { return m.ID },
 			Route: func(m forumMessage) gateway.Target {
+				_ = api.trouble(context.Background(), "route "+m.Kind)
 				if m.Kind == "lost" {
 					panic("route")
 				}
@@ -289,6 +304,8 @@ func (p *pollState) Receive(ctx context.Context, r *pollRun, m forumMessage) (ga
 		return gateway.Reply{}, nil
 	case "complete":
 		return gateway.Reply{}, r.Complete(vote.Outcome{})
+	case "trouble":
+		return gateway.Reply{}, r.Plugin.api.trouble(ctx, "process")
 	case "then":
 		return gateway.Reply{Then: json.RawMessage(`"later"`)}, nil
 	case "click":

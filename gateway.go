@@ -88,7 +88,7 @@ type Gateway struct {
 	store   store.Store
 	ours    bool // the store is ours to close
 	log     *slog.Logger
-	guard   *netguard.Guard // before addresses that others name
+	reach   *netguard.Guard // before addresses that others name
 	out     clients
 	pacer   *pace.Pacer
 	clock   *timekeeper
@@ -98,17 +98,18 @@ type Gateway struct {
 	listed  []*plug // the same, in the order of Options.Plugins
 
 	mu     sync.Mutex
-	opened recent[*opened]     // by instance
-	subs   map[string]*sub     // by name
-	asks   map[string]*asked   // voting standards of running processes, by process
-	states map[string]*decoded // states of processes that receive, by process
-	beaten time.Time           // when it was last noted that this program runs
-	lastID uint64              // of a delivery
-	mends  chan struct{}       // bounds the repairs that run at once
-	lasts  chan struct{}       // bounds the last looks at processes, which are done by workers that keep time
-	vitals vitals              // see health.go
-	sight  *sight              // nil: nobody watches
-	wake   chan struct{}       // closed and replaced when something may be due or new
+	opened recent[*opened]      // by instance
+	hung   map[string]time.Time // instances whose code has hung, until when they are left alone
+	subs   map[string]*sub      // by name
+	asks   map[string]*asked    // voting standards of running processes, by process
+	states map[string]*decoded  // states of processes that receive, by process
+	beaten time.Time            // when it was last noted that this program runs
+	lastID uint64               // of a delivery
+	mends  chan struct{}        // bounds the repairs that run at once
+	lasts  chan struct{}        // bounds the last looks at processes, which are done by workers that keep time
+	vitals vitals               // see health.go
+	sight  *sight               // nil: nobody watches
+	wake   chan struct{}        // closed and replaced when something may be due or new
 }
 
 // New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].
@@ -127,20 +128,20 @@ func New(o Options) (*Gateway, error) {
 	o.MaxParked = positive(o.MaxParked, 1000)
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
-		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), guard: &netguard.Guard{Allow: o.Reach, Via: o.Egress}, clock: newTimekeeper(o.Now, o.Steady),
-		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, subs: map[string]*sub{},
+		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), reach: &netguard.Guard{Allow: o.Reach, Via: o.Egress}, clock: newTimekeeper(o.Now, o.Steady),
+		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, hung: map[string]time.Time{}, subs: map[string]*sub{},
 		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
 	}
 	var err error
 	if g.sight, err = g.newSight(o.Tracer, o.Meter); err != nil {
 		return nil, err
 	}
-	g.out = newClients(o, g.guard, g.sight)
-	g.hooks = newHooks(g.guard, o.HookTimeout)
+	g.out = newClients(o, g.reach, g.sight)
+	g.hooks = newHooks(g.reach, o.HookTimeout)
 	g.pacer = pace.New(paceClock{now: g.now, real: g.clock.steady != nil, start: time.Now()})
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 			return nil, Errorf(Invalid, "Options.PublicURL %q: want http(s)://host[/prefix]", o.PublicURL)
 		}
 		g.public = u
@@ -200,6 +201,7 @@ type scope struct {
 	call     *Call    // the durable call under way
 	trail    trail    // what this follows from
 	forgets  *forgets // what of the delivery is not to be kept
+	fence    *fence   // of the plugin's code inside a transaction
 }
 
 type scopeKey struct{}
@@ -226,7 +228,7 @@ func withScope(ctx context.Context, s scope) context.Context {
 // update runs fn in the transaction that ctx is in, or in one of its own.
 func (g *Gateway) update(ctx context.Context, fn func(store.Tx) error) error {
 	if s := scopeOf(ctx); s.tx != nil {
-		return fn(s.tx)
+		return s.fence.ours(func() error { return fn(s.tx) })
 	}
 	return g.store.Update(ctx, fn)
 }
@@ -234,7 +236,7 @@ func (g *Gateway) update(ctx context.Context, fn func(store.Tx) error) error {
 // view is update for reading.
 func (g *Gateway) view(ctx context.Context, fn func(store.Tx) error) error {
 	if s := scopeOf(ctx); s.tx != nil {
-		return fn(s.tx)
+		return s.fence.ours(func() error { return fn(s.tx) })
 	}
 	return g.store.View(ctx, fn)
 }
@@ -274,16 +276,6 @@ func positive[N int | int64 | time.Duration](v, otherwise N) N {
 		return v
 	}
 	return otherwise
-}
-
-// guard runs a plugin's or driver's code and turns its panic into an error.
-func guard(what string, fn func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = panicked(what, v)
-		}
-	}()
-	return fn()
 }
 
 func plural(n int, what string) string {

@@ -94,7 +94,7 @@ func (i *Instance) Health(ctx context.Context) (InstanceHealth, error) {
 		h.LastError = &Trouble{What: "opening the instance", Code: CodeOf(err), Error: brief(text(err)), At: i.g.now()}
 		return h, nil
 	}
-	err = guard("health of "+row.Plugin, func() error {
+	err = i.g.guard("health of "+row.Plugin, func() error {
 		if i.p.m.Expires != nil {
 			h.Expires = i.p.m.Expires(o.self)
 		}

@@ -110,7 +110,7 @@ func countEndpoints(tx store.Tx, by int) error {
 
 // dispatchHooks gives events to the lines of endpoints until ctx ends, on one node only.
 func (g *Gateway) dispatchHooks(ctx context.Context) {
-	for ctx.Err() == nil {
+	for failures := 0; ctx.Err() == nil; {
 		on, err := g.hooksOn(ctx)
 		if on && err == nil {
 			err = g.exclusive(ctx, "sub:"+hookSub, func(ctx context.Context) error {
@@ -135,8 +135,10 @@ func (g *Gateway) dispatchHooks(ctx context.Context) {
 		if errors.Is(err, NotFound) {
 			continue // the last endpoint was deleted
 		}
-		if err != nil && ctx.Err() == nil {
-			g.log.Error("events could not be given to endpoints; trying again", "error", err)
+		if err == nil {
+			failures = 0
+		} else if failures++; telling(failures) && ctx.Err() == nil {
+			g.log.Error("events could not be given to endpoints; trying again", "failures", failures, "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -183,12 +183,14 @@ func (g *Gateway) post(ctx context.Context, row store.Endpoint, id string, body 
 	req.Header.Set("Webhook-Signature", signHook(keys, id, ts, body))
 	resp, err := g.hooks.client.Do(req)
 	if err != nil {
-		a.Error = shortened(text(err))
+		a.Error = brief(text(err))
 		return a
 	}
 	defer resp.Body.Close()
 	a.Status = resp.StatusCode
-	a.after = retryAfter(resp.Header.Get("Retry-After"), now)
+	if d, ok := pauseAsked(resp.Header.Get("Retry-After"), now); ok {
+		a.after = min(max(d, 0), maxRetryAfter)
+	}
 	switch {
 	case a.Status >= 200 && a.Status < 300:
 	case a.Status >= 300 && a.Status < 400:
@@ -200,25 +202,6 @@ func (g *Gateway) post(ctx context.Context, row store.Endpoint, id string, body 
 	defer t.Stop()
 	_, _ = io.CopyN(io.Discard, resp.Body, maxHookAnswer)
 	return a
-}
-
-// retryAfter reads the header of this name: seconds or a date (RFC 9110, section 10.2.3), at most a day.
-func retryAfter(v string, now time.Time) time.Duration {
-	var d time.Duration
-	if n, err := strconv.ParseUint(v, 10, 32); err == nil {
-		d = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(v); err == nil {
-		d = at.Sub(now)
-	}
-	return min(max(d, 0), maxRetryAfter)
-}
-
-func shortened(s string) string {
-	const most = 500
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }
 
 // newHooks makes what outgoing hooks need in memory.

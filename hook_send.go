@@ -40,7 +40,7 @@ func (g *Gateway) sendHooks(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer g.hooks.client.CloseIdleConnections()
 	defer wg.Wait()
-	for ctx.Err() == nil {
+	for failures := 0; ctx.Err() == nil; {
 		news := g.waker()
 		wait := lookAgain
 		if room := cap(slots) - len(slots); room > 0 {
@@ -53,8 +53,10 @@ func (g *Gateway) sendHooks(ctx context.Context) {
 			if on && err == nil {
 				tasks, next, err = g.claimHooks(ctx, room)
 			}
-			if err != nil && ctx.Err() == nil {
-				g.log.Error("due messages to endpoints could not be claimed", "error", err)
+			if err == nil {
+				failures = 0
+			} else if failures++; telling(failures) && ctx.Err() == nil {
+				g.log.Error("due messages to endpoints could not be claimed", "failures", failures, "error", err)
 			}
 			for _, t := range tasks {
 				slots <- struct{}{}
@@ -140,7 +142,7 @@ func (g *Gateway) hooksOnce(ctx context.Context) (did bool, err error) {
 
 // runHook takes a turn of a line, or sends one message.
 func (g *Gateway) runHook(ctx context.Context, t store.Task) {
-	err := guard("a message to endpoint "+t.Ref, func() error { return g.takeTurn(ctx, t) })
+	err := g.guard("a message to endpoint "+t.Ref, func() error { return g.takeTurn(ctx, t) })
 	if err == nil || ctx.Err() != nil {
 		return
 	}

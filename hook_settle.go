@@ -105,7 +105,7 @@ func (g *Gateway) sendSome(ctx context.Context, row store.Endpoint, events []sto
 	var wg sync.WaitGroup
 	for i, e := range events {
 		wg.Go(func() {
-			errs[i] = guard("a message to endpoint "+row.ID, func() error {
+			errs[i] = g.guard("a message to endpoint "+row.ID, func() error {
 				body, err := g.hookMessage(ctx, e)
 				out[i] = sentHook{event: e, none: err == nil && body == nil}
 				if body != nil {

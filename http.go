@@ -34,7 +34,7 @@ func (g *Gateway) Handler() http.Handler {
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				g.log.Error("a request failed", "path", loggable(r), "error", panicked("serving", v))
+				g.log.Error("a request failed", "path", loggable(r), "error", g.caught("serving a request", v))
 				http.Error(w, "internal error", http.StatusInternalServerError)
 			}
 		}()
@@ -130,12 +130,12 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 		self, a.inst = inst.self, inst.row.ID
 	}
 	ctx := correlate(r.Context(), d.ID)
-	if err := guard("verifying a delivery of "+p.m.Name, func() error { return p.m.Webhook.Verify(self, d) }); err != nil {
+	if err := g.guard("verifying a delivery of "+p.m.Name, func() error { return p.m.Webhook.Verify(self, d) }); err != nil {
 		g.log.InfoContext(ctx, "a delivery was refused", "plugin", p.m.Name, "error", err)
 		http.Error(w, "not signed by the platform", http.StatusUnauthorized)
 		return
 	}
-	if a.message, err = parse(p, d); err != nil {
+	if a.message, err = g.parse(p, d); err != nil {
 		g.log.WarnContext(ctx, "a delivery could not be read", "plugin", p.m.Name, "error", err)
 		http.Error(w, "could not be read", http.StatusBadRequest)
 		return
@@ -170,6 +170,9 @@ func (r Reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(r.Body) // whoever asked may be gone; the delivery is kept
 }
 
+// leastRetry is what we ask a platform to wait at the least that delivers again what we could not take.
+const leastRetry = 5 * time.Second
+
 // refuse answers a request that failed. What happened inside stays in the log.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusInternalServerError
@@ -184,9 +187,8 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusForbidden
 	case Unavailable, Unknown:
 		status = http.StatusServiceUnavailable
-		if after := RetryAfter(err); after > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
-		}
+		after := max(RetryAfter(err), leastRetry)
+		w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 	}
 	if status >= 500 {
 		g.log.ErrorContext(r.Context(), "a request failed", "path", loggable(r), "error", err)

@@ -16,6 +16,7 @@ type arrival struct {
 	d       *Delivery
 	door    string
 	message any
+	to      Target // what the delivery says; found before the transaction begins
 	inst    string // the instance that the URL named, "" where the delivery says by itself for whom it is
 }
 
@@ -50,8 +51,14 @@ func (g *Gateway) accept(ctx context.Context, a *arrival) (_ Reply, err error) {
 		return Reply{}, Errorf(Internal, "encoding the headers of a delivery: %w", err)
 	}
 	var fact string
-	if err := guard("naming a delivery of "+a.p.m.Name, func() error { fact = a.p.m.Webhook.ID(a.message); return nil }); err != nil {
+	if err := g.guard("naming a delivery of "+a.p.m.Name, func() error { fact = a.p.m.Webhook.ID(a.message); return nil }); err != nil {
 		return Reply{}, err
+	}
+	if a.inst == "" {
+		err := g.guard("routing a delivery of "+a.p.m.Name, func() error { a.to = a.p.m.Webhook.Route(a.message); return nil })
+		if err != nil {
+			return Reply{}, err
+		}
 	}
 	if fact != "" && a.inst != "" {
 		fact = a.inst + "/" + fact // what one platform object calls its facts says nothing about another's
@@ -131,7 +138,7 @@ func (g *Gateway) distribute(ctx context.Context, tx store.Tx, a *arrival, faile
 			}
 			continue
 		}
-		r, err := guardReply("receiving a delivery of "+row.Plugin, func() (Reply, error) { return g.receive(ctx, tx, a.p, row, a.d, a.message) })
+		r, err := g.bounded(ctx, tx, row.ID, "receiving a delivery of "+row.Plugin, func(ctx context.Context) (Reply, error) { return g.receive(ctx, tx, a.p, row, a.d, a.message) })
 		var wait *waitError
 		switch {
 		case errors.As(err, &wait):
@@ -156,11 +163,7 @@ func (g *Gateway) targets(tx store.Tx, a *arrival) (rows []store.Instance, missi
 		row, err := tx.Instance(a.inst)
 		return []store.Instance{row}, nil, err
 	}
-	var to Target
-	if err := guard("routing a delivery of "+a.p.m.Name, func() error { to = a.p.m.Webhook.Route(a.message); return nil }); err != nil {
-		return nil, nil, err
-	}
-	for _, platform := range to.Platform {
+	for _, platform := range a.to.Platform {
 		found, err := tx.InstancesByPlatform(a.p.m.Name, platform, 1000)
 		if err != nil {
 			return nil, nil, err
@@ -202,11 +205,22 @@ func (g *Gateway) inboxTask(delivery string, row store.Instance, w work, due tim
 // receive takes a delivery to one instance inside a transaction: to its processes and to its webhook's Receive.
 func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.Instance, d *Delivery, message any) (Reply, error) {
 	w := p.m.Webhook
-	inst, err := g.open(withScope(ctx, scope{tx: tx}), row)
+	inst, err := g.open(ctx, row)
 	if err != nil {
 		return Reply{}, err
 	}
-	rows, err := g.processesFor(tx, w, row, message)
+	var process string
+	var refs, echoes []string
+	slow := false
+	err = g.theirs(ctx, "reading a delivery of "+row.Plugin, func() error {
+		process, refs, echoes = w.Route(message).Process, w.Refs(message), w.Echo(inst.self, message)
+		slow = w.Handle != nil && w.Slow(message)
+		return nil
+	})
+	if err != nil {
+		return Reply{}, err
+	}
+	rows, err := g.processesFor(tx, process, refs, row)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -214,7 +228,7 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if err != nil {
 		return Reply{}, err
 	}
-	cause, waits, err := g.echoed(tx, row.ID, w.Echo(inst.self, message))
+	cause, waits, err := g.echoed(tx, row.ID, echoes)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -226,7 +240,7 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 		return Reply{}, err
 	}
 	defer func() { d.forget = d.forget || forgets.hit }()
-	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause, forgets: forgets})
+	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause, forgets: forgets, fence: scopeOf(ctx).fence})
 	var reply Reply
 	for _, s := range steps {
 		r, err := g.receiveProcess(ctx, tx, s, message)
@@ -240,7 +254,8 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 			reply = r
 		}
 	}
-	r, err := guardReply("receiving a delivery of "+row.Plugin, func() (Reply, error) { return w.Receive(ctx, inst.self, message) })
+	var r Reply
+	err = g.theirs(ctx, "receiving a delivery of "+row.Plugin, func() (err error) { r, err = w.Receive(ctx, inst.self, message); return err })
 	if err != nil {
 		return Reply{}, err
 	}
@@ -250,7 +265,7 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if reply.Status == 0 && reply.Body == nil {
 		reply = r
 	}
-	if w.Handle != nil && w.Slow(message) {
+	if slow {
 		if err := tx.Schedule(g.inboxTask(d.ID, row, work{Stage: stageHandle}, g.now())); err != nil {
 			return Reply{}, err
 		}
@@ -267,7 +282,7 @@ func (g *Gateway) answerLater(tx store.Tx, d *Delivery, row store.Instance, then
 
 // processesFor reads the processes of one instance that a message is for: the one whose ID it carries, and those of the
 // platform objects that it is about.
-func (g *Gateway) processesFor(tx store.Tx, w *WebhookDef, row store.Instance, message any) ([]store.Process, error) {
+func (g *Gateway) processesFor(tx store.Tx, process string, refs []string, row store.Instance) ([]store.Process, error) {
 	var found []store.Process
 	add := func(id string) error {
 		for _, have := range found {
@@ -284,12 +299,12 @@ func (g *Gateway) processesFor(tx store.Tx, w *WebhookDef, row store.Instance, m
 		}
 		return err
 	}
-	if id := w.Route(message).Process; id != "" {
-		if err := add(id); err != nil {
+	if process != "" {
+		if err := add(process); err != nil {
 			return nil, err
 		}
 	}
-	for _, ref := range w.Refs(message) {
+	for _, ref := range refs {
 		id, err := tx.ProcessByRef(row.ID, ref)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -330,7 +345,8 @@ func (g *Gateway) stepsFor(rows []store.Process, inst *opened) ([]*Step, error) 
 
 // receiveProcess gives a message to a process inside the transaction that accepts it.
 func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, message any) (Reply, error) {
-	r, err := guardReply("process "+s.row.Name, func() (Reply, error) { return s.def.Receive(ctx, s.state, s, message) })
+	var r Reply
+	err := g.theirs(ctx, "process "+s.row.Name, func() (err error) { r, err = s.def.Receive(ctx, s.state, s, message); return err })
 	switch CodeOf(err) {
 	case "":
 		g.giveBack(s)
@@ -341,11 +357,6 @@ func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, mess
 		return Reply{}, nil
 	}
 	return Reply{}, err
-}
-
-func guardReply(what string, fn func() (Reply, error)) (r Reply, err error) {
-	err = guard(what, func() (err error) { r, err = fn(); return err })
-	return r, err
 }
 
 // keep takes the headers that a delivery is kept with.

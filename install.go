@@ -29,7 +29,7 @@ func (g *Gateway) conclude(ctx context.Context, f flow, q url.Values) (LoginResu
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Timeout) // a browser that goes away must not leave half an install
 	defer cancel()
 	var grant Grant[json.RawMessage]
-	err = guard("exchanging a code of "+f.Plugin, func() (err error) { grant, err = p.m.OAuth.Exchange(ctx, x); return err })
+	err = g.guard("exchanging a code of "+f.Plugin, func() (err error) { grant, err = p.m.OAuth.Exchange(ctx, x); return err })
 	if err != nil && (f.Type == Login || grant.PlatformID == "") {
 		return LoginResult{}, err
 	}

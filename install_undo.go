@@ -68,7 +68,7 @@ func (g *Gateway) undoInstall(ctx context.Context, t store.Task) error {
 // undo asks the plugin to take back what an exchange gave. first says that nothing else was installed.
 func (g *Gateway) undo(ctx context.Context, p *plug, grant Grant[json.RawMessage], first bool) error {
 	x := OAuthExchange{Type: Install, HTTP: g.out.http, Log: g.log.With("plugin", p.m.Name), Now: g.now()}
-	err := guard("undoing an install of "+p.m.Name, func() error { return p.m.OAuth.Undo(ctx, x, grant, first) })
+	err := g.guard("undoing an install of "+p.m.Name, func() error { return p.m.OAuth.Undo(ctx, x, grant, first) })
 	var e *Error
 	if err != nil && !errors.As(err, &e) {
 		return Errorf(Unavailable, "undoing an install of %s: %w", p.m.Name, err)

@@ -113,7 +113,7 @@ func (g *Gateway) make(ctx context.Context, row store.Instance) (*opened, error)
 		out := g.out.paced(p)
 		inst.HTTP, inst.Guarded = out.http, out.guarded
 	}
-	err = guard("opening "+row.Plugin, func() (err error) { o.self, err = inst.p.Open(ctx, inst, config); return err })
+	err = g.theirs(ctx, "opening "+row.Plugin, func() (err error) { o.self, err = inst.p.Open(ctx, inst, config); return err })
 	if err == nil && p != nil {
 		p.self.Store(&o.self)
 	}
@@ -257,7 +257,7 @@ func (g *Gateway) configure(ctx context.Context, p *plug, row store.Instance, co
 			return nil, err
 		}
 	}
-	err = guard("configuring "+p.m.Name, func() (err error) { config, err = p.m.Configure(ctx, inst, old, config); return err })
+	err = g.guard("configuring "+p.m.Name, func() (err error) { config, err = p.m.Configure(ctx, inst, old, config); return err })
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (g *Gateway) runLanes(
 					r.cursor = min(events[len(events)-1].Seq, max(place.Cursor, l.Cursor))
 				}
 			}
-			g.settleLane(context.WithoutCancel(ctx), s, l, r)
+			g.settleLane(ctx, s, l, r, patience > 0)
 		}
 		if patience > 0 {
 			wg.Go(run)
@@ -68,8 +68,8 @@ func (g *Gateway) laneAfter(s *sub, community string, r result, attempts int) st
 
 // settleLane keeps how far a community has come: it has caught up, it has more to hear, or it failed again. An event that fails too often
 // becomes a dead letter.
-func (g *Gateway) settleLane(ctx context.Context, s *sub, was store.Lane, r result) {
-	err := g.update(ctx, func(tx store.Tx) error {
+func (g *Gateway) settleLane(ctx context.Context, s *sub, was store.Lane, r result, wait bool) {
+	err := g.insist(ctx, wait, "the place of "+was.Community+" in "+s.name, func(tx store.Tx) error {
 		place, err := tx.Sub(s.name)
 		if err != nil {
 			return err

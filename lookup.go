@@ -138,7 +138,7 @@ func (c *Call) grace() time.Duration { return positive(c.act.Grace, usualGrace) 
 
 // look asks the plugin what became of the call.
 func (c *Call) look(ctx context.Context, o *opened) (out json.RawMessage, found Found, err error) {
-	err = guard("look-up of "+c.row.Name, func() (err error) {
+	err = c.g.guard("look-up of "+c.row.Name, func() (err error) {
 		out, found, err = c.act.Look(withScope(ctx, scope{call: c}), o.self, c.input(nil))
 		return err
 	})

@@ -141,7 +141,7 @@ func (g *Gateway) repair(ctx context.Context, t store.Task) error {
 	}
 	inst.Log.Info("fetching what may have been missed", "since", gap.Since, "until", gap.Until, "attempt", t.Attempts)
 	return inst.Exclusive(ctx, "gateway/repair", func(ctx context.Context) error {
-		return guard("repairing "+inst.p.m.Name, func() error { return inst.p.m.Repair(ctx, inst.self, gap) })
+		return g.guard("repairing "+inst.p.m.Name, func() error { return inst.p.m.Repair(ctx, inst.self, gap) })
 	})
 }
 

@@ -145,7 +145,12 @@ func (r *rig) wait(d time.Duration) {
 
 // request sends a signed delivery to a path of the handler.
 func (r *rig) request(path, body string, header ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest("POST", path, strings.NewReader(body))
+	return r.requestIn(context.Background(), path, body, header...)
+}
+
+// requestIn is request for somebody who does not wait for longer than ctx.
+func (r *rig) requestIn(ctx context.Context, path, body string, header ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequestWithContext(ctx, "POST", path, strings.NewReader(body))
 	req.Header.Set("X-Signature", "good")
 	req.Header.Set("X-Time", r.clock.now().Format(time.RFC3339))
 	for i := 0; i < len(header); i += 2 {

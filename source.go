@@ -72,7 +72,7 @@ func (g *Gateway) bring(ctx context.Context, p *plug, inst, door string, header 
 		return Reply{}, Errorf(Invalid, "a delivery of %d bytes is larger than Options.MaxBody", len(body))
 	}
 	d := &Delivery{ID: g.deliveryID(), Header: header, Body: body, Received: g.now()}
-	message, err := parse(p, d)
+	message, err := g.parse(p, d)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -83,8 +83,8 @@ func (g *Gateway) bring(ctx context.Context, p *plug, inst, door string, header 
 }
 
 // parse reads a delivery, whatever the plugin's code makes of it.
-func parse(p *plug, d *Delivery) (message any, err error) {
-	err = guard("parsing a delivery of "+p.m.Name, func() error { message, err = p.m.Webhook.Parse(d); return err })
+func (g *Gateway) parse(p *plug, d *Delivery) (message any, err error) {
+	err = g.guard("parsing a delivery of "+p.m.Name, func() error { message, err = p.m.Webhook.Parse(d); return err })
 	if err == nil {
 		return message, nil
 	}
@@ -98,7 +98,7 @@ func (g *Gateway) listen(ctx context.Context, p *plug, def SourceDef) {
 		began := time.Now()
 		err := g.exclusive(ctx, src.owner(), func(ctx context.Context) error {
 			g.vitals.connects(p.m.Name, def.Name, g.now(), nil)
-			return guard("source "+def.Name, func() error { return def.Listen(ctx, src) })
+			return g.guard("source "+def.Name, func() error { return def.Listen(ctx, src) })
 		})
 		if ctx.Err() != nil {
 			return

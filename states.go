@@ -25,7 +25,7 @@ type decoded struct {
 // borrow gives a process's decoded state to one Receive, which gives it back.
 func (g *Gateway) borrow(row store.Process, def *process) (state any, err error) {
 	if def.Version != row.Version || len(row.State) > maxStateBytes {
-		return decodeState(row, def)
+		return g.decodeState(row, def)
 	}
 	g.mu.Lock()
 	d := g.states[row.ID]
@@ -36,7 +36,7 @@ func (g *Gateway) borrow(row store.Process, def *process) (state any, err error)
 	if state != nil {
 		return state, nil
 	}
-	return decodeState(row, def)
+	return g.decodeState(row, def)
 }
 
 // giveBack takes a state after Receive, for the next. Receive does not change it: one that it changed all the same is lost, as if
@@ -49,7 +49,7 @@ func (g *Gateway) giveBack(s *Step) {
 	d := g.states[s.base.ID]
 	g.mu.Unlock()
 	if d == nil || !bytes.Equal(d.raw, s.base.State) {
-		as, err := decodeState(s.base, s.def)
+		as, err := g.decodeState(s.base, s.def)
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -50,7 +51,7 @@ func (g *Gateway) load(ctx context.Context, id string, inst *opened) (*Step, err
 
 // stepOf makes a step of a process with its decoded state.
 func (g *Gateway) stepOf(row store.Process, inst *opened) (*Step, error) {
-	return g.stepWith(row, inst, decodeState)
+	return g.stepWith(row, inst, g.decodeState)
 }
 
 func (g *Gateway) stepWith(row store.Process, inst *opened, state func(store.Process, *process) (any, error)) (*Step, error) {
@@ -68,18 +69,22 @@ func (g *Gateway) stepWith(row store.Process, inst *opened, state func(store.Pro
 }
 
 // decodeState decodes a process's state, upgrading it where this program has only a newer version.
-func decodeState(row store.Process, def *process) (any, error) {
+func (g *Gateway) decodeState(row store.Process, def *process) (any, error) {
 	state := def.New()
 	raw := json.RawMessage(row.State)
 	if def.Version != row.Version {
-		err := guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
+		err := g.guard("upgrading process "+row.Name, func() (err error) { raw, err = def.Upgrade(row.Version, raw); return err })
 		if err != nil {
 			return nil, errMissing{row.Plugin, Errorf(Internal, "upgrading the state of process %s from version %d to %d: %w", row.ID, row.Version, def.Version, err)}
 		}
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields() // a state that says more than this version understands must not be cut down in silence
-	if err := d.Decode(state); err != nil {
+	err := d.Decode(state)
+	if _, more := d.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("there is something after it")
+	}
+	if err != nil {
 		// It waits for a program that understands it, rather than fail for ever because somebody went back a version.
 		return nil, errMissing{row.Plugin, Errorf(Internal, "decoding the state of process %s: %w", row.ID, err)}
 	}
@@ -137,7 +142,7 @@ func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(c
 		return storeError(err, "looking for an earlier %s of process %s", kind, s.row.ID)
 	}
 	ctx, seen := g.sight.begin(ctx, seenStep, s.row.Plugin, s.row.Name+"."+string(kind), t.id)
-	err = guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c, trail: t})) })
+	err = g.guard(c.row.Name, func() error { return fn(withScope(ctx, scope{call: c, trail: t})) })
 	seen.end(err)
 	if cause := context.Cause(ctx); errors.Is(cause, errLeaseLost) {
 		return Errorf(Unavailable, "%s of process %s: %w", kind, s.row.ID, cause) // somebody else has it now

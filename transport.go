@@ -42,6 +42,8 @@ const (
 	// maxPause is the longest that we believe a platform that asks for a pause, minPause the shortest.
 	maxPause = time.Hour
 	minPause = time.Second
+	// maxAsked bounds the arithmetic.
+	maxAsked = 366 * 24 * time.Hour
 )
 
 // clients are an instance's ways out.
@@ -139,7 +141,7 @@ func (p *pacing) wait(r *http.Request) (key string, err error) {
 		return "", nil // the plugin is making its value
 	}
 	var of Pace
-	if err := guard("the pace of "+p.p.m.Name, func() error { of = p.p.m.Pace(*self, r); return nil }); err != nil {
+	if err := p.g.guard("the pace of "+p.p.m.Name, func() error { of = p.p.m.Pace(*self, r); return nil }); err != nil {
 		p.g.log.Error("a request goes without a pace", "plugin", p.p.m.Name, "error", err)
 		return "", nil
 	}
@@ -175,7 +177,7 @@ func pauseAsked(text string, now time.Time) (time.Duration, bool) {
 		if !(s >= 0) {
 			return 0, false
 		}
-		return time.Duration(min(s, maxPause.Seconds()) * float64(time.Second)), true
+		return time.Duration(min(s, maxAsked.Seconds()) * float64(time.Second)), true
 	}
 	at, err := http.ParseTime(text)
 	return at.Sub(now), err == nil

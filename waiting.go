@@ -82,7 +82,10 @@ func (g *Gateway) handleInbox(ctx context.Context, t store.Task) error {
 		return err
 	}
 	ctx = withScope(ctx, scope{delivery: d.ID})
-	return guard(w.Stage+" of a delivery of "+row.Plugin, func() error {
+	if w.Stage == stageHandle && p.m.Webhook.Handle == nil || w.Stage != stageHandle && w.Stage != stageAnswer {
+		return errMissing{row.Plugin, Errorf(Internal, "delivery %s needs a version of plugin %s with the stage %q", d.ID, row.Plugin, w.Stage)}
+	}
+	return g.guard(w.Stage+" of a delivery of "+row.Plugin, func() error {
 		if w.Stage == stageAnswer {
 			if p.m.Webhook.Answer == nil {
 				return Errorf(Internal, "plugin %s has a reply to bring and no Webhook.Answer", row.Plugin)
@@ -108,7 +111,7 @@ func (g *Gateway) reread(ctx context.Context, t store.Task) (*plug, *Delivery, a
 	if err := json.Unmarshal(d.Header, &del.Header); err != nil {
 		return nil, nil, nil, Errorf(Internal, "decoding the headers of delivery %s: %w", d.ID, err)
 	}
-	message, err := parse(p, del)
+	message, err := g.parse(p, del)
 	if err != nil {
 		return nil, nil, nil, Errorf(Internal, "delivery %s cannot be read any more: %w", d.ID, err)
 	}
@@ -139,7 +142,7 @@ func (g *Gateway) receiveEarlier(ctx context.Context, t store.Task) error {
 			if e.Due.IsZero() || e.Error != "" || !strings.HasSuffix(e.Key, "/"+stageReceive) {
 				continue
 			}
-			_ = guard("an earlier delivery", func() error { return g.receiveLater(ctx, e, work{Stage: stageReceive}) })
+			_ = g.guard("an earlier delivery", func() error { return g.receiveLater(ctx, e, work{Stage: stageReceive}) })
 		}
 		if len(tasks) < some {
 			return nil
@@ -172,7 +175,9 @@ func (g *Gateway) receiveLater(ctx context.Context, t store.Task, w work) error 
 		for _, row := range rows {
 			if row.Status != statusActive {
 				wait = &waitError{groupPaused(row.ID)}
-			} else if _, err := g.receive(ctx, tx, p, row, d, message); err != nil && !errors.As(err, &wait) {
+			} else if _, err := g.bounded(ctx, tx, row.ID, "receiving a delivery of "+row.Plugin, func(ctx context.Context) (Reply, error) {
+				return g.receive(ctx, tx, p, row, d, message)
+			}); err != nil && !errors.As(err, &wait) {
 				return err
 			}
 			if wait != nil && t.Instance == "" { // the others must not get it twice

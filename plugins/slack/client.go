@@ -125,11 +125,15 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 	return nil
 }
 
+// maxRetryAfter is how many seconds we believe of a Retry-After. Slack's are minutes at most; more is a mistake that must not end a
+// community's work.
+const maxRetryAfter = 3600
+
 // limited remembers how long a method is not to be called.
 func (c *client) limited(method string, header http.Header) error {
 	wait := retryAfter
 	if n, err := strconv.Atoi(header.Get("Retry-After")); err == nil && n >= 0 {
-		wait = time.Duration(max(n, 1)) * time.Second
+		wait = time.Duration(min(max(n, 1), maxRetryAfter)) * time.Second
 	}
 	c.limits.set(c.team, method, c.now().Add(wait), c.now())
 	return &gateway.Error{Code: gateway.Unavailable, After: wait, Err: fmt.Errorf("slack: %s: Slack limits its rate", method)}

@@ -363,7 +363,7 @@ func TestGroupTriesAreBounded(t *testing.T) {
 // An error that ended the transaction counts also when the function passes over it, and nothing runs after it: that would
 // be kept by itself.
 func TestGroupErrorPassedOver(t *testing.T) {
-	s := openTemp(t, Options{maxPages: 80})
+	s := openTemp(t, Options{MaxSize: 80 * 4096})
 	big := make([]byte, 1<<20)
 	errs := crowd(t, s, map[string]func(store.Tx) error{
 		"x": puts("x"), "y": puts("y"),
@@ -380,7 +380,7 @@ func TestGroupErrorPassedOver(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	s := openTemp(t, Options{maxPages: 120})
+	s := openTemp(t, Options{MaxSize: 120 * 4096})
 	fns := map[string]func(store.Tx) error{}
 	var order []string
 	for i := range 12 {

@@ -29,8 +29,12 @@ type Options struct {
 	// Readers bounds how many Views run at once; 0 means twice the number of processors, and at least 4.
 	Readers int
 
-	maxPages int // for tests: the disk is full here
-	dsn      string
+	// MaxSize is the size in bytes beyond which the file must not grow, so that others on the same disk keep their room: then Update
+	// returns store.ErrFull, and reading and deleting go on. The log beside the file comes on top, mostly under 64 MiB. 0: as
+	// much as the disk has.
+	MaxSize int64
+
+	dsn string
 }
 
 // Open opens the file, making it when there is none, and brings its tables up to date.
@@ -194,8 +198,12 @@ func prepare(w *conn, name string, fresh bool, o Options) error {
 	if err := patiently(o.Busy, func() error { return wal(w) }); err != nil {
 		return err
 	}
-	if o.maxPages > 0 {
-		if err := w.script(fmt.Sprintf("PRAGMA max_page_count = %d", o.maxPages)); err != nil {
+	if o.MaxSize > 0 {
+		size, err := w.number("PRAGMA page_size")
+		if err != nil {
+			return err
+		}
+		if err := w.script(fmt.Sprintf("PRAGMA max_page_count = %d", max(1, o.MaxSize/size))); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,9 @@ var _ store.Store = (*Faulty)(nil)
 // NewFaulty wraps a store. Close closes the store inside.
 func NewFaulty(inner store.Store) *Faulty { return &Faulty{inner: inner} }
 
+// Every, in the place of nth, arms a fault for each call from now until Calm: a store that is ill. Armed does not count it.
+const Every = -1
+
 // BeforeRun makes the nth Update from now fail before its function runs, as a store does that cannot be reached.
 // A nil err means ErrFault, here and below.
 func (f *Faulty) BeforeRun(nth int, err error) { f.arm(beforeRun, nth, err) }
@@ -69,7 +72,11 @@ func (f *Faulty) arm(k kind, nth int, err error) {
 	if k == onView {
 		base = f.views
 	}
-	f.faults = append(f.faults, fault{k, base + max(nth, 1), err})
+	call := base + max(nth, 1)
+	if nth == Every {
+		call = Every
+	}
+	f.faults = append(f.faults, fault{k, call, err})
 }
 
 // Slow makes each Update and View begin so much later, or when its context ends. Zero ends it.
@@ -117,7 +124,13 @@ func (f *Faulty) Updates() int {
 func (f *Faulty) Armed() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.faults)
+	n := 0
+	for _, a := range f.faults {
+		if a.call != Every {
+			n++
+		}
+	}
+	return n
 }
 
 // begin counts a call and takes out the faults that are for it.
@@ -128,11 +141,12 @@ func (f *Faulty) begin(ctx context.Context, count *int, kinds ...kind) (strikes 
 	for _, a := range f.faults {
 		mine := false
 		for _, k := range kinds {
-			mine = mine || a.kind == k && a.call == *count
+			mine = mine || a.kind == k && (a.call == *count || a.call == Every)
 		}
 		if mine {
 			strikes[a.kind] = a.err
-		} else {
+		}
+		if !mine || a.call == Every {
 			rest = append(rest, a)
 		}
 	}

@@ -29,12 +29,19 @@ func TestFaulty(t *testing.T) {
 		errs []error // of three updates
 		kept []string
 	}{
-		"none":             {func(*Faulty) {}, []error{nil, nil, nil}, []string{"0", "1", "2"}},
-		"before run":       {func(f *Faulty) { f.BeforeRun(1, nil) }, []error{ErrFault, nil, nil}, []string{"1", "2"}},
-		"before commit":    {func(f *Faulty) { f.BeforeCommit(2, mine) }, []error{nil, mine, nil}, []string{"0", "2"}},
-		"the answer lost":  {func(f *Faulty) { f.AfterCommit(3, nil) }, []error{nil, nil, ErrFault}, []string{"0", "1", "2"}},
-		"several":          {func(f *Faulty) { f.AfterCommit(1, mine); f.BeforeCommit(2, nil) }, []error{mine, ErrFault, nil}, []string{"0", "2"}},
-		"calm":             {func(f *Faulty) { f.AfterCommit(1, mine); f.Slow(time.Hour); f.Hold(); f.Calm() }, []error{nil, nil, nil}, []string{"0", "1", "2"}},
+		"none":            {func(*Faulty) {}, []error{nil, nil, nil}, []string{"0", "1", "2"}},
+		"before run":      {func(f *Faulty) { f.BeforeRun(1, nil) }, []error{ErrFault, nil, nil}, []string{"1", "2"}},
+		"before commit":   {func(f *Faulty) { f.BeforeCommit(2, mine) }, []error{nil, mine, nil}, []string{"0", "2"}},
+		"the answer lost": {func(f *Faulty) { f.AfterCommit(3, nil) }, []error{nil, nil, ErrFault}, []string{"0", "1", "2"}},
+		"several":         {func(f *Faulty) { f.AfterCommit(1, mine); f.BeforeCommit(2, nil) }, []error{mine, ErrFault, nil}, []string{"0", "2"}},
+		"ill":             {func(f *Faulty) { f.BeforeCommit(Every, mine) }, []error{mine, mine, mine}, []string{}},
+		"calm": {func(f *Faulty) {
+			f.AfterCommit(1, mine)
+			f.BeforeRun(Every, mine)
+			f.Slow(time.Hour)
+			f.Hold()
+			f.Calm()
+		}, []error{nil, nil, nil}, []string{"0", "1", "2"}},
 		"views are others": {func(f *Faulty) { f.OnView(2, nil) }, []error{nil, nil, nil}, []string{"0", "1", "2"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func drawOp() *rapid.Generator[op] {
 			drawer.process, drawer.process, drawer.ref, drawer.voters, drawer.cast, drawer.cast, drawer.cast, drawer.setCounts,
 			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people,
 			drawer.schedule, drawer.schedule, drawer.claim, drawer.claim, drawer.settle, drawer.settle, drawer.unpark, drawer.lease,
-			drawer.prune, drawer.deleteThings, drawer.endpoint, drawer.audit, drawer.audit,
+			drawer.prune, drawer.deleteThings, drawer.endpoint, drawer.audit, drawer.audit, drawer.rows, drawer.standing, drawer.places,
 		}).Draw(rt, "verb")(d)
 	})
 }
