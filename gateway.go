@@ -109,7 +109,7 @@ func New(o Options) (*Gateway, error) {
 		asks: map[string]*asked{}, wake: make(chan struct{}),
 	}
 	g.out = newClients(o, g.guard)
-	g.pacer = pace.New(paceClock{now: g.now, real: g.clock.steady != nil, start: time.Now()})
+	g.pacer = pace.New(&paceClock{timekeeper: g.clock})
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
