@@ -138,7 +138,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.out = newClients(o, g.reach, g.sight)
 	g.hooks = newHooks(g.reach, o.HookTimeout)
-	g.pacer = pace.New(paceClock{now: g.now, real: g.clock.steady != nil, start: time.Now()})
+	g.pacer = pace.New(&paceClock{timekeeper: g.clock})
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {

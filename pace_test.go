@@ -283,7 +283,7 @@ func TestAPanickingPaceHarmsNobody(t *testing.T) {
 func TestAWaitEndsWithItsContext(t *testing.T) {
 	b := newBoards(t)
 	b.every = 20 * time.Second
-	r := newRig(t, gateway.Options{Plugins: []gateway.Plugin{b.plugin()}, Reach: loopback()})
+	r := newRig(t, gateway.Options{Plugins: []gateway.Plugin{b.plugin()}, Now: time.Now, Steady: steady()})
 	town := r.board("town", b.URL)
 	_, err := town.Do(t.Context(), "get", path{"/1"})
 	require.NoError(t, err)
@@ -295,4 +295,15 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, <-done, gateway.Unavailable)
 	require.False(t, errors.Is(err, gateway.Unknown))
 	require.Len(t, b.asked(), 1)
+}
+
+func TestNobodyWaitsForAClockThatStandsStill(t *testing.T) {
+	b := newBoards(t)
+	b.every = time.Second
+	r := newRig(t, gateway.Options{Plugins: []gateway.Plugin{b.plugin()}})
+	town := r.board("town", b.URL)
+	for range 600 { // ten minutes' worth
+		_, err := town.Do(t.Context(), "get", path{"/"})
+		require.NoError(t, err)
+	}
 }

@@ -58,6 +58,9 @@ func backoff(attempts int, err error) time.Duration {
 // one store.
 func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.prepare(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to end before it had begun
+		}
 		return err
 	}
 	var wg sync.WaitGroup

@@ -162,6 +162,9 @@ func (p *Pacer) Block(key string, until time.Time) {
 	p.arm(b, now)
 }
 
+// Now is the time by the Pacer's clock, for [Pacer.Block].
+func (p *Pacer) Now() time.Time { return p.clock.Now() }
+
 // Waiting is how many calls wait for their turn now.
 func (p *Pacer) Waiting() (n int) {
 	p.mu.Lock()
