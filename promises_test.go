@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,5 +62,30 @@ func TestAPlaceIsKeptOnceASecond(t *testing.T) {
 		require.Equal(p.t, 50, heard)
 		require.NotZero(p.t, most)
 		require.LessOrEqual(p.t, most, int64(4), "what a crash would have repeated")
+	})
+}
+
+// A source is connected once, however many programs run, and another takes over when one ends.
+func TestASourceRunsInOneProgram(t *testing.T) {
+	eachPatient(t, func(p *patient) {
+		var connected, most atomic.Int32
+		plugin := func() gateway.Plugin {
+			return newForum(p.api, gateway.SourceFunc[*forum]("socket", func(ctx context.Context, _ *gateway.Source) error {
+				most.Store(max(most.Load(), connected.Add(1)))
+				defer connected.Add(-1)
+				<-ctx.Done()
+				return ctx.Err()
+			}))
+		}
+		p.again(plugin())
+		stop := running(p.t, p.Gateway)
+		p.again(plugin())
+		defer running(p.t, p.Gateway)()
+		time.Sleep(10 * time.Minute)
+		require.EqualValues(p.t, 1, connected.Load())
+		stop()
+		time.Sleep(2 * time.Minute)
+		require.EqualValues(p.t, 1, connected.Load())
+		require.EqualValues(p.t, 1, most.Load())
 	})
 }
