@@ -12,6 +12,8 @@ import (
 
 // crew runs claimed tasks for one Run. A round is one transaction: it keeps what became of the tasks that have ended and claims the next ones.
 // While tasks are quick some more are claimed than can run at once, so that nobody waits for the disk; while they are slow none are.
+//
+// A community may have as many workers as [mayHave] allows: where its tasks hang, there are always some left for others.
 type crew struct {
 	g   *Gateway
 	ctx context.Context // of what runs
@@ -22,9 +24,10 @@ type crew struct {
 	ready   []*job        // not begun, all others
 	ended   []*job        // not settled
 	running int
-	timely  int  // of those, how many keep time
-	ahead   int  // how many to claim beyond those that can run
-	more    bool // the last claim left something
+	timely  int            // of those, how many keep time
+	works   map[string]int // of those that do not, how many by community
+	ahead   int            // how many to claim beyond those that can run
+	more    bool           // the last claim left something
 
 	wg    sync.WaitGroup
 	nudge chan struct{} // something ended
@@ -39,18 +42,37 @@ type job struct {
 }
 
 func newCrew(ctx context.Context, g *Gateway) *crew {
-	return &crew{g: g, ctx: ctx, held: map[*job]bool{}, nudge: make(chan struct{}, 1)}
+	return &crew{g: g, ctx: ctx, held: map[*job]bool{}, works: map[string]int{}, nudge: make(chan struct{}, 1)}
 }
 
 // maxAhead bounds how many tasks wait in memory to be run.
 const maxAhead = 256
 
-// room says how many tasks may be claimed now: of those that keep time, and of all together.
-func (c *crew) room() (first, all int) {
+// mayHave says whether a community that has so many workers may have one more, when so many are free: as long as it has less than three
+// times as many as are left. Alone it gets three quarters of them; each that comes then finds some, and nobody takes the last.
+func mayHave(has, free int) bool { return free > 0 && has < 3*free }
+
+// free is how many workers have nothing to do, without those that are reserved. c.mu is held.
+func (c *crew) free() int { return c.g.o.Workers - (c.running - min(c.timely, reserved)) }
+
+// room says how many tasks may be claimed now: of those that keep time, and of all together; and whose are not wanted.
+func (c *crew) room() (first, all int, except []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all = c.g.o.Workers + c.ahead - c.running - len(c.ready) - len(c.strict)
-	return max(all, 0) + max(reserved-c.timely-len(c.strict), 0), all
+	free := c.free()
+	for community, has := range c.works {
+		if !mayHave(has, free) {
+			except = append(except, community)
+		}
+	}
+	wait := 0
+	for _, j := range c.ready {
+		if mayHave(c.works[j.task.Community], free) {
+			wait++
+		}
+	}
+	all = c.g.o.Workers + c.ahead - c.running - wait - len(c.strict)
+	return max(all, 0) + max(reserved-c.timely-len(c.strict), 0), all, except
 }
 
 // round settles and claims in one transaction. It reports how many tasks were claimed.
@@ -61,7 +83,7 @@ func (c *crew) round(ctx context.Context) (claimed int, err error) {
 	c.ahead = min(2*len(over), maxAhead)
 	more := c.more
 	c.mu.Unlock()
-	first, all := c.room()
+	first, all, except := c.room()
 	look := ctx.Err() == nil && first > 0
 	now := c.g.now()
 	if look && !more {
@@ -82,7 +104,7 @@ func (c *crew) round(ctx context.Context) (claimed int, err error) {
 			}
 		}
 		if look {
-			tasks, err = claim(tx, now, until, first, all)
+			tasks, err = claim(tx, now, until, first, all, except)
 		}
 		return err
 	}))
@@ -115,16 +137,17 @@ func (c *crew) round(ctx context.Context) (claimed int, err error) {
 }
 
 // claim takes due tasks: up to first of those that keep time, then, as long as there are fewer than all in hand, those that somebody waits for,
-// then the patient ones.
-func claim(tx store.Tx, now, until time.Time, first, all int) (tasks []store.Task, err error) {
+// then the patient ones. What keeps time is claimed whosever it is.
+func claim(tx store.Tx, now, until time.Time, first, all int, except []string) (tasks []store.Task, err error) {
 	for _, part := range []struct {
-		kinds []string
-		limit int
-	}{{punctual, first}, {urgent, all}, {patient, all}} {
+		kinds  []string
+		limit  int
+		except []string
+	}{{punctual, first, nil}, {urgent, all, except}, {patient, all, except}} {
 		if len(tasks) >= part.limit {
 			continue
 		}
-		more, err := tx.Claim(part.kinds, now, until, part.limit-len(tasks))
+		more, err := tx.Claim(part.kinds, now, until, part.limit-len(tasks), part.except...)
 		if err != nil {
 			return nil, err
 		}
@@ -156,21 +179,32 @@ func (c *crew) settleEach(ctx context.Context, over []*job) (again []*job) {
 
 // begin gives tasks to workers, what keeps time first. c.mu is held.
 func (c *crew) begin() {
-	for {
-		free := c.running-min(c.timely, reserved) < c.g.o.Workers
-		var j *job
-		switch {
-		case len(c.strict) > 0 && (free || c.timely < reserved):
-			j, c.strict = c.strict[0], c.strict[1:]
-			c.timely++
-		case len(c.ready) > 0 && free:
-			j, c.ready = c.ready[0], c.ready[1:]
-		default:
-			return
-		}
-		c.running++
-		c.wg.Go(func() { c.run(j) })
+	for len(c.strict) > 0 && (c.free() > 0 || c.timely < reserved) {
+		j := c.strict[0]
+		c.strict = c.strict[1:]
+		c.timely++
+		c.start(j)
 	}
+	rest := c.ready[:0]
+	for i, j := range c.ready {
+		free := c.free()
+		if free <= 0 {
+			rest = append(rest, c.ready[i:]...)
+			break
+		}
+		if !mayHave(c.works[j.task.Community], free) {
+			rest = append(rest, j)
+			continue
+		}
+		c.works[j.task.Community]++
+		c.start(j)
+	}
+	c.ready = rest
+}
+
+func (c *crew) start(j *job) {
+	c.running++
+	c.wg.Go(func() { c.run(j) })
 }
 
 // run does one task.
@@ -186,8 +220,10 @@ func (c *crew) run(j *job) {
 	j.settle = c.g.settling(context.WithoutCancel(ctx), j.task, err)
 	c.mu.Lock()
 	c.running--
-	if keepsTime(j.task.Kind) {
+	if community := j.task.Community; keepsTime(j.task.Kind) {
 		c.timely--
+	} else if c.works[community]--; c.works[community] == 0 {
+		delete(c.works, community)
 	}
 	c.ended = append(c.ended, j)
 	if c.ctx.Err() == nil {
@@ -310,7 +346,7 @@ func (g *Gateway) work(ctx context.Context) {
 // store fails.
 func (g *Gateway) sleep(ctx context.Context, c *crew, look bool, news <-chan struct{}) bool {
 	d := lookAgain
-	if first, _ := c.room(); first == 0 {
+	if first, _, _ := c.room(); first == 0 {
 		look = false
 	}
 	if look {

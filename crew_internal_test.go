@@ -177,3 +177,71 @@ func TestCrewRenews(t *testing.T) {
 		<-done
 	})
 }
+
+// A community whose tasks hang leaves workers to the others, however many tasks it has.
+func TestCrewSharesWorkers(t *testing.T) {
+	hang := make(chan struct{})
+	var mu sync.Mutex
+	hung, most, done := 0, 0, map[string]int{}
+	all := make(chan struct{})
+	open := func(_ context.Context, i *Instance, _ millConfig) (*mill, error) {
+		return &mill{i, func(ctx context.Context) error {
+			if i.Community() == "bad" {
+				mu.Lock()
+				hung++
+				most = max(most, hung)
+				mu.Unlock()
+				<-hang
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if done[i.Community()]++; done["good"] == 20 && done["other"] == 20 {
+				close(all)
+			}
+			return nil
+		}}, nil
+	}
+	g, err := New(Options{
+		Store: memory.New(), Workers: 8, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Plugins: []Plugin{Define("mill", "Turns.", open, PollFunc("turn", time.Hour, func(m *mill, ctx context.Context) error { return m.turn(ctx) }))},
+	})
+	require.NoError(t, err)
+	for community, n := range map[string]int{"bad": 60, "good": 20, "other": 20} {
+		c, err := g.CreateCommunity(t.Context(), community, community)
+		require.NoError(t, err)
+		for i := range n {
+			_, err := c.Enable(t.Context(), "mill", nil, fmt.Sprint("mill-", i))
+			require.NoError(t, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); g.work(ctx) }()
+	select {
+	case <-all:
+	case <-time.After(time.Minute):
+		t.Error("the others wait")
+	}
+	cancel()
+	close(hang)
+	<-stopped
+	require.LessOrEqual(t, most, 6, "three quarters")
+	require.NotZero(t, most)
+}
+
+func TestMayHave(t *testing.T) {
+	free, has := 16, 0
+	for mayHave(has, free) {
+		has, free = has+1, free-1
+	}
+	require.Equal(t, 12, has, "alone")
+	second := 0
+	for mayHave(second, free) {
+		second, free = second+1, free-1
+	}
+	require.Equal(t, 3, second)
+	require.True(t, mayHave(0, free), "there is one for a third")
+	require.True(t, mayHave(0, 1))
+	require.False(t, mayHave(0, 0))
+}

@@ -81,8 +81,8 @@ func (g *Gateway) subscribe(ctx context.Context, s *sub) error {
 	if s.name == "" {
 		return Errorf(Invalid, "a subscription needs a name")
 	}
-	if strings.HasPrefix(s.name, reservedSub) {
-		return Errorf(Invalid, "subscription %q: names that begin with %s are the gateway's own", s.name, reservedSub)
+	if strings.HasPrefix(s.name, ourPrefix) {
+		return Errorf(Invalid, "subscription %q: names that begin with %s are the gateway's own", s.name, ourPrefix)
 	}
 	s.busy = map[string]bool{}
 	g.mu.Lock()
@@ -115,7 +115,7 @@ func (g *Gateway) subscribe(ctx context.Context, s *sub) error {
 
 // Forget ends a subscription for good. One that nobody registers any more holds back retention until it is forgotten.
 func (g *Gateway) Forget(ctx context.Context, name string) error {
-	if strings.HasPrefix(name, reservedSub) {
+	if strings.HasPrefix(name, ourPrefix) {
 		return Errorf(Invalid, "subscription %q is the gateway's own", name)
 	}
 	g.mu.Lock()

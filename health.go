@@ -172,7 +172,8 @@ type Health struct {
 	Late          time.Duration        `json:"late"`            // by how much the oldest due task is late, in nanoseconds
 	Dead          int                  `json:"dead"`            // what was given up, see [Community.DeadLetters]; counted up to 1,000
 	Subscriptions []SubscriptionHealth `json:"subscriptions"`
-	Sources       []SourceHealth       `json:"sources,omitempty"` // as this program sees them; another may be connected
+	Sources       []SourceHealth       `json:"sources,omitempty"`   // as this program sees them; another may be connected
+	Endpoints     []Endpoint           `json:"endpoints,omitempty"` // those of [Gateway.Endpoints] that are disabled or failing, of the first 1,000
 }
 
 // SubscriptionHealth is how far one callback has come.
@@ -205,7 +206,7 @@ func (g *Gateway) Health(ctx context.Context) (Health, error) {
 	if err == nil {
 		var now Health
 		now, err = g.standing(ctx)
-		h.Late, h.Dead, h.Subscriptions = now.Late, now.Dead, now.Subscriptions
+		h.Late, h.Dead, h.Subscriptions, h.Endpoints = now.Late, now.Dead, now.Subscriptions, now.Endpoints
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -250,7 +251,7 @@ func (h *Health) read(g *Gateway, tx store.Tx) error {
 		g.mu.Lock()
 		_, here := g.subs[s.Name]
 		g.mu.Unlock()
-		sh := SubscriptionHealth{Name: s.Name, Here: here, Lag: last - s.Cursor, Behind: len(lanes)}
+		sh := SubscriptionHealth{Name: s.Name, Here: here || s.Name == hookSub, Lag: last - s.Cursor, Behind: len(lanes)}
 		for _, l := range lanes {
 			if sh.Retries.IsZero() || l.Due.Before(sh.Retries) {
 				sh.Retries = l.Due
@@ -258,7 +259,18 @@ func (h *Health) read(g *Gateway, tx store.Tx) error {
 		}
 		h.Subscriptions = append(h.Subscriptions, sh)
 	}
-	return nil
+	rows, err := tx.Endpoints("", "", counted)
+	for _, row := range rows {
+		if row.Status == EndpointActive && row.FailingSince.IsZero() {
+			continue
+		}
+		e, err := endpointOf(row)
+		if err != nil {
+			return err
+		}
+		h.Endpoints = append(h.Endpoints, e)
+	}
+	return err
 }
 
 // String says in one line what is wrong, for a log.

@@ -15,11 +15,11 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-// reservedSub begins the names of subscriptions that are the gateway's own.
-const reservedSub = "gateway/"
+// ourPrefix begins the names of subscriptions, and of values beside a plugin's, that are the gateway's own.
+const ourPrefix = "gateway/"
 
 // hookSub is the place up to which events were given to the lines of endpoints. It is there as long as there is an endpoint.
-const hookSub = reservedSub + "hooks"
+const hookSub = ourPrefix + "hooks"
 
 // The tasks of outgoing hooks. A line is what one endpoint hears of one community, in order; its task is there while it has something to send.
 const (

@@ -178,9 +178,12 @@ type tasks interface {
 	// as times do not go backwards, each other queue goes before a waiting one in at most one Claim: where limit is at most the number
 	// n of queues, what is first in its queue waits for fewer than n tasks of others, however many they have.
 	//
+	// Tasks of the communities in except, few, stay where they are. Such a Claim takes by turns alone, and may take fewer than are
+	// due: who wants more asks again.
+	//
 	// Its cost follows limit, not what exists or is due. Queues whose tasks have gone without a Claim of this sort are passed by
 	// once, each; at most 1,000 of a kind in one Claim, which is then less fair, but takes as many tasks as there are.
-	Claim(kinds []string, now, until time.Time, limit int) ([]Task, error)
+	Claim(kinds []string, now, until time.Time, limit int, except ...string) ([]Task, error)
 	// Renew moves the Due of a claimed task, whose Rev stays, so that Done with the older value still works. ErrConflict: the
 	// claim was lost, or the task was scheduled again or is gone.
 	Renew(t Task, until time.Time) (Task, error)

@@ -40,7 +40,7 @@ func (t *tx) deleteQueue(kind, community string) {
 }
 
 // Claim looks at whose turn it is only when more is due than is wanted.
-func (t *tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Task, error) {
+func (t *tx) Claim(kinds []string, now, until time.Time, limit int, except ...string) ([]store.Task, error) {
 	if t.locked != nil {
 		return nil, t.locked
 	}
@@ -53,7 +53,7 @@ func (t *tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 	for _, kind := range kinds {
 		n := 0
 		for k := range t.due.under(kind) {
-			if n > atMost(limit) || k[1] > end {
+			if n > atMost(limit) || k[1] > end || len(except) > 0 {
 				break
 			}
 			picked = append(picked, k)
@@ -62,9 +62,9 @@ func (t *tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 	}
 	slices.SortFunc(picked, earlier)
 	var line, passed []key
-	contended := len(picked) > atMost(limit)
+	contended := len(picked) > atMost(limit) || len(except) > 0
 	if contended {
-		picked, line, passed = t.inTurn(kinds, end, atMost(limit), picked)
+		picked, line, passed = t.inTurn(kinds, end, atMost(limit), picked, except)
 	}
 	rev := t.nextRev()
 	var out []store.Task
@@ -106,12 +106,15 @@ func earlier(a, b key) int {
 
 // inTurn chooses from more than are wanted: by turns one of each queue, and again until each has had its share; what is missing then
 // are the earliest of all. It also says whose turn it was (kind, due, rev, community), and in which queues (kind, community) nothing is due.
-func (t *tx) inTurn(kinds []string, end string, want int, earliest []key) (picked, line, passed []key) {
+func (t *tx) inTurn(kinds []string, end string, want int, earliest []key, except []string) (picked, line, passed []key) {
 	for _, kind := range kinds {
 		found, wrong := 0, 0
 		for k := range t.line.under(kind) {
 			if k[1] > end || found == want || wrong == stale {
 				break
+			}
+			if slices.Contains(except, k[3]) {
+				continue
 			}
 			if len(t.dueIn(kind, k[3], end, 1)) == 0 {
 				passed = append(passed, key{kind, k[3]})

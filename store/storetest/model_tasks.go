@@ -38,8 +38,9 @@ func (d drawer) schedule() op {
 func (d drawer) claim() op {
 	kinds := rapid.SampledFrom([][]string{{"k"}, {"k2", "k"}, nil}).Draw(d.rt, "kinds")
 	now, until, limit := d.at(), d.at(), d.limit()
+	except := rapid.SampledFrom([][]string{nil, nil, {"a"}, {"b", "a"}}).Draw(d.rt, "except")
 	return op{"Claim", func(s *side, tx store.Tx) any {
-		got, err := tx.Claim(kinds, now, until, limit)
+		got, err := tx.Claim(kinds, now, until, limit, except...)
 		for _, k := range got {
 			s.tasks[k.Kind+"/"+k.Key] = k
 		}

@@ -25,6 +25,7 @@ func turnTests() []test {
 		within("a claim that ran out has its turn", testTurnAfterClaim),
 		within("queues that were left", testLeftQueues),
 		within("a clock that was wrong", testWrongClock),
+		within("some are passed over", testExcept),
 		{"nobody is passed twice, nothing is lost", testTurnModel},
 	}
 }
@@ -62,6 +63,21 @@ func testBacklog(t *testing.T, tx store.Tx) {
 		}
 	}
 	require.Equal(t, []string{"big0000", "small0000", "tiny0000", "big0001", "big0002", "big0003"}, order)
+}
+
+// testExcept: whose tasks are not wanted now keep them, and their place.
+func testExcept(t *testing.T, tx store.Tx) {
+	queued(t, tx, "big", 50, 0)
+	queued(t, tx, "slow", 3, 5)
+	queued(t, tx, "", 1, 60)
+	require.Empty(t, must(tx.Claim([]string{"k"}, sec(4), sec(1000), 9, "big"))(t), "nothing else is due")
+	got := must(tx.Claim([]string{"k"}, sec(100), sec(1000), 9, "big"))(t)
+	require.Equal(t, map[string]int{"slow": 3, "": 1}, perCommunity(got))
+	require.Empty(t, must(tx.Claim([]string{"k"}, sec(100), sec(1000), 9, "big", "slow"))(t))
+	require.Empty(t, must(tx.Claim([]string{"k"}, sec(100), sec(1000), 9, "big"))(t))
+	got = must(tx.Claim([]string{"k"}, sec(100), sec(1000), 2, "slow"))(t)
+	require.Equal(t, []string{"big0000", "big0001"}, names(got, func(k store.Task) string { return k.Key }))
+	require.Len(t, must(tx.Claim([]string{"k"}, sec(100), sec(1000), 100))(t), 48)
 }
 
 func testTurns(t *testing.T, tx store.Tx) {

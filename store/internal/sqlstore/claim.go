@@ -48,7 +48,7 @@ func (a turn) compare(b turn) int {
 
 // Claim implements store.Tx. Each kind is looked up in the index of what is due, and left at the first that is not. Only when more is
 // due than is wanted does it matter whose turn it is.
-func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Task, error) {
+func (t *Tx) Claim(kinds []string, now, until time.Time, limit int, except ...string) ([]store.Task, error) {
 	if micros(until) == 0 {
 		return nil, errNoTime
 	}
@@ -56,6 +56,9 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 	at, want := micros(now), int(bound(limit))
 	var picked []dueTask
 	for _, kind := range kinds {
+		if len(except) > 0 {
+			break
+		}
 		found, err := list(t, func(r Row) dueTask { return dueTask{kind, r.Text(0), r.Int(1)} },
 			`SELECT key, due FROM tasks WHERE kind = $1 AND due <> 0 AND due <= $2 ORDER BY due, key LIMIT $3 + 1`, kind, at, want)
 		if err != nil {
@@ -63,19 +66,19 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 		}
 		picked = append(picked, found...)
 	}
-	if len(picked) == 0 {
+	if len(picked) == 0 && len(except) == 0 {
 		return nil, nil
 	}
 	slices.SortFunc(picked, dueTask.compare)
-	if len(picked) <= want {
+	if len(picked) <= want && len(except) == 0 {
 		rev, err := t.next("revs", 1)
 		if err != nil {
 			return nil, err
 		}
 		return t.take(picked, micros(until), rev)
 	}
-	c, err := t.inTurn(kinds, at, want, picked)
-	if err != nil {
+	c, err := t.inTurn(kinds, at, want, picked, except)
+	if err != nil || len(c.picked) == 0 && len(c.passed) == 0 {
 		return nil, err
 	}
 	last, err := t.next("revs", int64(1+len(c.line)))
@@ -124,11 +127,11 @@ type contest struct {
 
 // inTurn chooses from more than are wanted: by turns one of each queue, and again until each has had its share; what is missing then
 // are the earliest of all.
-func (t *Tx) inTurn(kinds []string, now int64, want int, earliest []dueTask) (contest, error) {
+func (t *Tx) inTurn(kinds []string, now int64, want int, earliest []dueTask, except []string) (contest, error) {
 	var line []turn
 	passed := map[string][]string{}
 	for _, kind := range kinds {
-		found, wrong, err := t.turns(kind, now, want)
+		found, wrong, err := t.turns(kind, now, want, except)
 		if err != nil {
 			return contest{}, err
 		}
@@ -177,7 +180,7 @@ func (t *Tx) inTurn(kinds []string, now int64, want int, earliest []dueTask) (co
 }
 
 // turns lists the first queues of a kind that have something due, at most as many as are wanted, and those before them that have not.
-func (t *Tx) turns(kind string, now int64, want int) (line []turn, passed []string, err error) {
+func (t *Tx) turns(kind string, now int64, want int, except []string) (line []turn, passed []string, err error) {
 	after := turn{due: math.MinInt64}
 	for page := want; ; page = want - len(line) + 64 {
 		type row struct {
@@ -196,6 +199,9 @@ func (t *Tx) turns(kind string, now int64, want int) (line []turn, passed []stri
 			return nil, nil, err
 		}
 		for _, r := range rows {
+			if slices.Contains(except, r.community) {
+				continue
+			}
 			if r.live {
 				line = append(line, r.turn)
 			} else {
