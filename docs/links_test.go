@@ -15,7 +15,7 @@ import (
 
 var (
 	docLink  = regexp.MustCompile(`\[([A-Z]\w*(?:\.[A-Z]\w*)?)\]`)
-	pageLink = regexp.MustCompile(`\]\(([^)#:\s]+)(?:#[^)]*)?\)`)
+	pageLink = regexp.MustCompile(`\]\(([^)#:\s(]+)(?:#[^)]*)?\)`)
 )
 
 // What the package's comments link to is there.
