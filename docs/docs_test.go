@@ -114,5 +114,5 @@ func TestTheOperationsPageWorks(t *testing.T) {
 	dir := module(t, "example.org/operations", page)
 	require.Empty(t, run(t, dir, "gofmt", "-l", "."))
 	run(t, dir, "go", "vet", "./...")
-	require.Equal(t, "200\n", run(t, dir, "go", "run", "./try"))
+	require.Equal(t, "200 <nil>\n", run(t, dir, "go", "run", "./try"))
 }
