@@ -20,12 +20,21 @@ fuzz: ## fuzz every parser for FUZZTIME (default 30s) each
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
 		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-30s} $$p || exit 1; done; done
 
-long: ## everything about time, load and crashes in its long form: about an hour
-	go test ./internal/crash -kills 200 -timeout 60m -v
-	go test ./store/... -rapid.checks 2000 -timeout 60m
-	$(MAKE) fuzz FUZZTIME=60s
-	go test -run '^$$' -bench . -timeout 60m ./bench
-	go test -run '^$$' -bench VoteFlood -benchtime 100000x -timeout 60m ./bench
+# What `make long` takes; smaller ones show quickly that it works: make long KILLS=2 CHECKS=5 FUZZTIME=100x BENCHTIME=1x VOTERS=100x
+KILLS ?= 200
+CHECKS ?= 2000
+BENCHTIME ?= 1s
+VOTERS ?= 100000x
+
+long: FUZZTIME ?= 200000x # a number and not a time: at the end of a time the fuzzer sometimes fails by itself (golang/go#75804)
+long: ## everything about time, load and crashes in its long form: an hour or more
+	go test ./internal/crash -kills $(KILLS) -timeout 60m -v
+	go test ./store/memory ./store/sqlite ./vote ./internal/pace -rapid.checks $(CHECKS) -timeout 60m
+	go test -run 'Outcomes|ListModel|Tamper' -rapid.checks $(CHECKS) -timeout 60m .
+	$(MAKE) race
+	$(MAKE) fuzz FUZZTIME=$(FUZZTIME)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 60m ./bench
+	go test -run '^$$' -bench 'VoteFlood|LimitDurableHTTP' -benchtime $(VOTERS) -timeout 60m ./bench
 
 bench: ## print every figure beside its limit
 	go test -run '^$$' -bench . ./bench

@@ -35,9 +35,9 @@ func (g *Gateway) bury(tx store.Tx, s *sub, l store.Lane) error {
 	return tx.PutLane(store.Lane{Sub: s.name, Community: l.Community, Cursor: next, Due: g.now()})
 }
 
-// DeadLetter is an event that a callback failed on too often.
+// DeadLetter is an event that a callback failed on too often, see [Gateway.OnEvent].
 type DeadLetter struct {
-	Key   string    `json:"key"` // names it for [Gateway.ReplayDeadLetter]
+	Key   string    `json:"key"` // names it for [Community.ReplayDeadLetter]
 	Event Event     `json:"event"`
 	Error string    `json:"error"`
 	Since time.Time `json:"since"`
@@ -81,7 +81,7 @@ func deadEvent(tx store.Tx, t store.Task) (store.Event, error) {
 	return events[0], nil
 }
 
-// ReplayDeadLetter has the callback called again for a dead letter, out of order.
+// ReplayDeadLetter has the callback called again for a dead letter, out of order. NotFound: there is none with this key in this community.
 func (c *Community) ReplayDeadLetter(ctx context.Context, key string) error {
 	err := c.g.update(ctx, func(tx store.Tx) error {
 		t, err := tx.Task(taskEvent, key)

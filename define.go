@@ -24,7 +24,7 @@ type featureFunc[T Owner] func(*builder)
 
 func (f featureFunc[T]) feature(_ T, b *builder) { f(b) }
 
-// Option says more about an action or a process.
+// Option says more about an action, a process or a poll. Each says what it is for.
 type Option func(*options)
 
 type options struct {
@@ -39,8 +39,9 @@ type options struct {
 	grace      time.Duration
 }
 
-// Version numbers an action, or a process's input and state. It is 1 where it is not given. Several versions of one name can
-// stand side by side: a driver gets the highest unless it asks for "name@1", and a running process finishes on its own.
+// Version numbers an action, a process's input and state, or a lister's cursor (see [ListFunc]). It is 1 where it is not given. Several
+// versions of one action or process can stand side by side: a driver gets the highest unless it asks for "name@1", and a running process
+// finishes on its own.
 func Version(n int) Option { return func(o *options) { o.version = n } }
 
 // Deprecated says since when something should not be used any more, and what to use instead.
@@ -94,6 +95,10 @@ func (d *defined[C, T]) Open(ctx context.Context, inst *Instance, config json.Ra
 }
 
 // ActionFunc makes an action out of a method expression: ActionFunc("post-message", "...", (*Slack).postMessage).
+//
+// fn runs on the goroutine of whoever asked, several at once, with a context that ends after [Timeout]. in has passed its schema, with
+// defaults filled in, and what fn returns has to. An error says whose fault it is by its [Code]: Unavailable, it did not happen;
+// Unknown, it may have. One without a code is Internal, but for a context that ended: that is Unknown, for the platform may have done it.
 func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Context, In) (Out, error), opts ...Option) Feature[T] {
 	return featureFunc[T](func(b *builder) {
 		o := collect(opts)
@@ -122,7 +127,8 @@ func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Conte
 	})
 }
 
-// ChoicesFunc makes a list of values that only the platform knows: channels, roles. query is what a person has typed so far.
+// ChoicesFunc makes a list of values that only the platform knows: channels, roles. query is what a person has typed so far. fn runs on the
+// goroutine of whoever asked, and may call the platform.
 func ChoicesFunc[T Owner](name, doc string, fn func(t T, ctx context.Context, query string) ([]Choice, error)) Feature[T] {
 	return featureFunc[T](func(b *builder) {
 		b.m.Choices = append(b.m.Choices, ChoicesDef{Name: name, Doc: doc, List: func(ctx context.Context, self any, query string) ([]Choice, error) {
@@ -133,6 +139,7 @@ func ChoicesFunc[T Owner](name, doc string, fn func(t T, ctx context.Context, qu
 
 // ConfigureFunc makes a hook that is called when an instance is enabled (old is nil) and before its configuration changes. It
 // may call the platform, may refuse with an error, and may complete the new configuration. State and running processes are kept either way.
+// It runs on the goroutine of whoever configures.
 func ConfigureFunc[T Owner, C any](fn func(ctx context.Context, inst *Instance, old, config *C) error) Feature[T] {
 	return featureFunc[T](func(b *builder) {
 		b.m.Configure = func(ctx context.Context, inst *Instance, old, config json.RawMessage) (json.RawMessage, error) {

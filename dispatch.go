@@ -50,7 +50,7 @@ func (s *sub) hears(e store.Event) bool {
 //
 // When fn fails the event comes again, with growing pauses, and the community's later events wait; other communities do
 // not notice. Unavailable is tried for ever. After 12 tries with another error, or panics, the event is kept as a dead letter
-// ([Gateway.DeadLetters]) and passed over. Conflict: the name is registered already.
+// ([Community.DeadLetters]) and passed over. Conflict: the name is registered already.
 func (g *Gateway) OnEvent(ctx context.Context, name string, fn func(context.Context, *Community, Event) error, filters ...Filter) error {
 	return g.subscribe(ctx, &sub{name: name, filters: filters, fn: func(ctx context.Context, c *Community, e store.Event) error {
 		return fn(ctx, c, eventOf(e))

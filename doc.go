@@ -21,7 +21,7 @@
 // # For plugin authors
 //
 // [Define] makes a [Plugin] out of features: [ActionFunc], [ProcessFunc], [CommandFunc], [PollFunc], [ListFunc], [RepairFunc], [SourceFunc],
-// [ChoicesFunc], [ConfigureFunc], [NewEvent], [Webhook], [OAuth]. A plugin's own type embeds *[Instance]; its configuration and inputs are structs,
+// [ChoicesFunc], [ConfigureFunc], [PaceFunc], [GrantedFunc], [ExpiresFunc], [NewEvent], [Webhook], [OAuth]. A plugin's own type embeds *[Instance]; its configuration and inputs are structs,
 // whose tags are their JSON Schema:
 //
 //	json:"name"                      the field's name; without omitempty, omitzero or a default it is required
@@ -34,12 +34,21 @@
 //
 // docs/plugin-tutorial.md makes one; package gatewaytest checks it.
 //
+// # For operators
+//
+// [Gateway.Health] and [Instance.Health] say what is wrong, [Options] what can be set. docs/operations.md goes through it.
+//
 // # Errors
 //
 // Every error has a [Code], which decides what is mechanical: [Invalid], [NotFound], [Conflict], [Denied], [Unavailable],
-// [Unknown], [Internal]. errors.Is(err, gateway.NotFound) asks for one.
+// [Unknown], [Internal]. errors.Is(err, gateway.NotFound) asks for one. Whatever names something that is not there, or is another community's,
+// gets NotFound; a store that cannot be reached, is full or takes too long is Unavailable.
+//
+// # Lists
+//
+// What lists by page takes the last key or number of the page before ("" or 0 for the first page) and a limit; a limit below one is 100.
 //
 // # Guarantees
 //
-// docs/design.md lists them, with the way the data takes.
+// docs/guarantees.md has each promise with its limits and its test, docs/design.md the way the data takes.
 package gateway

@@ -61,7 +61,8 @@ type Options struct {
 	Timeout time.Duration
 	// CallbackTimeout ends the context of a callback that runs longer. 0: one minute.
 	CallbackTimeout time.Duration
-	// Workers is how many due tasks, and how many communities' callbacks of one name, run at the same time. 0: 16.
+	// Workers is how many due tasks, and how many communities' callbacks of one name, run at the same time; some more keep time. One
+	// community's tasks have three quarters of them at the most. 0: 16.
 	Workers int
 	// HookTimeout is how long an endpoint of outgoing hooks may take to answer. 0: 15 seconds.
 	HookTimeout time.Duration

@@ -21,7 +21,7 @@ type Account struct {
 	Linked     time.Time       `json:"linked"`
 }
 
-// Account finds an account that is linked in this community.
+// Account finds an account that is linked in this community. NotFound: it is not.
 func (c *Community) Account(ctx context.Context, plugin, platformID, userID string) (Account, error) {
 	var row store.Account
 	err := c.g.view(ctx, func(tx store.Tx) (err error) {

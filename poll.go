@@ -12,7 +12,8 @@ import (
 
 // PollFunc makes something that is done for each instance, every so often, from the moment it is enabled. Runs for one
 // instance never overlap. Instances that were enabled before their plugin had it are polled from the next Run on. An error is
-// tried again sooner, with a growing pause. Nobody can have it done more often than every, unless [Least] says so.
+// tried again sooner, with a growing pause, and stands in the instance's health. fn runs on a goroutine of [Gateway.Run], with a context that
+// ends after [Options.Timeout]. Nobody can have it done more often than every, unless [Least] says so.
 //
 // What lists what is new on a platform is better written as a [ListFunc].
 func PollFunc[T Owner](name string, every time.Duration, fn func(T, context.Context) error, opts ...Option) Feature[T] {

@@ -26,7 +26,8 @@ type Item[D any] struct {
 //
 // Refused, with the cursor left where it is: an item without an ID, or larger than Options.MaxBody. What list should never do is
 // reported, and tried again with a growing pause, like any error of its own: it comes back to a cursor, or goes on for a
-// hundred pages without anything new. list ends when its ctx does.
+// hundred pages without anything new. list runs on a goroutine of [Gateway.Run], and ends when
+// its ctx does, after [Options.Timeout].
 //
 // [Version] numbers the cursor, and [Least] allows to poll more often. list must understand the cursors of earlier versions; one
 // of a later version waits for a program that has it.

@@ -17,7 +17,8 @@ import (
 // A process is explicit durable state, a struct that the gateway keeps as JSON, and steps that are methods of it. Start is
 // given to [ProcessFunc]; the others are optional and found by name: [Updater], [Closer], [Shower], [Receiver] and [Upgrader]. The slow
 // steps (Start, Update, Close, Show and commands) may call the platform, one at a time for each process, under a lease; what they change in the state,
-// and what they ask of Run, is committed when they return nil. Receive is quick and takes no lease.
+// and what they ask of Run, is committed when they return nil. They run on the goroutine of whoever asked (Start, Command, Close, Refresh) or on
+// one of [Gateway.Run], with a context that ends after [Options.Timeout]. Receive is quick and takes no lease.
 type Run[T, Out any] struct {
 	Plugin T // the plugin's value for the instance that the process runs in
 	*Step

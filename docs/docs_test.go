@@ -107,3 +107,12 @@ action by policy: bell bylaws 3.2 true
 6 entries, the record holds: true
 `, run(t, dir, "go", "run", "./try"))
 }
+
+func TestTheOperationsPageWorks(t *testing.T) {
+	page := files(t, "operations.md")
+	require.Len(t, page, 1)
+	dir := module(t, "example.org/operations", page)
+	require.Empty(t, run(t, dir, "gofmt", "-l", "."))
+	run(t, dir, "go", "vet", "./...")
+	require.Equal(t, "200 <nil>\n", run(t, dir, "go", "run", "./try"))
+}
