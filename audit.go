@@ -166,7 +166,8 @@ func (g *Gateway) audit(tx store.Tx, t trail, a store.Audit, data any) error {
 	if a.By == "" {
 		a.By = t.reason.By
 	}
-	a.By, a.Rule, a.Decision, a.Event, a.Text = shorten(a.By), shorten(t.reason.Rule), shorten(t.reason.Process), t.reason.Event, shorten(t.reason.Text)
+	r := t.reason.bounded()
+	a.By, a.Rule, a.Decision, a.Event, a.Text = shorten(a.By), r.Rule, r.Process, r.Event, r.Text
 	a.Hash = auditEntry(a).sum()
 	return tx.AppendAudit(a)
 }
