@@ -18,11 +18,12 @@ type Shared struct {
 	// transactions of which no part is undone by itself, and does not change while one is open.
 	Late bool
 
-	platforms map[platform][]store.Instance
-	processes map[string]store.Process
-	refs      map[ref]string
-	lists     map[string]bool // whether a process has any row of voters
-	sums      map[string]*sums
+	communities map[string]store.Community
+	platforms   map[platform][]store.Instance
+	processes   map[string]store.Process
+	refs        map[ref]string
+	lists       map[string]bool // whether a process has any row of voters
+	sums        map[string]*sums
 }
 
 type platform struct {
@@ -37,6 +38,7 @@ const maxShared = 256
 
 // Forget empties it. Call it when the transaction ends, and when a part of it is undone.
 func (s *Shared) Forget() {
+	clear(s.communities)
 	clear(s.platforms)
 	clear(s.processes)
 	clear(s.refs)
@@ -72,6 +74,21 @@ func (s *Shared) byPlatform(p platform, read func() ([]store.Instance, error)) (
 		out[i].Config, out[i].Sealed = bytes.Clone(out[i].Config), bytes.Clone(out[i].Sealed)
 	}
 	return out, nil
+}
+
+// community gives a row from memory, or from read. Its bytes are shared: a caller of ours gets them cloned.
+func (s *Shared) community(slug string, read func() (store.Community, error)) (store.Community, error) {
+	if s == nil {
+		return read()
+	}
+	if c, ok := s.communities[slug]; ok {
+		return c, nil
+	}
+	c, err := read()
+	if err == nil {
+		keep(&s.communities, slug, c)
+	}
+	return c, err
 }
 
 // process gives a row from memory, or from read. Its bytes are shared: a caller of ours gets them cloned.
