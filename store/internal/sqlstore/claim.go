@@ -68,7 +68,7 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 	}
 	slices.SortFunc(picked, dueTask.compare)
 	if len(picked) <= want {
-		rev, err := t.next("revs", 1)
+		rev, err := t.next(1)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int) ([]store.Tas
 	if err != nil {
 		return nil, err
 	}
-	last, err := t.next("revs", int64(1+len(c.line)))
+	last, err := t.next(int64(1 + len(c.line)))
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func (t *Tx) PutState(instance, key string, value []byte, rev int64) error {
 	if value == nil {
 		return t.exec(`DELETE FROM state WHERE instance = $1 AND key = $2`, instance, key)
 	}
-	if rev, err = t.next("revs", 1); err != nil {
+	if rev, err = t.next(1); err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO state (instance, key, rev, value) VALUES ($1, $2, $3, $4)

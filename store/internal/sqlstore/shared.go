@@ -14,9 +14,14 @@ import (
 // It holds only what was read or written in this transaction, which nobody else can change meanwhile. Every verb that
 // changes such rows changes or forgets what is held of them; whoever undoes a part of the transaction calls Forget.
 type Shared struct {
-	// Late lets the sums of ballots (counts and tallies) wait for Flush, so that those that many ballots move are written once. It is for
+	// Late lets the sums of ballots (counts and tallies) and the counter of revisions wait for Flush, so that what many move is written once. It is for
 	// transactions of which no part is undone by itself, and does not change while one is open.
 	Late bool
+
+	seq  int64 // the newest event's, 0: not known
+	revs int64 // the counter of revisions, 0: not known
+	// Whether Flush has to write revs.
+	lateRevs bool
 
 	communities map[string]store.Community
 	platforms   map[platform][]store.Instance
@@ -38,6 +43,7 @@ const maxShared = 256
 
 // Forget empties it. Call it when the transaction ends, and when a part of it is undone.
 func (s *Shared) Forget() {
+	s.seq, s.revs, s.lateRevs = 0, 0, false
 	clear(s.communities)
 	clear(s.platforms)
 	clear(s.processes)

@@ -118,10 +118,13 @@ func (t *Tx) moveSums(process string, before, after tally, counts map[choice]sto
 	return t.putTally(process, after)
 }
 
-// Flush writes the sums that are late. It comes before the commit, and before every verb that looks at their rows.
+// Flush writes what is late. It comes before the commit, and before every verb that looks at their rows.
 func (t *Tx) Flush() error {
 	if t.shared == nil {
 		return nil
+	}
+	if err := t.flushRevs(); err != nil {
+		return err
 	}
 	for process, s := range t.shared.sums {
 		for c := range s.lateCounts {
