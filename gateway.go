@@ -109,6 +109,7 @@ type Gateway struct {
 	mends  chan struct{}        // bounds the repairs that run at once
 	lasts  chan struct{}        // bounds the last looks at processes, which are done by workers that keep time
 	vitals vitals               // see health.go
+	hands  hands                // see guard.go
 	sight  *sight               // nil: nobody watches
 	wake   chan struct{}        // closed and replaced when something may be due or new
 }
