@@ -24,6 +24,7 @@ const (
 	hookFailing = hookWorkers / 2    // of these for endpoints that fail
 	hookOwner   = hookWorkers / 4    // of these for one community's own endpoints: answering slowly is no failure
 	hookWindow  = 4                  // messages of a line without order that are on their way at the same time
+	hookBatch   = 32                 // events of a line that are read at once: many lines are in memory at the same time, and an event may be large
 	hookTurn    = 10 * time.Second   // how long a line goes on before others have their turn
 )
 

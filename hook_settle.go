@@ -33,7 +33,7 @@ func (g *Gateway) readLine(ctx context.Context, t store.Task, row store.Endpoint
 	if err != nil {
 		return r, err
 	}
-	limit := batch
+	limit := hookBatch
 	if t.Kind == taskHookOne {
 		limit = 1
 	}
