@@ -193,7 +193,7 @@ func (g *Gateway) post(ctx context.Context, row store.Endpoint, id string, body 
 	}
 	defer resp.Body.Close()
 	a.Status = resp.StatusCode
-	if d, ok := pauseAsked(resp.Header.Get("Retry-After"), now); ok {
+	if d, ok := pauseAsked(resp.Header.Get("Retry-After"), g.clock.wall()); ok {
 		a.after = min(max(d, 0), maxRetryAfter)
 	}
 	switch {

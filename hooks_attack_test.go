@@ -181,17 +181,43 @@ func TestEndpointsAreBounded(t *testing.T) {
 	require.ErrorIs(t, oak.Endpoints().Disable(t.Context(), last, long), gateway.Invalid)
 }
 
-// Receivers compare the time of a message with the wall clock. Where that was put right after our start, ours is off until the next.
-func TestHookTimestampsAreOfTheWallClock(t *testing.T) {
+// Whoever signs or checks a signature goes by the wall clock. Where that was put right after our start, ours is off until the next.
+func TestSignaturesGoByTheWallClock(t *testing.T) {
 	steady := time.Duration(0)
 	wall := &clock{t: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	r := newRig(t, gateway.Options{Reach: here(), Now: wall.now, Steady: func() time.Duration { return steady }})
 	v := newReceiver(t, r)
-	id, _ := r.endpoint(r.Endpoints(), v.URL, true)
+	c, _ := r.town("oak", "S1")
+	id, _ := r.endpoint(c.Endpoints(), v.URL, true)
+	ours := wall.now()
 	wall.advance(3 * time.Hour)
-	_, err := r.Endpoints().Test(t.Context(), id)
+	_, err := c.Endpoints().Test(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprint(wall.now().Unix()), v.messages()[0].header.Get("webhook-timestamp"))
+
+	// A delivery that was signed just now is no old one; what it does still goes by a clock that has not jumped.
+	w := r.request("/api/hooks/forum", `{"id":"m1","site":"S1","kind":"message","user":"u1","text":"hi"}`, "X-Time", wall.now().Format(time.RFC3339))
+	require.Equal(t, http.StatusOK, w.Code)
+	w = r.request("/api/hooks/forum", `{"id":"m2","site":"S1","kind":"message","user":"u1","text":"hi"}`, "X-Time", ours.Format(time.RFC3339))
+	require.Equal(t, http.StatusUnauthorized, w.Code)
+	var kept []store.Delivery
+	require.NoError(t, r.store.View(t.Context(), func(tx store.Tx) error {
+		events, err := tx.Events(store.EventQuery{}, 10)
+		require.NoError(t, err)
+		require.Len(t, events, 1)
+		d, err := tx.Delivery(events[0].Delivery)
+		kept = append(kept, d)
+		return err
+	}))
+	require.Equal(t, ours, kept[0].At)
+
+	// So does a platform that names a time until which it does not want to be asked.
+	v.answers(func(_ hookMessage, w http.ResponseWriter) {
+		w.Header().Set("Retry-After", wall.now().Add(time.Hour).Format(http.TimeFormat))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	r.due()
+	require.Equal(t, time.Hour, r.tasks(store.TaskQuery{Ref: id})[0].Due.Sub(ours))
 }
 
 // What is changed while a line is being sent holds for its next message.

@@ -167,7 +167,7 @@ func (p *pacing) heard(key string, res *http.Response) {
 	if key == "" || res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
 		return
 	}
-	if d, ok := pauseAsked(res.Header.Get("Retry-After"), p.g.now()); ok {
+	if d, ok := pauseAsked(res.Header.Get("Retry-After"), p.g.clock.wall()); ok {
 		p.g.pacer.Block(key, p.g.pacer.Now().Add(min(max(d, minPause), maxPause)))
 	}
 }
