@@ -20,6 +20,7 @@ import (
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/store"
 	"github.com/metagov/gateway-go/store/memory"
+	"github.com/metagov/gateway-go/vote"
 )
 
 // What waits for its turn at an endpoint that is disabled must not keep the log from being shortened for ever.
@@ -265,6 +266,44 @@ func TestHooksDoNotOvertakeTheFanOut(t *testing.T) {
 	})
 	r.due()
 	require.Equal(t, append(want, "late"), v.heard())
+}
+
+// A message that cannot be made is our fault: those before it are sent once, and those after it wait, whatever the endpoint's order.
+func TestAMessageThatCannotBeMade(t *testing.T) {
+	r := newHookRig(t, nil)
+	v := newReceiver(t, r)
+	c, i := r.town("oak", "S1")
+	id, _ := r.endpoint(c.Endpoints(), v.URL, false)
+	r.saysAll("S1", "1")
+	p := r.poll(i, vote.Ask{})
+	r.saysAll("S1", "2")
+	input := func(raw string) (was string) {
+		require.NoError(t, r.store.Update(t.Context(), func(tx store.Tx) error {
+			row, err := tx.Process(p.ID)
+			require.NoError(t, err)
+			was, row.Input = string(row.Input), []byte(raw)
+			return tx.PutProcess(row)
+		}))
+		r.again() // who remembers nothing
+		return was
+	}
+	good := input(`{"title":5}`)
+	for range 5 {
+		r.wait(10 * time.Minute)
+	}
+	require.Equal(t, []string{"1"}, v.heard())
+	require.Contains(t, r.logs.String(), "a message to an endpoint could not be made")
+	require.True(t, r.status(r.community("oak").Endpoints(), id).FailingSince.IsZero())
+	input(good)
+	r.wait(time.Hour)
+	require.ElementsMatch(t, []string{"process.pending", "2"}, v.heard())
+}
+
+func (r *rig) community(slug string) *gateway.Community {
+	r.t.Helper()
+	c, err := r.Community(r.t.Context(), slug)
+	require.NoError(r.t, err)
+	return c
 }
 
 // A lost key is the operator's mistake: no schedule moves, and no endpoint is disabled for it.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -51,6 +52,51 @@ func TestWorkersOfEndpointsThatFail(t *testing.T) {
 	require.Equal(t, turnNow, h.take(store.Endpoint{ID: "well"}))
 	h.give(failing(0))
 	require.Equal(t, turnNow, h.take(failing(hookFailing)))
+}
+
+// between is a store after whose next commit something happens.
+type between struct {
+	store.Store
+	then func()
+}
+
+func (b *between) Update(ctx context.Context, fn func(store.Tx) error) error {
+	err := b.Store.Update(ctx, fn)
+	if then := b.then; then != nil {
+		b.then = nil
+		then()
+	}
+	return err
+}
+
+// The last worker of an endpoint gives it back between the commit that parks a line and the look whether anybody works.
+func TestALineThatIsParkedTooLateCallsItself(t *testing.T) {
+	b := &between{Store: memory.New()}
+	seal, err := NewSeal(NewSealKey())
+	require.NoError(t, err)
+	g, err := New(Options{Store: b, Seal: seal})
+	require.NoError(t, err)
+	e, _, err := g.Endpoints().Create(t.Context(), EndpointSpec{URL: "https://driver.example"})
+	require.NoError(t, err)
+	line := lineTask(e.ID, "oak", 0)
+	line.Due, line.Created = g.now(), g.now()
+	require.NoError(t, b.Update(t.Context(), func(tx store.Tx) error { return tx.Schedule(line) }))
+	row := store.Endpoint{ID: e.ID}
+	for range hookShare {
+		require.Equal(t, turnNow, g.hooks.take(row))
+	}
+	tasks, _, err := g.claimHooks(t.Context(), 1)
+	require.NoError(t, err)
+	require.Len(t, tasks, 1)
+	b.then = func() {
+		for range hookShare {
+			require.False(t, g.hooks.give(row))
+		}
+	}
+	g.runHook(t.Context(), tasks[0])
+	next, err := g.nextHook(t.Context())
+	require.NoError(t, err)
+	require.False(t, next.IsZero(), "it is due, and not parked for ever")
 }
 
 // A community's own endpoints have a share of the workers together, those that hear of all have none in common.
