@@ -139,7 +139,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.out = newClients(o, g.reach, g.sight)
-	g.hooks = newHooks(g.reach, o.HookTimeout)
+	g.hooks = newHooks(g.reach, o.HookTimeout, g.sight)
 	g.pacer = pace.New(&paceClock{timekeeper: g.clock})
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
