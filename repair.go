@@ -139,6 +139,10 @@ func (g *Gateway) repair(ctx context.Context, t store.Task) error {
 	default:
 		return &nextRun{takeTurn} // after an outage there are many, and they take long
 	}
+	gap.Since = maxTime(gap.Since, g.now().Add(-g.o.Retain)) // it may have waited for long, and what was known then is forgotten
+	if !gap.Since.Before(gap.Until) {
+		return nil
+	}
 	inst.Log.Info("fetching what may have been missed", "since", gap.Since, "until", gap.Until, "attempt", t.Attempts)
 	return inst.Exclusive(ctx, "gateway/repair", func(ctx context.Context) error {
 		return g.guard("repairing "+inst.p.m.Name, func() error { return inst.p.m.Repair(ctx, inst.self, gap) })
