@@ -105,8 +105,8 @@ type Gateway struct {
 	states map[string]*decoded // states of processes that receive, by process
 	beaten time.Time           // when it was last noted that this program runs
 	lastID uint64              // of a delivery
-	mends  chan struct{}       // bounds the repairs that run at once
-	lasts  chan struct{}       // bounds the last looks at processes, which are done by workers that keep time
+	mends  *slots              //  bounds the repairs that run at once
+	lasts  *slots              //  bounds the last looks at processes, which are done by workers that keep time
 	vitals vitals              // see health.go
 	sight  *sight              // nil: nobody watches
 	wake   chan struct{}       // closed and replaced when something may be due or new
@@ -130,7 +130,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), reach: &netguard.Guard{Allow: o.Reach, Via: o.Egress}, clock: newTimekeeper(o.Now, o.Steady),
 		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, hung: map[string]hang{}, subs: map[string]*sub{},
-		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
+		asks: map[string]*asked{}, wake: make(chan struct{}), mends: newSlots(o.Workers / 4), lasts: newSlots(o.Workers / 4),
 	}
 	var err error
 	if g.sight, err = g.newSight(o.Tracer, o.Meter); err != nil {

@@ -413,7 +413,9 @@ func TestListOfOldItems(t *testing.T) {
 			return it
 		}
 		page := []gateway.Item[note]{at("old", 40*24*time.Hour), at("1", 29*24*time.Hour), at("2", time.Hour)}
-		n.on(func(context.Context, string) ([]gateway.Item[note], string, error) { return slices.Clone(page), "", nil })
+		n.on(func(context.Context, string) ([]gateway.Item[note], string, error) {
+			return slices.Clone(page), "", nil
+		})
 		n.plugin(r)
 		c, _ := r.town("a", "S1")
 		heard := r.listen("driver")

@@ -133,12 +133,10 @@ func (g *Gateway) repair(ctx context.Context, t store.Task) error {
 	if inst.p.m.Repair == nil {
 		return nil
 	}
-	select {
-	case g.mends <- struct{}{}:
-		defer func() { <-g.mends }()
-	default:
+	if !g.mends.take(t.Community) {
 		return &nextRun{takeTurn} // after an outage there are many, and they take long
 	}
+	defer g.mends.give(t.Community)
 	gap.Since = maxTime(gap.Since, g.now().Add(-g.o.Retain)) // it may have waited for long, and what was known then is forgotten
 	if !gap.Since.Before(gap.Until) {
 		return nil
