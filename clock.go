@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ type timekeeper struct {
 	from time.Duration // when steady was that
 	last time.Time     // what was told: it never goes back
 	off  time.Duration // how far away the wall clock was when it was looked at
+	seen time.Time     // the latest time that was found in the store, if it is later than ours
 }
 
 // newTimekeeper takes the clocks of [Options].
@@ -53,10 +53,9 @@ func (k *timekeeper) counted() time.Time {
 }
 
 const (
-	clockEvery = time.Minute
 	// drift is up to which difference the wall clock is followed: a steady clock is not exact, and time servers correct the other one.
 	drift = 2 * time.Second
-	// slew is how much of it in one step: 30 ms in a minute are the 500 ppm that time servers correct by, see ntp_adjtime(2).
+	// slew is how much of it in one check, see beatEvery: 30 ms in a minute are the 500 ppm that time servers correct by, see ntp_adjtime(2).
 	slew = 30 * time.Millisecond
 )
 
@@ -92,18 +91,35 @@ func (k *timekeeper) jumped() time.Duration {
 	return k.off
 }
 
-// watch checks the clocks while ctx lasts.
-func (k *timekeeper) watch(ctx context.Context, log *slog.Logger) {
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
-	for {
-		k.check(log)
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+// apart is by how much the clocks of two programs on one store may differ before it is reported. Leases and claims are
+// renewed when two thirds of leaseTime are left, so it takes more than that for a program to take what another one is at work on.
+const apart = 5 * time.Second
+
+// met compares the time with one that is in the store already, written by an earlier run or by another program. Later than now it cannot be
+// unless one of the clocks is wrong: which, nobody here can know. That is told once.
+func (k *timekeeper) met(log *slog.Logger, stored time.Time) {
+	now := k.now()
+	if stored.Sub(now) <= apart {
+		return
 	}
+	k.mu.Lock()
+	told := k.seen.Sub(now) > apart
+	if stored.After(k.seen) {
+		k.seen = stored
+	}
+	k.mu.Unlock()
+	if !told {
+		log.Error("the clock is behind the last time in the store: it is wrong, or was, or that of another program on this store is; votes close by this program's time",
+			"now", now, "stored", stored)
+	}
+}
+
+// behind is by how much the time is earlier than what was found in the store; 0 when it has caught up.
+func (k *timekeeper) behind() time.Duration {
+	now := k.now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return max(k.seen.Sub(now), 0)
 }
 
 // counting is a steady clock for systems that have no better one: it may stand still while the machine is suspended.

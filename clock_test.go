@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -65,4 +66,72 @@ func TestWallClockJumps(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A start with a clock behind the last time in the store is told: once, with both times, and by health for as long as it is so.
+func TestStartBehindTheStore(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		k := &clocks{}
+		a := &archive{}
+		r := newRig(t, gateway.Options{Store: s, Now: k.wall, Steady: k.steady})
+		a.plugin(r)
+		r.town("a", "S1")
+		r.due()
+		require.Zero(t, r.health().Clock)
+		require.NotContains(t, r.logs.String(), "behind")
+
+		k.jump(-time.Hour)
+		a.plugin(r)
+		for range 5 {
+			k.pass(time.Minute)
+			r.due()
+		}
+		require.Equal(t, 1, strings.Count(r.logs.String(), "clock is behind"), r.logs)
+		require.Contains(t, r.logs.String(), midnight.Format(time.RFC3339))
+		require.Contains(t, r.logs.String(), midnight.Add(time.Minute-time.Hour).Format(time.RFC3339))
+		require.Equal(t, 55*time.Minute, r.health().Clock.Behind)
+		require.Contains(t, r.health().String(), "behind the store by 55m0s")
+		k.pass(55 * time.Minute)
+		require.Zero(t, r.health().Clock)
+
+		k.jump(time.Hour) // while it runs
+		r.due()
+		require.Equal(t, gateway.ClockHealth{Jumped: time.Hour}, r.health().Clock)
+		require.Contains(t, r.health().String(), "jumped by 1h")
+		require.Empty(t, a.taken(), "nothing was missed")
+	})
+}
+
+func (r *rig) health() gateway.Health {
+	r.t.Helper()
+	h, err := r.Health(r.t.Context())
+	require.NoError(r.t, err)
+	return h
+}
+
+// TestTwoProgramsWhoseClocksDiffer say so, and nobody takes the other's time for an outage.
+func TestTwoProgramsWhoseClocksDiffer(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		a := &archive{}
+		late := newRig(t, gateway.Options{Store: s})
+		a.plugin(late)
+		late.town("a", "S1")
+		late.due()
+		early := newRig(t, gateway.Options{Store: s, Seal: late.o.Seal})
+		early.clock.advance(time.Hour)
+		a.plugin(early)
+		early.due()
+		early.wait(time.Second)
+		a.taken() // who starts cannot tell another's clock from an outage
+		for range 10 {
+			late.wait(70 * time.Second)
+			early.wait(70 * time.Second)
+			gateway.Beat(late.Gateway)
+			gateway.Beat(early.Gateway)
+		}
+		require.Empty(t, a.taken())
+		require.Equal(t, 1, strings.Count(late.logs.String(), "clock is behind"))
+		require.InDelta(t, time.Hour, late.health().Clock.Behind, float64(2*time.Minute))
+		require.Zero(t, early.health().Clock)
+	})
 }

@@ -99,19 +99,19 @@ type Gateway struct {
 	listed  []*plug // the same, in the order of Options.Plugins
 
 	mu     sync.Mutex
-	opened recent[*opened]      // by instance
-	hung   map[string]time.Time // instances whose code has hung, until when they are left alone
-	subs   map[string]*sub      // by name
-	asks   map[string]*asked    // voting standards of running processes, by process
-	states map[string]*decoded  // states of processes that receive, by process
-	beaten time.Time            // when it was last noted that this program runs
-	lastID uint64               // of a delivery
-	mends  chan struct{}        // bounds the repairs that run at once
-	lasts  chan struct{}        // bounds the last looks at processes, which are done by workers that keep time
-	vitals vitals               // see health.go
-	hands  hands                // see guard.go
-	sight  *sight               // nil: nobody watches
-	wake   chan struct{}        // closed and replaced when something may be due or new
+	opened recent[*opened]     // by instance
+	hung   map[string]hang     // instances whose code has hung
+	subs   map[string]*sub     // by name
+	asks   map[string]*asked   // voting standards of running processes, by process
+	states map[string]*decoded // states of processes that receive, by process
+	beaten time.Time           // when it was last noted that this program runs
+	lastID uint64              // of a delivery
+	mends  *slots              // bounds the repairs that run at once
+	lasts  *slots              // bounds the last looks at processes, which are done by workers that keep time
+	vitals vitals              // see health.go
+	hands  hands               // see hands.go
+	sight  *sight              // nil: nobody watches
+	wake   chan struct{}       // closed and replaced when something may be due or new
 }
 
 // New makes a gateway. It opens the store, compiles the plugins' schemas and starts nothing: see [Gateway.Run].
@@ -131,8 +131,8 @@ func New(o Options) (*Gateway, error) {
 	o.Retain = max(positive(o.Retain, 30*24*time.Hour), 7*24*time.Hour)
 	g := &Gateway{
 		o: o, store: o.Store, log: slog.New(correlated{o.Log.Handler()}), reach: &netguard.Guard{Allow: o.Reach, Via: o.Egress}, clock: newTimekeeper(o.Now, o.Steady),
-		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, hung: map[string]time.Time{}, subs: map[string]*sub{},
-		asks: map[string]*asked{}, wake: make(chan struct{}), mends: make(chan struct{}, max(o.Workers/4, 1)), lasts: make(chan struct{}, max(o.Workers/4, 1)),
+		plugins: map[string]*plug{}, opened: recent[*opened]{most: maxOpened}, hung: map[string]hang{}, subs: map[string]*sub{},
+		asks: map[string]*asked{}, wake: make(chan struct{}), mends: newSlots(o.Workers / 4), lasts: newSlots(o.Workers / 4),
 	}
 	var err error
 	if g.sight, err = g.newSight(o.Tracer, o.Meter); err != nil {
@@ -204,6 +204,7 @@ type scope struct {
 	trail    trail    // what this follows from
 	forgets  *forgets // what of the delivery is not to be kept
 	fence    *fence   // of the plugin's code inside a transaction
+	held     bool     // it is our code that runs, and has the fence's transaction
 }
 
 type scopeKey struct{}
@@ -230,7 +231,7 @@ func withScope(ctx context.Context, s scope) context.Context {
 // update runs fn in the transaction that ctx is in, or in one of its own.
 func (g *Gateway) update(ctx context.Context, fn func(store.Tx) error) error {
 	if s := scopeOf(ctx); s.tx != nil {
-		return s.fence.ours(func() error { return fn(s.tx) })
+		return s.inside(fn)
 	}
 	return g.store.Update(ctx, fn)
 }
@@ -238,7 +239,7 @@ func (g *Gateway) update(ctx context.Context, fn func(store.Tx) error) error {
 // view is update for reading.
 func (g *Gateway) view(ctx context.Context, fn func(store.Tx) error) error {
 	if s := scopeOf(ctx); s.tx != nil {
-		return s.fence.ours(func() error { return fn(s.tx) })
+		return s.inside(fn)
 	}
 	return g.store.View(ctx, fn)
 }

@@ -39,36 +39,69 @@ const quickTime = time.Second
 // hungTime is how long an instance is left alone whose code has hung: so it costs all others at most one quickTime in a hungTime.
 const hungTime = time.Minute
 
+// maxLeft is how much of an instance's code may be left behind and still run. It is left alone from then on until some of it has ended.
+const maxLeft = 4
+
 var errHangs = fmt.Errorf("it takes longer than %v inside a transaction, while everybody waits", quickTime)
+
+// hang is what is known of an instance whose code has hung.
+type hang struct {
+	until time.Time
+	left  int // how much of its code was left behind and still runs
+}
+
+// alone says whether an instance's code has hung a short while ago. Real time is what the others wait.
+func (g *Gateway) alone(instance string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := g.hung[instance]
+	if h.left == 0 && time.Now().After(h.until) {
+		delete(g.hung, instance)
+	}
+	return h.left >= maxLeft || time.Now().Before(h.until)
+}
+
+// hangs notes that an instance's code was left behind, and that it has ended.
+func (g *Gateway) hangs(instance string, over <-chan answer) {
+	note := func(left int) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		h := g.hung[instance]
+		h.left += left
+		if left > 0 {
+			h.until = time.Now().Add(hungTime)
+		}
+		g.hung[instance] = h
+	}
+	note(1)
+	go func() { <-over; note(-1) }()
+}
 
 // fence lets a plugin's code that hangs inside a transaction be left behind. The transaction is ours: it can be ended while the plugin's
 // code runs on its own goroutine, and not while ours does.
 type fence struct {
-	mu     sync.Mutex
-	theirs bool // the plugin's code runs
-	left   bool // and was left behind: it must not come back to the transaction
+	tx   sync.Mutex // held by who uses the transaction, which is always our code
+	left bool       // nobody may come back to the transaction; guarded by tx
 }
 
 // bounded runs fn, which uses the transaction that ctx is in, on a goroutine of its own, and leaves it behind when the plugin's code in
 // it, which is marked by [Gateway.theirs], takes too long. The transaction must be undone then.
 // An instance whose code has hung is left alone for a while, and its deliveries wait.
 func (g *Gateway) bounded(ctx context.Context, tx store.Tx, instance, what string, fn func(context.Context) (Reply, error)) (Reply, error) {
-	g.mu.Lock()
-	until := g.hung[instance]
-	if until.IsZero() || time.Now().After(until) {
-		delete(g.hung, instance)
-		until = time.Time{}
-	}
-	g.mu.Unlock()
-	if !until.IsZero() {
+	if g.alone(instance) {
 		return Reply{}, Errorf(Unavailable, "%s: it hung a short while ago", what)
 	}
 	f := &fence{}
-	ctx = withScope(ctx, scope{tx: tx, fence: f})
+	ctx = withScope(ctx, scope{tx: tx, fence: f, held: true})
 	h := g.hands.get()
 	h.late.Reset(quickTime)
 	defer h.late.Stop()
+	f.tx.Lock()
 	h.work <- func() (a answer) {
+		defer func() { // also for what the plugin's code has begun beside itself
+			f.left = true
+			f.tx.Unlock()
+		}()
 		a.r, a.err = g.guardReply(what, func() (Reply, error) { return fn(ctx) })
 		return a
 	}
@@ -83,65 +116,59 @@ func (g *Gateway) bounded(ctx context.Context, tx store.Tx, instance, what strin
 		case <-h.late.C:
 			if f.leave() {
 				close(h.work) // it ends when the plugin's code comes back
-				g.mu.Lock()
-				g.hung[instance] = time.Now().Add(hungTime)
-				g.mu.Unlock()
+				g.hangs(instance, h.done)
 				return Reply{}, Errorf(Internal, "%s: %w", what, errHangs)
 			}
-			h.late.Reset(10 * time.Millisecond) // our own code is at work
+			h.late.Reset(10 * time.Millisecond) // our own code is at work, or it ended just now
 		}
 	}
 }
 
 // leave leaves the plugin's code behind, if it is that which runs.
 func (f *fence) leave() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.left = f.theirs
-	return f.left
+	if !f.tx.TryLock() {
+		return false
+	}
+	defer f.tx.Unlock()
+	over := f.left
+	f.left = true
+	return !over
 }
 
-// theirs runs a plugin's code that may be inside a transaction.
-func (g *Gateway) theirs(ctx context.Context, what string, fn func() error) error {
-	f := scopeOf(ctx).fence
-	if f == nil {
-		return g.guard(what, fn)
+// theirs runs a plugin's code that may be inside a transaction, with the context that it gets. It does not return if that code was left behind.
+func (g *Gateway) theirs(ctx context.Context, what string, fn func(context.Context) error) error {
+	s := scopeOf(ctx)
+	if s.fence == nil || !s.held { // there is none, or it is their own code that calls
+		return g.guard(what, func() error { return fn(ctx) })
 	}
-	f.turn(true)
-	defer f.turn(false)
-	return g.guard(what, fn)
+	s.held = false
+	return s.fence.without(func() error { return g.guard(what, func() error { return fn(context.WithValue(ctx, scopeKey{}, s)) }) })
 }
 
-// turn changes whose code runs. Code that was left behind ends here.
-func (f *fence) turn(theirs bool) {
-	f.mu.Lock()
-	left := f.left
-	f.theirs = theirs
-	f.mu.Unlock()
-	if left {
-		runtime.Goexit()
-	}
-}
-
-var errLeft = errors.New("the transaction is over: its code took too long and was left behind")
-
-// ours runs our code for a plugin's that asks for it inside a transaction.
-func (f *fence) ours(fn func() error) error {
-	if f == nil {
-		return fn()
-	}
-	f.mu.Lock()
-	was := f.theirs
-	if f.left {
-		f.mu.Unlock()
-		return Errorf(Internal, "%w", errLeft)
-	}
-	f.theirs = false
-	f.mu.Unlock()
+// without runs a plugin's code for ours, which has the transaction.
+func (f *fence) without(fn func() error) error {
+	f.tx.Unlock()
 	defer func() {
-		f.mu.Lock()
-		f.theirs = was
-		f.mu.Unlock()
+		if f.tx.Lock(); f.left {
+			runtime.Goexit()
+		}
 	}()
 	return fn()
+}
+
+var errLeft = errors.New("the transaction is over: what was called in it has returned, or took too long and was left behind")
+
+// inside runs our code in the transaction of the scope: for a plugin's code that asks for it one at a time, also where that has begun
+// goroutines.
+func (s scope) inside(fn func(store.Tx) error) error {
+	f := s.fence
+	if f == nil || s.held {
+		return fn(s.tx)
+	}
+	f.tx.Lock()
+	defer f.tx.Unlock()
+	if f.left {
+		return Errorf(Internal, "%w", errLeft)
+	}
+	return fn(s.tx)
 }

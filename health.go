@@ -167,13 +167,24 @@ func ExpiresFunc[T Owner](fn func(T) time.Time) Feature[T] {
 
 // Health is how a gateway stands: for whoever operates it.
 type Health struct {
-	Store         *Trouble             `json:"store,omitempty"` // why the store does not take anything; the rest is empty then
+	Store         *Trouble             `json:"store,omitempty"` // why the store does not take anything; what is read from it is empty then
 	StoreTook     time.Duration        `json:"store_took"`      // one durable write, in nanoseconds
 	Late          time.Duration        `json:"late"`            // by how much the oldest due task is late, in nanoseconds
 	Dead          int                  `json:"dead"`            // what was given up, see [Community.DeadLetters]; counted up to 1,000
 	Subscriptions []SubscriptionHealth `json:"subscriptions"`
 	Sources       []SourceHealth       `json:"sources,omitempty"`   // as this program sees them; another may be connected
 	Endpoints     []Endpoint           `json:"endpoints,omitempty"` // those of [Gateway.Endpoints] that are disabled or failing, of the first 1,000
+	Clock         ClockHealth          `json:"clock,omitzero"`      // of this program
+}
+
+// ClockHealth is what is wrong with the time that a program goes by. The zero value: nothing that is known.
+type ClockHealth struct {
+	// Jumped is by how much the wall clock has jumped while the program ran, in nanoseconds; time is counted on without it until the program is
+	// started again.
+	Jumped time.Duration `json:"jumped,omitempty"`
+	// Behind is by how much the time is earlier than one that is in the store already, in nanoseconds: the clock is wrong, or was when that was
+	// stored, or another program on the store goes by another time. Programs on one store need clocks within ten seconds of each other.
+	Behind time.Duration `json:"behind,omitempty"`
 }
 
 // SubscriptionHealth is how far one callback has come.
@@ -203,6 +214,7 @@ func (g *Gateway) Health(ctx context.Context) (Health, error) {
 		return err
 	})
 	h.StoreTook = time.Since(began)
+	h.Clock = ClockHealth{g.clock.jumped(), g.clock.behind()}
 	if err == nil {
 		var now Health
 		now, err = g.standing(ctx)
@@ -278,5 +290,12 @@ func (h Health) String() string {
 	if h.Store != nil {
 		return "store: " + h.Store.Error
 	}
-	return fmt.Sprintf("late by %v, %d dead, a write takes %v", h.Late, h.Dead, h.StoreTook)
+	out := fmt.Sprintf("late by %v, %d dead, a write takes %v", h.Late, h.Dead, h.StoreTook)
+	if h.Clock.Jumped != 0 {
+		out += fmt.Sprintf(", the wall clock has jumped by %v", h.Clock.Jumped)
+	}
+	if h.Clock.Behind != 0 {
+		out += fmt.Sprintf(", the clock is behind the store by %v", h.Clock.Behind)
+	}
+	return out
 }

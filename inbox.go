@@ -214,7 +214,7 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	var process string
 	var refs, echoes []string
 	slow := false
-	err = g.theirs(ctx, "reading a delivery of "+row.Plugin, func() error {
+	err = g.theirs(ctx, "reading a delivery of "+row.Plugin, func(context.Context) error {
 		process, refs, echoes = w.Route(message).Process, w.Refs(message), w.Echo(inst.self, message)
 		slow = w.Handle != nil && w.Slow(message)
 		return nil
@@ -226,7 +226,8 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if err != nil {
 		return Reply{}, err
 	}
-	steps, err := g.stepsFor(rows, inst) // before anything is changed: what has to wait waits whole
+	var steps []*Step // before anything is changed: what has to wait waits whole
+	err = g.theirs(ctx, "reading the processes of "+row.Plugin, func(context.Context) (err error) { steps, err = g.stepsFor(rows, inst); return err })
 	if err != nil {
 		return Reply{}, err
 	}
@@ -241,8 +242,7 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 	if err != nil {
 		return Reply{}, err
 	}
-	defer func() { d.forget = d.forget || forgets.hit }()
-	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause, forgets: forgets, fence: scopeOf(ctx).fence})
+	ctx = withScope(ctx, scope{tx: tx, delivery: d.ID, cause: cause, forgets: forgets, fence: scopeOf(ctx).fence, held: true})
 	var reply Reply
 	for _, s := range steps {
 		r, err := g.receiveProcess(ctx, tx, s, message)
@@ -257,7 +257,7 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 		}
 	}
 	var r Reply
-	err = g.theirs(ctx, "receiving a delivery of "+row.Plugin, func() (err error) { r, err = w.Receive(ctx, inst.self, message); return err })
+	err = g.theirs(ctx, "receiving a delivery of "+row.Plugin, func(ctx context.Context) (err error) { r, err = w.Receive(ctx, inst.self, message); return err })
 	if err != nil {
 		return Reply{}, err
 	}
@@ -272,6 +272,7 @@ func (g *Gateway) receive(ctx context.Context, tx store.Tx, p *plug, row store.I
 			return Reply{}, err
 		}
 	}
+	d.forget = d.forget || forgets.hit
 	return reply, nil
 }
 
@@ -348,7 +349,7 @@ func (g *Gateway) stepsFor(rows []store.Process, inst *opened) ([]*Step, error) 
 // receiveProcess gives a message to a process inside the transaction that accepts it.
 func (g *Gateway) receiveProcess(ctx context.Context, tx store.Tx, s *Step, message any) (Reply, error) {
 	var r Reply
-	err := g.theirs(ctx, "process "+s.row.Name, func() (err error) { r, err = s.def.Receive(ctx, s.state, s, message); return err })
+	err := g.theirs(ctx, "process "+s.row.Name, func(ctx context.Context) (err error) { r, err = s.def.Receive(ctx, s.state, s, message); return err })
 	switch CodeOf(err) {
 	case "":
 		g.giveBack(s)

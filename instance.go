@@ -102,10 +102,6 @@ func (g *Gateway) make(ctx context.Context, row store.Instance) (*opened, error)
 	if err != nil {
 		return nil, err
 	}
-	config, err := g.unseal(inst.p, row)
-	if err != nil {
-		return nil, err
-	}
 	o := &opened{Instance: inst}
 	var p *pacing
 	if inst.p.m.Pace != nil {
@@ -113,7 +109,13 @@ func (g *Gateway) make(ctx context.Context, row store.Instance) (*opened, error)
 		out := g.out.paced(p)
 		inst.HTTP, inst.Guarded = out.http, out.guarded
 	}
-	err = g.theirs(ctx, "opening "+row.Plugin, func() (err error) { o.self, err = inst.p.Open(ctx, inst, config); return err })
+	err = g.theirs(ctx, "opening "+row.Plugin, func(ctx context.Context) error {
+		config, err := g.unseal(inst.p, row) // by Options.Seal, which may ask somebody far away
+		if err == nil {
+			o.self, err = inst.p.Open(ctx, inst, config)
+		}
+		return err
+	})
 	if err == nil && p != nil {
 		p.self.Store(&o.self)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -64,14 +65,20 @@ func (g *Gateway) forgetLook(tx store.Tx, row store.Process) error {
 // look calls Update. That it was tried is kept before, so that nobody asks the platform more often than it tolerates, whatever
 // becomes of it.
 func (g *Gateway) look(ctx context.Context, s *Step) error {
+	failed := false
 	if s.def.looks() {
-		err := g.update(ctx, func(tx store.Tx) error { return putLook(tx, s.row, func(l *look) { l.At = g.now() }) })
+		err := g.update(ctx, func(tx store.Tx) error {
+			return putLook(tx, s.row, func(l *look) { l.At, failed = g.now(), !l.Failed.IsZero() })
+		})
 		if err != nil {
 			return storeError(err, "keeping when process %s was looked at", s.row.ID)
 		}
 	}
 	if err := s.def.Update(ctx, s.state, s); err != nil {
 		return err
+	}
+	if failed { // should it be given more time, its next end has ten minutes of its own
+		s.effect = append(s.effect, func(tx store.Tx) error { return putLook(tx, s.row, func(l *look) { l.Failed = time.Time{} }) })
 	}
 	s.lookAgain()
 	return nil
@@ -172,40 +179,82 @@ func (g *Gateway) lastLook(ctx context.Context, row store.Process) (note string,
 	if err != nil || !def.looks() {
 		return "", err
 	}
-	select {
-	case g.lasts <- struct{}{}:
-		defer func() { <-g.lasts }()
-	default: // a platform that hangs must not hold up the end of what needs none
-		return "", &nextRun{takeTurn/2 + rand.N(takeTurn)}
+	if g.lasts.take(row.Community) {
+		defer g.lasts.give(row.Community)
+		if err = g.step(ctx, stepUpdate, row.ID, nil); err == nil {
+			return "", g.stillDue(ctx, row.ID)
+		}
+		var missing errGone
+		if _, waits := waitsFor(err); waits || errors.As(err, &missing) {
+			return "", err
+		}
+	} else { // a platform that hangs must not hold up the end of what needs none
+		err = &nextRun{takeTurn/2 + rand.N(takeTurn)}
 	}
-	if err = g.step(ctx, stepUpdate, row.ID, nil); err == nil {
-		return "", g.stillDue(ctx, row.ID)
-	}
-	var missing errGone
-	if _, waits := waitsFor(err); waits || errors.As(err, &missing) {
-		return "", err
-	}
-	var since time.Time
-	e := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
-		return putLook(tx, row, func(l *look) {
-			if l.Failed.IsZero() {
-				l.Failed = g.now()
-			}
-			since = l.Failed
-		})
-	})
+	since, e := g.failedSince(context.WithoutCancel(ctx), row)
 	if e != nil {
 		return "", errors.Join(err, storeError(e, "keeping since when process %s cannot be read", row.ID))
 	}
 	gone := g.now().Sub(since)
 	log := g.log.With("process", row.ID, "community", row.Community, "plugin", row.Plugin)
 	if left := lastLooks - gone; left > 0 {
+		var turn *nextRun
+		if errors.As(err, &turn) {
+			return "", turn
+		}
 		pause := min(max(gone, time.Second, RetryAfter(err)), left)
 		log.Warn("a process is to be closed, and its platform cannot be read; trying again", "error", err, "in", pause)
 		return "", &nextRun{pause}
 	}
 	log.Error("a process is closed with what is known: its platform could not be read after its closing time", "known", row.Updated, "error", err)
 	return "its platform could not be read after the closing time, for " + lastLooks.String() + "; the outcome is made of what was known before", nil
+}
+
+// failedSince is since when a process cannot be read after its closing time, and keeps that it is from now on.
+func (g *Gateway) failedSince(ctx context.Context, row store.Process) (since time.Time, err error) {
+	err = g.view(ctx, func(tx store.Tx) error {
+		l, _, err := lookOf(tx, row)
+		since = l.Failed
+		return err
+	})
+	if err != nil || !since.IsZero() {
+		return since, err
+	}
+	since = g.now()
+	return since, g.update(ctx, func(tx store.Tx) error { return putLook(tx, row, func(l *look) { l.Failed = since }) })
+}
+
+// slots bound how much of one kind runs at once, and how much of it may be one community's, so that there is room for others.
+type slots struct {
+	all, each int
+
+	mu    sync.Mutex
+	taken int
+	by    map[string]int
+}
+
+func newSlots(all int) *slots {
+	return &slots{all: max(all, 2), each: max(all/2, 1), by: map[string]int{}}
+}
+
+func (s *slots) take(community string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken >= s.all || s.by[community] >= s.each {
+		return false
+	}
+	s.taken++
+	s.by[community]++
+	return true
+}
+
+func (s *slots) give(community string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken--
+	if s.by[community]--; s.by[community] == 0 {
+		delete(s.by, community)
+	}
 }
 
 // stillDue says whether the last look has given a process more time.

@@ -21,6 +21,9 @@ func (s *remoteState) Start(ctx context.Context, r *pollRun, in poll) error {
 }
 
 func (s *remoteState) Update(ctx context.Context, r *pollRun) error {
+	if err := r.Plugin.api.trouble(ctx, "update "+r.Plugin.config.Site); err != nil {
+		return err
+	}
 	if err := r.Plugin.api.do(ctx, "update", "update "+r.Now().Format(time.RFC3339)); err != nil {
 		return err
 	}
@@ -306,4 +309,78 @@ func TestLastLooksHoldUpNobody(t *testing.T) {
 	require.Eventually(t, func() bool { r.clock.advance(time.Second); return all(remote)() }, 20*time.Second, 20*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
+}
+
+// TestLastLookThatHangs for ever, and does not even listen to its context: other communities' votes end in time, and its own in the end, with
+// what was known.
+func TestLastLookThatHangs(t *testing.T) {
+	r := newRig(t, gateway.Options{Workers: 4})
+	r.remote()
+	bad, i := r.town("bad", "S1")
+	good, j := r.town("good", "S2")
+	leave := make(chan struct{})
+	var hung sync.Once
+	r.api.on("update S1", func(ctx context.Context) error {
+		first := false
+		hung.Do(func() { first = true })
+		if first {
+			<-leave
+		}
+		return nil
+	})
+	p := r.startRemote(i, time.Hour)
+	more := []gateway.Process{p, r.startRemote(i, time.Hour), r.startRemote(i, time.Hour)}
+	r.clock.advance(time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	q := r.startRemote(j, time.Minute)
+	r.clock.advance(2 * time.Minute)
+	go func() { done <- r.Run(ctx) }()
+	soon(t, "the other community's vote ends", func() bool {
+		r.clock.advance(100 * time.Millisecond)
+		return r.process(good, q.ID).Done()
+	})
+	soon(t, "those end that can", func() bool {
+		r.clock.advance(20 * time.Second)
+		return ended(r, bad, more) >= 2
+	})
+	close(leave)
+	soon(t, "all end", func() bool {
+		r.clock.advance(time.Second)
+		return ended(r, bad, more) == 3
+	})
+	cancel()
+	require.NoError(t, <-done)
+}
+
+// TestLastLookThatGivesMoreTime: the ten minutes of one end are not those of the next.
+func TestLastLookThatGivesMoreTime(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	r.remote()
+	c, i := r.town("a", "S1")
+	p := r.startRemote(i, time.Hour)
+	r.api.fails("update", errBoom)
+	r.wait(time.Hour)
+	_, err := c.Command(t.Context(), p.ID, "extend", extension{Minutes: 60})
+	require.NoError(t, err)
+	r.api.fails("update", nil)
+	r.wait(30 * time.Minute)
+	r.api.fails("update", errBoom)
+	r.wait(30 * time.Minute)
+	require.False(t, r.process(c, p.ID).Done(), "it is tried again")
+	r.api.fails("update", nil)
+	r.wait(time.Minute)
+	p = r.process(c, p.ID)
+	require.True(t, p.Done())
+	require.Empty(t, p.Closing.Note)
+}
+
+// ended counts those that are over.
+func ended(r *rig, c *gateway.Community, list []gateway.Process) (n int) {
+	for _, p := range list {
+		if r.process(c, p.ID).Done() {
+			n++
+		}
+	}
+	return n
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -19,8 +20,12 @@ type Item[D any] struct {
 // is nothing more for now; otherwise list is called again at once, or soon where much is to be fetched, so that nobody else waits. cursor
 // is "" the first time: begin with what there is, or return no items and where things stand, to begin with what comes.
 //
+// Platforms whose cursor names a page are asked for the last one again and again, until it is full: what is on it and known is passed over. A
+// platform that has more to tell, and does not move its cursor, cannot be listed: make a cursor of the last item then.
+//
 // Items and cursor are kept in one transaction (in several, where a page is large, the cursor with the last). So whatever dies
-// when, each item becomes one event, as long as events are kept (Options.Retain); list may see the same cursor again. What processes or
+// when, each item becomes one event, as long as events are kept (Options.Retain); list may see the same cursor again. What happened longer ago,
+// by its Meta.At, is passed over: give At wherever the platform may list an item for that long. What processes or
 // the webhook's Receive are to see too is handed over in list with [Instance.Accept]: the cursor moves after that, and the webhook's ID sees to it
 // that it counts once.
 //
@@ -82,12 +87,15 @@ func (g *Gateway) list(ctx context.Context, inst *opened, d PollDef) (more bool,
 	}
 	began := time.Now() // real time is what others wait
 	seen := map[string]bool{at.Cursor: true}
-	news := 0
+	news, old := 0, 0
 	for page := 1; ; page++ {
 		items, next, err := d.List(ctx, inst.self, at.Cursor)
 		if err != nil {
 			return false, err
 		}
+		listed := len(items)
+		items = g.recent(items)
+		old += listed - len(items)
 		end := next == "" || next == at.Cursor
 		if end {
 			next = at.Cursor
@@ -101,13 +109,20 @@ func (g *Gateway) list(ctx context.Context, inst *opened, d PollDef) (more bool,
 			return false, nil
 		case seen[next]:
 			return false, Errorf(Internal, "list %s goes round in a circle: after %s it came back to cursor %.100q", d.Name, plural(page, "page"), next)
-		case page == listPages && news == 0:
+		case page == listPages && news == 0 && old == 0:
 			return false, Errorf(Internal, "list %s found nothing new on %s", d.Name, plural(page, "page"))
 		case page == listPages, time.Since(began) > g.o.Timeout/2:
 			return news > 0, nil
 		}
 		seen[next] = true
 	}
+}
+
+// recent leaves out the items that happened before what is remembered. As events they would be deleted at once, and each time that the
+// platform lists them again nobody could tell that they are known.
+func (g *Gateway) recent(items []Item[json.RawMessage]) []Item[json.RawMessage] {
+	before := g.now().Add(-g.o.Retain)
+	return slices.DeleteFunc(items, func(it Item[json.RawMessage]) bool { return it.ID != "" && !it.At.IsZero() && it.At.Before(before) })
 }
 
 // placeOf reads where a lister has come to.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -400,4 +401,31 @@ func TestListMistakes(t *testing.T) {
 	} {
 		require.Panics(t, func() { newForum(&forumAPI{}, f) }, name)
 	}
+}
+
+// A page that is listed again and again, with items that happened longer ago than anything is remembered, or that come to that age.
+func TestListOfOldItems(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r, n := newRig(t, gateway.Options{Store: s}), &notes{}
+		at := func(id string, ago time.Duration) gateway.Item[note] {
+			it := item(id)
+			it.At = r.clock.now().Add(-ago)
+			return it
+		}
+		page := []gateway.Item[note]{at("old", 40*24*time.Hour), at("1", 29*24*time.Hour), at("2", time.Hour)}
+		n.on(func(context.Context, string) ([]gateway.Item[note], string, error) {
+			return slices.Clone(page), "", nil
+		})
+		n.plugin(r)
+		c, _ := r.town("a", "S1")
+		heard := r.listen("driver")
+		r.due()
+		require.Equal(t, upTo(2), r.notes(c))
+		for range 35 * 12 {
+			r.wait(2 * time.Hour)
+		}
+		require.Equal(t, upTo(2), heard.texts())
+		require.Empty(t, r.notes(c))
+		require.Empty(t, r.pollError())
+	})
 }

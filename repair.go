@@ -133,11 +133,13 @@ func (g *Gateway) repair(ctx context.Context, t store.Task) error {
 	if inst.p.m.Repair == nil {
 		return nil
 	}
-	select {
-	case g.mends <- struct{}{}:
-		defer func() { <-g.mends }()
-	default:
+	if !g.mends.take(t.Community) {
 		return &nextRun{takeTurn} // after an outage there are many, and they take long
+	}
+	defer g.mends.give(t.Community)
+	gap.Since = maxTime(gap.Since, g.now().Add(-g.o.Retain)) // it may have waited for long, and what was known then is forgotten
+	if !gap.Since.Before(gap.Until) {
+		return nil
 	}
 	inst.Log.Info("fetching what may have been missed", "since", gap.Since, "until", gap.Until, "attempt", t.Attempts)
 	return inst.Exclusive(ctx, "gateway/repair", func(ctx context.Context) error {
@@ -171,17 +173,18 @@ const (
 	pausedAt = "gateway/paused-at" // of an instance: since when its deliveries may have been dropped
 )
 
-// beatEvery is how often it is noted that a gateway runs.
+// beatEvery is about how often it is noted that a gateway runs, and the clocks are compared.
 const beatEvery = time.Minute
 
 // heartbeat notes from time to time, and at the end, that this program runs. A program that was held up in the middle of its life (a
-// machine that slept) has missed as much as one that did not run.
+// machine that slept) has missed as much as one that did not run. The pauses vary, so that each of several programs sometimes comes soon after
+// another, and sees how their clocks differ.
 func (g *Gateway) heartbeat(ctx context.Context) {
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
 	for {
+		tick := time.NewTimer(spread(beatEvery))
 		select {
 		case <-ctx.Done():
+			tick.Stop()
 			g.beat(context.WithoutCancel(ctx), true)
 			return
 		case <-tick.C:
@@ -192,35 +195,38 @@ func (g *Gateway) heartbeat(ctx context.Context) {
 
 // awoke notes that this program runs, and looks, once in its life, for how long no gateway has run on this store.
 func (g *Gateway) awoke(ctx context.Context) {
-	now := g.now()
-	g.mu.Lock()
-	first := g.beaten.IsZero()
-	due := first || now.Sub(g.beaten).Abs() >= beatEvery
-	if due {
-		g.beaten = now
-	}
-	g.mu.Unlock()
-	if due {
-		g.beat(ctx, first)
+	last := g.lastBeat()
+	if last.IsZero() || g.now().Sub(last).Abs() >= beatEvery {
+		g.beat(ctx, last.IsZero())
 	}
 }
 
-// beat notes that a gateway runs, and, where look is true, has repaired what may have been missed since that was noted last.
+// lastBeat is when this program was last noted to run.
+func (g *Gateway) lastBeat() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.beaten
+}
+
+// beat compares the clocks and notes that a gateway runs, and, where look is true, has repaired what may have been missed since that was
+// noted last.
 func (g *Gateway) beat(ctx context.Context, look bool) {
+	g.clock.check(g.log)
+	var now, last time.Time
 	err := g.store.Update(ctx, func(tx store.Tx) error {
 		raw, rev, err := tx.State(ownState, aliveKey)
 		if err != nil {
 			return err
 		}
-		now := g.now()
-		var last time.Time
+		now, last = g.now(), time.Time{}
 		if raw != nil {
 			if err := json.Unmarshal(raw, &last); err != nil {
 				return Errorf(Internal, "decoding when a gateway ran last: %w", err)
 			}
 		}
-		if look && !last.IsZero() && now.Sub(last) > shortAway {
-			if err := g.wasAway(tx, last); err != nil {
+		ran := maxTime(last, g.lastBeat()) // we did, whatever a program says since then whose clock is behind ours
+		if look && !ran.IsZero() && now.Sub(ran) > shortAway {
+			if err := g.wasAway(tx, ran); err != nil {
 				return err
 			}
 		}
@@ -229,7 +235,14 @@ func (g *Gateway) beat(ctx context.Context, look bool) {
 		}
 		return tx.PutState(ownState, aliveKey, raw, rev)
 	})
-	if err != nil && !errors.Is(err, store.ErrConflict) {
+	if !last.IsZero() {
+		g.clock.met(g.log, last)
+	}
+	if err == nil {
+		g.mu.Lock()
+		g.beaten = now
+		g.mu.Unlock()
+	} else if !errors.Is(err, store.ErrConflict) {
 		g.log.Warn("it could not be noted that the gateway runs", "error", err)
 	}
 }

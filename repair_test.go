@@ -349,3 +349,29 @@ func TestSourceLostItsConnection(t *testing.T) {
 	cancel()
 	require.NoError(t, <-done)
 }
+
+// A repair that had to wait until what was known at the time was forgotten fetches nothing twice.
+func TestRepairThatWaitedForLong(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r, a := newRig(t, gateway.Options{Store: s}), &archive{}
+		a.plugin(r)
+		_, i := r.town("a", "S1")
+		heard := r.listen("driver")
+		r.due()
+		since := r.clock.now()
+		for n := range 3 {
+			r.wait(time.Minute)
+			a.says(r, "S1", n+1, n != 1)
+		}
+		r.due()
+		require.NoError(t, i.Pause(t.Context(), "a long rest"))
+		require.NoError(t, i.Repair(t.Context(), gateway.Gap{Since: since}))
+		for range 31 {
+			r.wait(24 * time.Hour)
+		}
+		a.says(r, "S1", 4, false)
+		require.NoError(t, i.Resume(t.Context()))
+		r.due()
+		require.Equal(t, []string{"1", "3", "4"}, heard.texts())
+	})
+}

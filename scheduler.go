@@ -68,7 +68,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { g.relay(ctx) })
-	wg.Go(func() { g.clock.watch(ctx, g.log) })
 	wg.Go(func() { g.heartbeat(ctx) })
 	wg.Go(func() { g.keepVitals(ctx) })
 	wg.Go(func() { g.dispatchAll(ctx, &wg) })

@@ -59,7 +59,13 @@ func (k Key[V]) Update(ctx context.Context, o Owner, fn func(V) (V, error)) (V, 
 				return Errorf(Internal, "decoding %s of instance %s: %w", k, i.row.Name, err)
 			}
 		}
-		if out, err = fn(v); err != nil {
+		run := func() (err error) { out, err = fn(v); return err }
+		if f := scopeOf(ctx).fence; f != nil { // it may hang while everybody waits
+			err = f.without(run)
+		} else {
+			err = run()
+		}
+		if err != nil {
 			return keyError{err}
 		}
 		raw, err = json.Marshal(out)
