@@ -60,7 +60,7 @@ func TestTwoProgramsCloseOnce(t *testing.T) {
 		require.False(t, p.Ended.Before(end))
 	}
 	soon(t, "all are shown", func() bool {
-		k.advance(20 * time.Millisecond) // not so fast that claims run out
+		k.advance(4 * time.Millisecond) // not so fast that claims run out
 		return len(rigs[0].api.lines("show 1 completed"))+len(rigs[1].api.lines("show 1 completed")) >= votes
 	})
 	for _, stop := range stops {
