@@ -318,28 +318,33 @@ func TestLastLookThatHangs(t *testing.T) {
 	r.remote()
 	bad, i := r.town("bad", "S1")
 	good, j := r.town("good", "S2")
-	leave := make(chan struct{})
+	leave, hangs := make(chan struct{}), make(chan struct{})
 	var hung sync.Once
 	r.api.on("update S1", func(ctx context.Context) error {
 		first := false
 		hung.Do(func() { first = true })
 		if first {
+			close(hangs)
 			<-leave
 		}
 		return nil
 	})
-	p := r.startRemote(i, time.Hour)
-	more := []gateway.Process{p, r.startRemote(i, time.Hour), r.startRemote(i, time.Hour)}
+	more := []gateway.Process{r.startRemote(i, time.Hour), r.startRemote(i, time.Hour), r.startRemote(i, time.Hour)}
 	r.clock.advance(time.Hour)
+	for _, task := range r.tasks(store.TaskQuery{Kind: "process.update"}) { // they would be looked at before they end
+		require.NoError(t, r.store.Update(t.Context(), func(tx store.Tx) error { return tx.Unschedule(task.Kind, task.Key) }))
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	q := r.startRemote(j, time.Minute)
-	r.clock.advance(2 * time.Minute)
 	go func() { done <- r.Run(ctx) }()
+	<-hangs
+	q := r.startRemote(j, time.Minute)
+	r.clock.advance(time.Minute)
 	soon(t, "the other community's vote ends", func() bool {
-		r.clock.advance(100 * time.Millisecond)
+		r.clock.advance(20 * time.Millisecond)
 		return r.process(good, q.ID).Done()
 	})
+	require.Empty(t, r.process(good, q.ID).Closing.Note, "it was looked at")
 	soon(t, "those end that can", func() bool {
 		r.clock.advance(20 * time.Second)
 		return ended(r, bad, more) >= 2

@@ -37,7 +37,7 @@ func (s *Slack) repair(ctx context.Context, gap gateway.Gap) error {
 	if err != nil {
 		return err
 	}
-	if !before.Gap.Since.Equal(gap.Since) || !before.Gap.Until.Equal(gap.Until) {
+	if before.Gap.Since.After(gap.Since) || before.Gap.Until.Before(gap.Until) { // one that shrinks while it waits is the same
 		before = repaired{Gap: gap}
 	}
 	channels, err := s.joined(ctx)

@@ -90,24 +90,28 @@ func TestRepairOfADay(t *testing.T) {
 
 // TestRepairGoesOnWhereItWas: Slack may allow so little that a repair takes several attempts.
 func TestRepairGoesOnWhereItWas(t *testing.T) {
-	w := newRig(t).town("T1")
-	w.w.AddChannel("CSIDE", "side", "UANN").WithApp()
-	w.due()
-	loud := w.silent()
-	since := w.clock.now()
-	w.says("UANN", "CHALL", "1")
-	w.says("UANN", "CSIDE", "2")
-	loud()
-	require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: since}))
-	calls := len(w.fake.CallsTo("conversations.history"))
-	w.fake.Fail(fakeslack.Fault{Method: "conversations.history", RetryAfter: time.Minute, Skip: 1})
-	w.due()
-	require.Len(t, w.heardTexts(), 1)
-	w.later(30 * time.Second)
-	require.Len(t, w.fake.CallsTo("conversations.history"), calls+2, "not before Slack said")
-	w.later(time.Minute)
-	require.Equal(t, []string{"1", "2"}, w.heardTexts())
-	require.Len(t, w.fake.CallsTo("conversations.history"), calls+3, "what was done is not done again")
+	for name, ago := range map[string]time.Duration{"a moment": 0, "longer than anything is remembered": 60 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w := newRig(t).town("T1")
+			w.w.AddChannel("CSIDE", "side", "UANN").WithApp()
+			w.due()
+			loud := w.silent()
+			since := w.clock.now().Add(-ago)
+			w.says("UANN", "CHALL", "1")
+			w.says("UANN", "CSIDE", "2")
+			loud()
+			require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: since}))
+			calls := len(w.fake.CallsTo("conversations.history"))
+			w.fake.Fail(fakeslack.Fault{Method: "conversations.history", RetryAfter: time.Minute, Skip: 1})
+			w.due()
+			require.Len(t, w.heardTexts(), 1)
+			w.later(30 * time.Second)
+			require.Len(t, w.fake.CallsTo("conversations.history"), calls+2, "not before Slack said")
+			w.later(time.Minute)
+			require.Equal(t, []string{"1", "2"}, w.heardTexts())
+			require.Len(t, w.fake.CallsTo("conversations.history"), calls+3, "what was done is not done again")
+		})
+	}
 }
 
 func TestRateLimitedEventsAreFetched(t *testing.T) {
