@@ -374,3 +374,37 @@ type liar struct {
 }
 
 func (l liar) Manifest() gateway.Manifest { return gateway.Manifest{Name: l.name} }
+
+// What an instance's connections are to whoever was called ends with the gateway, telemetry or not.
+func TestCloseLetsGoOfConnections(t *testing.T) {
+	gone := make(chan struct{}, 10)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateClosed {
+			gone <- struct{}{}
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	r := newRig(t, gateway.Options{Reach: here(), Tracer: sdktrace.NewTracerProvider()})
+	r.again(newForum(r.api, gateway.ActionFunc("look", "Looks.", func(f *forum, ctx context.Context, _ post) (posted, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, nil)
+		if err != nil {
+			return posted{}, err
+		}
+		res, err := f.Guarded.Do(req)
+		if err != nil {
+			return posted{}, err
+		}
+		return posted{ID: "1"}, res.Body.Close()
+	})))
+	_, inst := r.town("oak", "S1")
+	_, err := inst.Do(t.Context(), "look", post{Text: "x"})
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a connection is still open")
+	}
+}

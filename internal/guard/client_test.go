@@ -186,6 +186,16 @@ func TestWhatANameResolvesToIsChecked(t *testing.T) {
 		require.ErrorIs(t, err, ErrRefused)
 		require.NotContains(t, errors.Unwrap(err).Error(), "127.0.0.1", "whoever asked does not learn what is inside")
 	})
+	t.Run("nothing", func(t *testing.T) {
+		g := &Guard{Resolver: nameServer(t, nil)}
+		_, err := get(t, g.Client(0), u)
+		var dns *net.DNSError
+		require.ErrorAs(t, err, &dns)
+		require.True(t, dns.IsNotFound)
+		require.Contains(t, err.Error(), "rebind.example")
+		require.Empty(t, dns.Server)
+		require.NotContains(t, err.Error(), " on ", "nor where it asks for names")
+	})
 	t.Run("one of several", func(t *testing.T) {
 		g := &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Resolver: nameServer(t, []string{"10.0.0.1", "169.254.169.254", "127.0.0.1"})}
 		_, err := get(t, g.Client(0), u)

@@ -164,6 +164,12 @@ func (g *Guard) dial(ctx context.Context, network, address string) (net.Conn, er
 	if errors.As(err, &r) {
 		return nil, &refusal{host, r.why} // without the address that stands in the dialer's error
 	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		clean := *dns
+		clean.Server = "" // a resolver is of the network inside, too
+		return nil, &net.OpError{Op: "dial", Net: network, Err: &clean}
+	}
 	return c, err
 }
 
