@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,7 +27,7 @@ func TestDeletedIsGoneFromTheFile(t *testing.T) {
 	for i, size := range []int{0, 3000, 100_000} {
 		id := fmt.Sprint("d", i)
 		update(t, s, func(tx store.Tx) error {
-			_, err := tx.Accept(store.Delivery{ID: id, Plugin: "p", Body: said(id, size)})
+			_, err := tx.Accept(store.Delivery{ID: id, Plugin: "p", Body: said(id, size), At: t0.Add(time.Hour)})
 			require.NoError(t, err)
 			_, err = tx.Accept(store.Delivery{ID: "pruned" + id, Plugin: "p", Body: said("pruned"+id, size), At: t0})
 			require.NoError(t, err)
