@@ -125,7 +125,7 @@ func everyVerb(tx store.Tx) {
 	_, _ = tx.Account("c", "slack", "T", "U")
 	_, _ = tx.Accounts("c", "h")
 	for i := range int64(2) {
-		_ = tx.AppendAudit(store.Audit{Community: "c", Seq: i + 1})
+		_ = tx.AppendAudit(store.Audit{Community: "c", Seq: i + 1, At: t0})
 	}
 	_, _ = tx.AuditHead("c")
 	for _, q := range []store.AuditQuery{{}, {Kinds: []string{"k"}}, {Instance: "i"}, {Process: "p"}, {Call: "a"}, {Correlation: "d", By: "u"}} {
@@ -133,6 +133,7 @@ func everyVerb(tx store.Tx) {
 		_, _ = tx.Audits(q, 0)
 	}
 	_ = tx.BlankDelivery("d")
+	_, _ = tx.PruneAudits("c", t0.Add(1e9), 1)
 	later := t0.Add(1e9)
 	_, _ = tx.PruneAudits("c", later, 0)
 	_, _ = tx.PruneEvents(later, 99, 0)
@@ -215,8 +216,15 @@ func TestHotPlans(t *testing.T) {
 		"UPDATE tasks SET due = $1, attempts":                                                           "USING PRIMARY KEY (kind=? AND key=?)",
 		"SELECT q.due, q.rev":                                                                           "USING COVERING INDEX queues_due (kind=? AND (due,rev,community)>(?,?,?) AND due<?)",
 		"SELECT key, due FROM tasks WHERE kind = $1 AND community":                                      "USING COVERING INDEX tasks_queue (kind=? AND community=? AND due<?)",
-		"UPDATE queues":      "USING PRIMARY KEY (kind=? AND community=?)",
-		"DELETE FROM queues": "USING PRIMARY KEY (kind=? AND community=?)",
+		"UPDATE audit_heads SET seq":                                                                    "USING PRIMARY KEY (community=?)",
+		"UPDATE audit_heads SET pruned":                                                                 "USING PRIMARY KEY (community=?)",
+		"SELECT seq, hash, pruned":                                                                      "USING PRIMARY KEY (community=?)",
+		"SELECT community, seq, at, kind":                                                               "USING PRIMARY KEY (community=? AND seq>?)",
+		"SELECT seq, at, hash FROM audits":                                                              "USING PRIMARY KEY (community=?)",
+		"DELETE FROM audits":                                                                            "USING PRIMARY KEY (community=? AND seq<?)",
+		"SELECT id, community, url":                                                                     "endpoints",
+		"UPDATE queues":                                                                                 "USING PRIMARY KEY (kind=? AND community=?)",
+		"DELETE FROM queues":                                                                            "USING PRIMARY KEY (kind=? AND community=?)",
 	} {
 		found := 0
 		for query := range s.group.w.stmts {
