@@ -117,12 +117,10 @@ func (w asking) kind() string {
 func (g *Gateway) call(ctx context.Context, o *opened, w asking) (json.RawMessage, error) {
 	id := newID("c")
 	t := trailOf(ctx, id)
-	c := &Call{g: g, inst: o.Instance, trail: t, seen: &sightings{}, row: store.Call{
+	c := &Call{g: g, trail: t, seen: &sightings{}, row: store.Call{
 		ID: id, Community: o.row.Community, Instance: o.row.ID, Name: w.name, Once: w.once, Status: callOpen, Started: g.now(), Origin: t.id,
 	}}
-	if w.act != nil {
-		c.keepInput(w.act, w.in)
-	}
+	c.keepAsked(w.act, w.in)
 	if w.once == "" {
 		return g.finish(ctx, c, o, w)
 	}
@@ -161,12 +159,12 @@ func (g *Gateway) begin(ctx context.Context, c *Call, o *opened) (answer json.Ra
 		c.adopt(old, o.p)
 		return nil, false, c.anew(ctx) // it did not happen
 	}
-	idempotent := c.act != nil && c.act.Idempotent
 	c.adopt(old, o.p)
+	idempotent := c.act != nil && c.act.Idempotent
 	switch {
 	case c.lookable():
 		return g.lookFirst(ctx, c, o)
-	case len(old.Saved) == 0 && !idempotent:
+	case c.guessed(), len(old.Saved) == 0 && !idempotent:
 		// Open or unknown, and nothing by which to look: a second try could do it twice.
 		return nil, true, Errorf(Unknown, "call %q was interrupted and left nothing by which to find out whether it happened", c.row.Once)
 	}
@@ -209,7 +207,8 @@ func (g *Gateway) finish(ctx context.Context, c *Call, o *opened, w asking) (jso
 	}
 	kept := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		if CodeOf(err) == Unknown && c.kept && c.lookable() {
-			return c.suspend(tx, g.now(), err)
+			now := g.now()
+			return c.suspend(tx, now, now, err)
 		}
 		return c.settle(tx, g.now(), out, err)
 	})

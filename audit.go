@@ -69,34 +69,64 @@ type AuditQuery struct {
 	By          string
 }
 
-// Audit lists up to limit entries of the community's audit record, those after the given number, oldest first.
+// Audit lists up to limit entries of the community's audit record, those after the given number, oldest first. limit 0: 100. A query
+// goes through the record until it has found so many, in short transactions: of a long record it may take a while, which ctx bounds.
 func (c *Community) Audit(ctx context.Context, q AuditQuery, after int64, limit int) ([]AuditEntry, error) {
-	var out []AuditEntry
-	err := c.g.view(ctx, func(tx store.Tx) error {
-		rows, err := tx.Audits(store.AuditQuery{
-			Community: c.row.Slug, After: after, Kinds: q.Kinds, Instance: q.Instance, Process: q.Process, Call: q.Call, Correlation: q.Correlation, By: q.By,
-		}, limit)
-		out = make([]AuditEntry, len(rows))
-		for i, row := range rows {
-			out[i] = auditEntry(row)
+	out, _, err := c.audit(ctx, q, after, limit)
+	return out, err
+}
+
+// auditStride is how many entries a query looks at in one transaction.
+const auditStride = 10_000
+
+// audit is Audit, and gives the number up to which the record is pruned.
+func (c *Community) audit(ctx context.Context, q AuditQuery, after int64, limit int) (out []AuditEntry, pruned int64, err error) {
+	limit = positive(limit, 100)
+	for out = []AuditEntry{}; ; {
+		var rows []store.Audit
+		var head store.AuditHead
+		err := c.g.view(ctx, func(tx store.Tx) (err error) {
+			if head, err = tx.AuditHead(c.row.Slug); err != nil {
+				return err
+			}
+			if after = max(after, head.Pruned, 0); after >= head.Seq {
+				return nil
+			}
+			rows, err = tx.Audits(store.AuditQuery{
+				Community: c.row.Slug, After: after, To: after + auditStride,
+				Kinds: q.Kinds, Instance: q.Instance, Process: q.Process, Call: q.Call, Correlation: q.Correlation, By: q.By,
+			}, limit-len(out))
+			return err
+		})
+		if err != nil {
+			return nil, 0, storeError(err, "reading the audit record of %s", c.row.Slug)
 		}
-		return err
-	})
-	return out, storeError(err, "reading the audit record of %s", c.row.Slug)
+		for _, row := range rows {
+			out = append(out, auditEntry(row))
+		}
+		if len(out) >= limit || after >= head.Seq-auditStride {
+			return out, head.Pruned, nil
+		}
+		after += auditStride
+	}
 }
 
 // auditPage is how many entries are read at once.
 const auditPage = 500
 
 // ExportAudit writes the community's audit record as lines of JSON, one [AuditEntry] each, oldest first. It is read in pages, so that
-// it neither fills the memory nor holds anybody up; [CheckAudit] reads it.
+// it neither fills the memory nor holds anybody up; [CheckAudit] reads it. Conflict: entries became too old to be kept ([Options.RetainAudit])
+// before they were written; do it again.
 func (c *Community) ExportAudit(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	lines := json.NewEncoder(out)
 	for after := int64(0); ; {
-		page, err := c.Audit(ctx, AuditQuery{}, after, auditPage)
+		page, pruned, err := c.audit(ctx, AuditQuery{}, after, auditPage)
 		if err != nil {
 			return err
+		}
+		if after > 0 && pruned > after {
+			return Errorf(Conflict, "exporting the audit record of %s: entries after %d were pruned meanwhile", c.row.Slug, after)
 		}
 		for _, e := range page {
 			after = e.Seq
@@ -166,7 +196,8 @@ func (g *Gateway) audit(tx store.Tx, t trail, a store.Audit, data any) error {
 	if a.By == "" {
 		a.By = t.reason.By
 	}
-	a.By, a.Rule, a.Decision, a.Event, a.Text = shorten(a.By), shorten(t.reason.Rule), shorten(t.reason.Process), t.reason.Event, shorten(t.reason.Text)
+	r := t.reason.bounded()
+	a.By, a.Rule, a.Decision, a.Event, a.Text = shorten(a.By), r.Rule, r.Process, r.Event, r.Text
 	a.Hash = auditEntry(a).sum()
 	return tx.AppendAudit(a)
 }

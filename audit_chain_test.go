@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -195,5 +199,107 @@ func FuzzCheckAudit(f *testing.F) {
 		if err == nil && check.Holds() && check.Entries > 0 && !bytes.Contains(b, []byte(check.Head)) {
 			t.Fatal("an entry without its hash")
 		}
+	})
+}
+
+// striding is a store that notes how much of the audit record one transaction was asked to look at.
+type striding struct {
+	store.Store
+	most, views int64
+}
+
+func (s *striding) View(ctx context.Context, fn func(store.Tx) error) error {
+	return s.Store.View(ctx, func(tx store.Tx) error { s.views++; return fn(strideTx{tx, s}) })
+}
+
+type strideTx struct {
+	store.Tx
+	s *striding
+}
+
+func (t strideTx) Audits(q store.AuditQuery, limit int) ([]store.Audit, error) {
+	if q.To == 0 {
+		q.To = math.MaxInt64
+	}
+	t.s.most = max(t.s.most, q.To-q.After)
+	return t.Tx.Audits(q, limit)
+}
+
+// A query that finds nothing, or little, holds nobody up.
+func TestAuditQueriesAreShort(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		const long = 25_000
+		w := &striding{Store: s}
+		r := newRig(t, gateway.Options{Store: w})
+		c, err := r.CreateCommunity(t.Context(), "town", "")
+		require.NoError(t, err)
+		require.NoError(t, s.Update(t.Context(), func(tx store.Tx) error {
+			for seq := int64(2); seq <= long; seq++ {
+				a := store.Audit{Community: "town", Seq: seq, Kind: "x", Hash: []byte("h")}
+				if seq%12_000 == 0 {
+					a.By = "ann"
+				}
+				if err := tx.AppendAudit(a); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		for _, q := range []struct {
+			by    string
+			after int64
+			limit int
+			want  []int64
+		}{{"ann", 0, 0, []int64{12_000, 24_000}}, {"ann", 0, 1, []int64{12_000}}, {"ann", 12_000, 9, []int64{24_000}}, {"bob", 0, 9, nil}, {"ann", 2 * long, 9, nil}, {"ann", math.MaxInt64, 9, nil}} {
+			w.views = 0
+			got, err := c.Audit(t.Context(), gateway.AuditQuery{By: q.by}, q.after, q.limit)
+			require.NoError(t, err)
+			var seqs []int64
+			for _, e := range got {
+				seqs = append(seqs, e.Seq)
+			}
+			require.Equal(t, q.want, seqs)
+			require.LessOrEqual(t, w.most, int64(10_000))
+			require.LessOrEqual(t, w.views, int64(3))
+		}
+	})
+}
+
+// pruner prunes the record while it is written out.
+type pruner struct {
+	bytes.Buffer
+	then func()
+}
+
+func (p *pruner) Write(b []byte) (int, error) {
+	if p.then != nil {
+		then := p.then
+		p.then = nil
+		then()
+	}
+	return p.Buffer.Write(b)
+}
+
+// What is pruned while it is exported is not left out in silence: the export would look as if somebody had tampered with it.
+func TestExportWhilePruned(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		c, inst := r.town("town", "S1")
+		for i := range 800 {
+			require.NoError(t, inst.Pause(t.Context(), strconv.Itoa(i)))
+		}
+		require.NoError(t, c.ExportAudit(t.Context(), io.Discard))
+		out := &pruner{then: func() {
+			require.NoError(t, s.Update(t.Context(), func(tx store.Tx) error {
+				_, err := tx.PruneAudits("town", r.clock.now().Add(time.Hour), 700)
+				return err
+			}))
+		}}
+		require.ErrorIs(t, c.ExportAudit(t.Context(), out), gateway.Conflict)
+		var again bytes.Buffer
+		require.NoError(t, c.ExportAudit(t.Context(), &again))
+		check, err := gateway.CheckAudit(&again)
+		require.NoError(t, err)
+		require.True(t, check.Holds(), check)
 	})
 }

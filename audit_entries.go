@@ -57,11 +57,7 @@ func (c *Call) tell(tx store.Tx, a store.Audit, failure error) error {
 		d.Calls, n = c.seen.all()
 		d.More = n - len(d.Calls)
 	}
-	t := c.trail
-	if t.id == "" {
-		t.id = c.row.Origin
-	}
-	return c.g.audit(tx, t, a, d)
+	return c.g.audit(tx, c.trail, a, d)
 }
 
 // commit keeps what a command changed in its process, and says so in the same transaction.

@@ -27,15 +27,15 @@ import (
 // A Call belongs to one goroutine. It costs nothing until one of its methods is used.
 type Call struct {
 	g      *Gateway
-	inst   *Instance
 	row    store.Call
 	act    *action // nil where it is no action
-	kept   bool    // the row is in the store
-	taken  bool    // an earlier attempt left it, and nobody knows whether it did it
+	wanted wanted
+	kept   bool // the row is in the store
+	taken  bool // an earlier attempt left it, and nobody knows whether it did it
 	caused []string
 	trail  trail
 	seen   *sightings // the calls to the platform
-	told   bool       // the audit record has it
+	told   bool       // the audit record has it already
 }
 
 // CallOf gives the call that ctx belongs to. Outside an action or slow step it gives one that remembers nothing.

@@ -37,12 +37,12 @@ func (f Found) String() string {
 // no [Secret]), and [CallOf] gives the call: its ID, when it was first tried, what was saved. It may note with [Call.Caused] what it found.
 //
 //   - Happened: the action is done, Out is its answer.
-//   - DidNot: whoever asks again with [Once] has it done now, with the same input and under the same call ID.
+//   - DidNot: whoever asks again with [Once] has it done now, with the same input and under the same call ID. It is not believed before the
+//     platform had time to show the effect, see [Grace]: until then whoever asks hears Unknown, and how long to wait.
 //   - CannotTell, or an error: it stays unknown. Whoever asks hears Unknown.
 //
 // fn is called, on any goroutine, right after an answer was lost and there is time left; when the driver asks again; and for calls that are
-// kept by the gateway itself, ever more seldom, for a day. DidNot is not believed by the gateway itself before the platform had time to
-// show the effect, see [Grace].
+// kept by the gateway itself, ever more seldom, for a day.
 func Lookup[T Owner, In, Out any](fn func(T, context.Context, In) (Out, Found, error)) Option {
 	return func(o *options) {
 		o.look = &lookup{owner: reflect.TypeFor[T](), in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
@@ -94,44 +94,64 @@ func (b *builder) checkLookup(name string, o options, owner, in, out reflect.Typ
 	}
 }
 
-// keptInput is what a call's row keeps for its look-up.
-type keptInput struct {
-	Version int             `json:"version"` // of the action
-	Input   json.RawMessage `json:"input"`
+// wanted is what a call's row keeps of what was asked: for its look-up, and for the audit record.
+type wanted struct {
+	Version int             `json:"version,omitempty"` // of the action
+	Input   json.RawMessage `json:"input,omitempty"`   // of an action that can be looked up
+	Reason  Reason          `json:"reason,omitzero"`
 }
 
-// keepInput puts the input into the row of a call that can be looked up.
-func (c *Call) keepInput(a *action, in json.RawMessage) {
+// keepAsked puts into the row what whoever takes up the call has to know.
+func (c *Call) keepAsked(a *action, in json.RawMessage) {
 	c.act = a
-	if a.Look != nil {
-		c.row.Input, _ = json.Marshal(keptInput{a.Version, in}) // it has passed a schema: it marshals
+	c.wanted = wanted{Reason: c.trail.reason.bounded()}
+	if a != nil && a.Look != nil {
+		c.wanted.Version, c.wanted.Input = a.Version, in
+	}
+	if c.wanted.Input != nil || c.wanted.Reason != (Reason{}) {
+		c.row.Input, _ = json.Marshal(c.wanted) // it has passed a schema: it marshals
 	}
 }
 
-// adopt goes on with an earlier attempt. The input of that attempt counts where it was kept, with the version of the action that it was for.
+// kept is a call as its row has it. What it does goes on the trail on which it began.
+func (g *Gateway) kept(row store.Call) *Call {
+	c := &Call{g: g, row: row, kept: true, taken: true, seen: &sightings{}}
+	_ = json.Unmarshal(row.Input, &c.wanted) // what cannot be read cannot be looked up
+	c.trail = trail{id: row.Origin, reason: c.wanted.Reason}
+	return c
+}
+
+// adopt goes on with an earlier attempt. Its input counts where it was kept, with the version of the action that it was for. Of the reasons the one
+// that is given now goes before.
 func (c *Call) adopt(old store.Call, p *plug) {
-	c.row, c.kept, c.taken = old, true, true
-	var kept keptInput
-	if len(old.Input) == 0 || json.Unmarshal(old.Input, &kept) != nil {
-		return
+	now, act := c.trail.reason, c.act
+	*c = *c.g.kept(old)
+	c.act = act
+	if now != (Reason{}) {
+		c.trail.reason = now
 	}
-	name := actionOf(old.Name)
-	if a := p.actions[versioned(name, kept.Version)]; a != nil && a.Look != nil {
+	if a := p.actions[versioned(actionOf(old.Name), c.wanted.Version)]; c.wanted.Input != nil && a != nil && a.Look != nil {
 		c.act = a
 	}
 }
 
 // input is what the call is about: what was kept, or what was asked for now.
-func (c *Call) input(asked json.RawMessage) json.RawMessage {
-	var kept keptInput
-	if len(c.row.Input) > 0 && json.Unmarshal(c.row.Input, &kept) == nil && c.act != nil && c.act.Version == kept.Version {
-		return kept.Input
+func (c *Call) input(now json.RawMessage) json.RawMessage {
+	if c.lookable() {
+		return c.wanted.Input
 	}
-	return asked
+	return now
 }
 
 // lookable says whether somebody can find out what became of the call.
-func (c *Call) lookable() bool { return c.act != nil && c.act.Look != nil && len(c.row.Input) > 0 }
+func (c *Call) lookable() bool {
+	return c.act != nil && c.act.Look != nil && c.wanted.Input != nil && c.act.Version == c.wanted.Version
+}
+
+// guessed says that the call was, or would be, left to a look-up that there is not: of another version of the action.
+func (c *Call) guessed() bool {
+	return !c.lookable() && (c.wanted.Input != nil || c.act != nil && c.act.Look != nil)
+}
 
 // grace is how long the platform may take to show the effect.
 func (c *Call) grace() time.Duration { return positive(c.act.Grace, usualGrace) }
@@ -139,7 +159,7 @@ func (c *Call) grace() time.Duration { return positive(c.act.Grace, usualGrace) 
 // look asks the plugin what became of the call.
 func (c *Call) look(ctx context.Context, o *opened) (out json.RawMessage, found Found, err error) {
 	err = c.g.guard("look-up of "+c.row.Name, func() (err error) {
-		out, found, err = c.act.Look(withScope(ctx, scope{call: c}), o.self, c.input(nil))
+		out, found, err = c.act.Look(withScope(ctx, scope{call: c, trail: c.trail}), o.self, c.input(nil))
 		return err
 	})
 	switch {
@@ -156,21 +176,43 @@ func (c *Call) look(ctx context.Context, o *opened) (out json.RawMessage, found 
 
 // lookFirst decides by a look-up what is to become of a call that was interrupted, or whose answer was lost, and is asked for again.
 func (g *Gateway) lookFirst(ctx context.Context, c *Call, o *opened) (answer json.RawMessage, answered bool, err error) {
+	sent, err := c.sent(ctx)
+	if err != nil {
+		return nil, true, err
+	}
 	out, found, err := c.look(ctx, o)
 	switch found {
 	case Happened:
 		return out, true, g.settleCall(ctx, c, out, nil)
 	case DidNot:
-		return nil, false, c.anew(ctx)
+		early := c.grace() - g.now().Sub(sent)
+		if early <= 0 {
+			return nil, false, c.anew(ctx)
+		}
+		err = &Error{Code: Unavailable, After: early, Err: errors.New("the platform does not show it, but may yet")}
 	}
 	err = c.unsettled(err)
 	if c.row.Status == callOpen { // the row says what the caller hears
-		kept := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error { return c.suspend(tx, g.now(), err) })
+		kept := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error { return c.suspend(tx, g.now(), sent, err) })
 		if kept != nil {
-			o.Log.Warn("that a call's outcome is unknown could not be noted", "call", c.row.ID, "error", kept)
+			o.Log.WarnContext(correlate(ctx, c.trail.id), "that a call's outcome is unknown could not be noted", "call", c.row.ID, "error", kept)
 		}
 	}
 	return nil, true, err
+}
+
+// sent is when the platform heard of the call at the latest.
+func (c *Call) sent(ctx context.Context) (at time.Time, err error) {
+	at = maxTime(c.row.Started, c.row.Ended)
+	err = c.g.view(ctx, func(tx store.Tx) error {
+		t, err := tx.Task(taskCall, c.row.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // the gateway does not look for it any more
+		}
+		_ = json.Unmarshal(t.Payload, &at) // as watch wrote it
+		return err
+	})
+	return at, storeError(err, "looking for when call %s was sent", c.row.ID)
 }
 
 // anew begins again with a call that did not happen, under the same identity. What was saved for it is worth nothing.
@@ -189,14 +231,17 @@ func (c *Call) unsettled(cause error) error {
 }
 
 // suspend is the part of a transaction that ends an attempt of which nobody knows what became, while it can still be found out: deliveries that may
-// be its effect go on waiting, and the gateway looks.
-func (c *Call) suspend(tx store.Tx, now time.Time, failure error) error {
+// be its effect go on waiting, and the gateway looks. sent is when the platform heard of it at the latest.
+func (c *Call) suspend(tx store.Tx, now, sent time.Time, failure error) error {
+	if err := c.audit(tx, failure); err != nil {
+		return err
+	}
 	row := c.row
 	row.Status, row.Ended, row.Error, row.Output = callUnknown, now, errorJSON(failure), nil
 	if err := tx.PutCall(row); err != nil {
 		return err
 	}
-	return c.watch(tx, now, now.Add(c.grace()))
+	return c.watch(tx, sent, sent.Add(c.grace()))
 }
 
 // watch has the call looked after. sent is when the platform heard of it at the latest.
@@ -213,7 +258,7 @@ func (c *Call) watch(tx store.Tx, sent, due time.Time) error {
 }
 
 const (
-	// lookFor is how long the gateway itself looks for what became of a call.
+	// lookFor is how long the gateway itself looks for what became of a call, unless its Grace is longer.
 	lookFor = 24 * time.Hour
 	// echoPatience is how long deliveries wait for the end of a call that may have caused them, if nobody can tell.
 	echoPatience = 15 * time.Minute
@@ -228,8 +273,9 @@ func (g *Gateway) revisit(ctx context.Context, t store.Task) error {
 	if !row.open() {
 		return nil
 	}
-	c := &Call{g: g, row: row.Call, kept: true}
-	if len(row.Input) == 0 {
+	c := g.kept(row.Call)
+	ctx = correlate(ctx, c.trail.id)
+	if c.wanted.Input == nil {
 		return g.buryCall(ctx, c)
 	}
 	o, err := g.instanceOf(ctx, store.Process{ID: row.ID, Instance: row.Instance})
@@ -270,13 +316,13 @@ func (g *Gateway) settleByLook(ctx context.Context, c *Call, o *opened, t store.
 	log := o.Log.With("call", c.row.ID, "what", c.row.Name)
 	switch {
 	case found == Happened:
-		log.Info("a call whose answer was lost had happened")
+		log.InfoContext(ctx, "a call whose answer was lost had happened")
 		return g.settleCall(ctx, c, out, nil)
 	case found == DidNot && age >= c.grace():
-		log.Info("a call whose answer was lost had not happened")
+		log.InfoContext(ctx, "a call whose answer was lost had not happened")
 		return g.settleCall(ctx, c, nil, Errorf(Unavailable, "%s did not happen: the platform does not show it", c.row.Name))
-	case age >= lookFor:
-		log.Warn("what became of a call could not be found out", "error", err)
+	case age >= max(lookFor, c.grace()):
+		log.WarnContext(ctx, "what became of a call could not be found out", "error", err)
 		return g.settleCall(ctx, c, nil, c.unsettled(err))
 	}
 	if age >= echoPatience || c.row.Status == callOpen {

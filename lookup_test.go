@@ -178,6 +178,12 @@ func TestLookupAfterDeath(t *testing.T) {
 				inst, err = town.Instance(t.Context(), "forum")
 				require.NoError(t, err)
 				require.Equal(t, "open", r.callOf("o").Status)
+				if c.found == gateway.DidNot {
+					_, err = inst.Do(t.Context(), "letter", post{Text: "hi"}, gateway.Once("o"))
+					require.Equal(t, gateway.Unknown, gateway.CodeOf(err), "it may yet show")
+					require.Empty(t, r.api.lines("post"))
+					r.clock.advance(gateway.RetryAfter(err))
+				}
 				_, err = inst.Do(t.Context(), "letter", post{Text: "hi"}, gateway.Once("o"))
 				require.Equal(t, c.code, gateway.CodeOf(err))
 				require.Len(t, r.api.lines("post"), c.sent)

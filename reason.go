@@ -34,6 +34,12 @@ func WithReason(ctx context.Context, r Reason) context.Context {
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
+// bounded is the reason as it is kept.
+func (r Reason) bounded() Reason {
+	r.By, r.Rule, r.Process, r.Text = shorten(r.By), shorten(r.Rule), shorten(r.Process), shorten(r.Text)
+	return r
+}
+
 // trail is what goes along with everything that follows from one delivery, call or task.
 type trail struct {
 	id     string // the correlation: the ID of what it began with

@@ -262,13 +262,22 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 
 // catchingUp reports whether deliveries of an instance are still on their way that came before now: after a pause they and the
 // closings that waited with them are due at once, and a ballot that was cast in time counts.
-func (g *Gateway) catchingUp(ctx context.Context, instance string) (late bool, err error) {
-	err = g.view(ctx, func(tx store.Tx) error {
-		tasks, err := tx.Tasks(store.TaskQuery{Kind: taskInbox, Instance: instance}, taskInbox, "", 1000)
+func (g *Gateway) catchingUp(ctx context.Context, instance string) (bool, error) {
+	const some = 100
+	for after := ""; ; {
+		var tasks []store.Task
+		err := g.view(ctx, func(tx store.Tx) (err error) {
+			tasks, err = tx.Tasks(store.TaskQuery{Kind: taskInbox, Instance: instance}, taskInbox, after, some)
+			return err
+		})
 		for _, t := range tasks {
-			late = late || t.Group == "" && t.Error == "" && strings.HasSuffix(t.Key, "/"+stageReceive) // not those that failed: they may go on failing
+			if t.Group == "" && t.Error == "" && strings.HasSuffix(t.Key, "/"+stageReceive) { // not those that failed: they may go on failing
+				return true, nil
+			}
+			after = t.Key
 		}
-		return err
-	})
-	return late, storeError(err, "looking for deliveries of instance %s", instance)
+		if err != nil || len(tasks) < some {
+			return false, storeError(err, "looking for deliveries of instance %s", instance)
+		}
+	}
 }

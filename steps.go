@@ -117,7 +117,7 @@ func (g *Gateway) step(ctx context.Context, kind stepKind, id string, inst *open
 // attempt runs a step's code as a durable call with the same identity in every attempt, and commits.
 func (g *Gateway) attempt(ctx context.Context, s *Step, kind stepKind, fn func(context.Context) error, more func(store.Tx) error) error {
 	t := trailOf(ctx, s.row.ID)
-	c := &Call{g: g, inst: s.inst, trail: t, seen: &sightings{}, row: store.Call{
+	c := &Call{g: g, trail: t, seen: &sightings{}, row: store.Call{
 		ID: fmt.Sprintf("%s.%s", s.row.ID, kind), Community: s.row.Community, Instance: s.row.Instance, Name: string(kind) + " of process " + s.row.Name,
 		Process: s.row.ID, Status: callOpen, Started: g.now(), Origin: t.id,
 	}}

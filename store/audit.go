@@ -27,6 +27,7 @@ type Audit struct {
 type AuditQuery struct {
 	Community   string // must be set
 	After       int64  // only those with a higher Seq
+	To          int64  // only those with at most this Seq; 0: all. It bounds how many are looked at
 	Kinds       []string
 	Instance    string
 	Process     string // that it is about, or on whose votes it was done

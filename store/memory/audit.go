@@ -35,7 +35,13 @@ func (t *tx) AuditHead(community string) (store.AuditHead, error) {
 }
 
 func (t *tx) Audits(q store.AuditQuery, limit int) ([]store.Audit, error) {
-	walk := t.audits.after(key{q.Community, num(max(q.After, 0))}, 1, true)
+	walk := func(yield func(key, *store.Audit) bool) {
+		for k, a := range t.audits.after(key{q.Community, num(max(q.After, 0))}, 1, true) {
+			if q.To > 0 && a.Seq > q.To || !yield(k, a) {
+				return
+			}
+		}
+	}
 	return first(walk, atMost(limit), func(_ key, a *store.Audit) (store.Audit, bool) {
 		if !matchesAny(q.Kinds, a.Kind) || !matches(q.Instance, a.Instance) || !matches(q.Process, a.Process) && !matches(q.Process, a.Decision) ||
 			!matches(q.Call, a.Call) || !matches(q.Correlation, a.Correlation) || !matches(q.By, a.By) {

@@ -70,6 +70,45 @@ func TestCost(t *testing.T) {
 	require.Less(t, large, 4*small)
 }
 
+// What is asked of few tasks does not walk through all that there are.
+func TestCostOfTaskQueries(t *testing.T) {
+	of := func(n int) *memory.Store {
+		s := filled(t, n)
+		update(t, s, func(tx store.Tx) error {
+			for _, k := range []store.Task{{Kind: "few", Key: "1", Community: "c", Due: t0}, {Kind: "k", Key: "parked", Due: t0}} {
+				if err := tx.Schedule(k); err != nil {
+					return err
+				}
+			}
+			k, err := tx.Task("k", "parked")
+			if err != nil {
+				return err
+			}
+			return tx.Park(k, "g", "")
+		})
+		return s
+	}
+	took := func(s *memory.Store, q store.TaskQuery) time.Duration {
+		best := time.Hour
+		for range 50 {
+			began := time.Now()
+			require.NoError(t, s.View(t.Context(), func(tx store.Tx) error {
+				got, err := tx.Tasks(q, "", "", 0)
+				require.Len(t, got, 1)
+				return err
+			}))
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	few, many := of(10), of(10_000)
+	for _, q := range []store.TaskQuery{{Kind: "few"}, {Community: "c"}, {Group: "g"}, {Kind: "k", Parked: true}} {
+		small, large := took(few, q), took(many, q)
+		t.Logf("%+v: %v with 10 tasks, %v with 10,000", q, small, large)
+		require.Less(t, large, 20*small, "%+v", q)
+	}
+}
+
 func BenchmarkCast(b *testing.B) {
 	for _, n := range []int{100, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

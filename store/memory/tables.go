@@ -51,6 +51,8 @@ type tables struct {
 	queues tree[queue]       // kind, community
 	line   tree[none]        // kind, due, rev, community
 	parked tree[none]        // kind, key
+	tasksG tree[none]        // group, kind, key; of those that are parked
+	tasksC tree[none]        // community, kind, key
 	tasksI tree[none]        // instance, kind, key
 	taskOf tree[none]        // ref, kind, key
 	leases tree[lease]       // name

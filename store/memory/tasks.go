@@ -42,12 +42,14 @@ func (t *tx) putTask(n store.Task, rev int64) {
 // insertTask keeps n's Rev; rev is that of the change.
 func (t *tx) insertTask(n *store.Task, rev int64) {
 	t.tasks.put(key{n.Kind, n.Key}, n)
+	t.tasksC.put(key{n.Community, n.Kind, n.Key}, none{})
 	t.tasksI.put(key{n.Instance, n.Kind, n.Key}, none{})
 	if n.Ref != "" {
 		t.taskOf.put(key{n.Ref, n.Kind, n.Key}, none{})
 	}
 	if n.Due.IsZero() {
 		t.parked.put(key{n.Kind, n.Key}, none{})
+		t.tasksG.put(key{n.Group, n.Kind, n.Key}, none{})
 	} else {
 		t.due.put(key{n.Kind, at(n.Due), n.Key}, none{})
 		t.dueOf.put(key{n.Kind, n.Community, at(n.Due), n.Key}, none{})
@@ -57,9 +59,11 @@ func (t *tx) insertTask(n *store.Task, rev int64) {
 
 func (t *tx) deleteTask(n *store.Task) {
 	t.tasks.del(key{n.Kind, n.Key})
+	t.tasksC.del(key{n.Community, n.Kind, n.Key})
 	t.tasksI.del(key{n.Instance, n.Kind, n.Key})
 	t.taskOf.del(key{n.Ref, n.Kind, n.Key})
 	t.parked.del(key{n.Kind, n.Key})
+	t.tasksG.del(key{n.Group, n.Kind, n.Key})
 	t.due.del(key{n.Kind, at(n.Due), n.Key})
 	t.dueOf.del(key{n.Kind, n.Community, at(n.Due), n.Key})
 }
@@ -186,15 +190,35 @@ func (t *tx) Unpark(q store.TaskQuery, due time.Time, limit int) (int, error) {
 // selected walks by kind and key through the tasks that match, after the given pair.
 func (t *tx) selected(q store.TaskQuery, afterKind, afterKey string) iter.Seq[*store.Task] {
 	past := afterKind != "" || afterKey != ""
+	kinds := 0 // how much of (kind, key) all that match have in common
+	if q.Kind != "" {
+		kinds = 1
+		if afterKind > q.Kind {
+			return func(func(*store.Task) bool) {}
+		}
+		if afterKind < q.Kind {
+			afterKind, afterKey, past = q.Kind, "", false
+		}
+	}
 	// Each walk is in the same order; which one is taken decides how much is passed by.
-	walk, skip := keys(t.tasks.after(key{afterKind, afterKey}, 0, past)), 0
+	var walk iter.Seq[key]
+	skip := 1
+	in := func(index tree[none], of string) {
+		walk = keys(index.after(key{of, afterKind, afterKey}, 1+kinds, past))
+	}
 	switch {
 	case q.Ref != "":
-		walk, skip = keys(t.taskOf.after(key{q.Ref, afterKind, afterKey}, 1, past)), 1
+		in(t.taskOf, q.Ref)
+	case q.Group != "":
+		in(t.tasksG, q.Group)
 	case q.Instance != "":
-		walk, skip = keys(t.tasksI.after(key{q.Instance, afterKind, afterKey}, 1, past)), 1
+		in(t.tasksI, q.Instance)
 	case q.Parked:
-		walk = keys(t.parked.after(key{afterKind, afterKey}, 0, past))
+		walk, skip = keys(t.parked.after(key{afterKind, afterKey}, kinds, past)), 0
+	case q.Community != "":
+		in(t.tasksC, q.Community)
+	default:
+		walk, skip = keys(t.tasks.after(key{afterKind, afterKey}, kinds, past)), 0
 	}
 	return func(yield func(*store.Task) bool) {
 		for k := range walk {

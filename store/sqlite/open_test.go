@@ -135,19 +135,6 @@ func fill(t testing.TB, path string, rows int) {
 	require.NoError(t, s.Close())
 }
 
-func TestVersion1Opens(t *testing.T) {
-	steps, err := migrations()
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "x.db")
-	// As the first release left it.
-	raw(t, path, "PRAGMA journal_mode = WAL; BEGIN;"+steps[0]+fmt.Sprintf("; INSERT INTO communities VALUES ('old', 'Old', 5, 1); PRAGMA application_id = %d; PRAGMA user_version = 1; COMMIT", applicationID))
-	s, err := Open(path)
-	require.NoError(t, err)
-	require.Equal(t, []string{"old"}, slugs(t, s))
-	update(t, s, puts("new"))
-	require.NoError(t, s.Close())
-}
-
 func TestMigrationsAreOneByOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	w, err := connect(dsn(path, false), nil)

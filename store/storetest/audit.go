@@ -65,6 +65,9 @@ func testAuditQueries(t *testing.T, tx store.Tx) {
 	}{
 		{store.AuditQuery{}, []int64{1, 2, 3, 4}},
 		{store.AuditQuery{After: 2}, []int64{3, 4}},
+		{store.AuditQuery{After: 1, To: 3}, []int64{2, 3}},
+		{store.AuditQuery{After: 2, To: 2}, nil},
+		{store.AuditQuery{To: 3, Kinds: []string{"a"}}, []int64{1}},
 		{store.AuditQuery{After: -5, Kinds: []string{"b", "a"}}, []int64{1, 2, 4}},
 		{store.AuditQuery{Instance: "j"}, []int64{3, 4}},
 		{store.AuditQuery{Process: "p"}, []int64{1, 2, 3}},

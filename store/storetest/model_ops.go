@@ -229,7 +229,7 @@ func (d drawer) people() op {
 
 func (d drawer) audit() op {
 	a, off := store.Audit{Community: d.of("a", "b"), Kind: d.of("k", "l"), Process: d.of("", "a"), Decision: d.of("", "a"), At: d.at(), Hash: d.bytes()}, d.off()
-	q := store.AuditQuery{Community: d.of("a", "b"), After: int64(d.int(0, 3)), Process: d.of("", "a"), Kinds: []string{d.of("k", "l")}}
+	q := store.AuditQuery{Community: d.of("a", "b"), After: int64(d.int(0, 3)), To: int64(d.int(0, 3)), Process: d.of("", "a"), Kinds: []string{d.of("k", "l")}}
 	what, before, limit := d.int(0, 3), d.at(), d.limit()
 	return op{"Audit", func(_ *side, tx store.Tx) any {
 		switch what {

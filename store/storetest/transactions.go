@@ -27,6 +27,7 @@ func transactionTests() []test {
 		on("a large transaction beside small ones", testLarge),
 		on("watch", testWatch),
 		on("close", testClose),
+		{"several at once, the same answers as memory", testGroupsModel},
 	}, stopTests()...)
 }
 

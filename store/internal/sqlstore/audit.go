@@ -40,6 +40,9 @@ func (t *Tx) Audits(q store.AuditQuery, limit int) ([]store.Audit, error) {
 	var w where
 	w.raw("community = " + w.arg(q.Community))
 	w.raw("seq > " + w.arg(q.After))
+	if q.To > 0 {
+		w.raw("seq <= " + w.arg(q.To))
+	}
 	w.in("kind", q.Kinds)
 	w.is("instance", q.Instance)
 	if q.Process != "" {

@@ -106,9 +106,7 @@ func (t *Tx) PruneProcesses(before time.Time, limit int) (int, error) {
 	for _, id := range ids {
 		t.changeProcess(id)
 		t.changeRefs()
-		if err := t.settleSums(id); err != nil {
-			return 0, err
-		}
+		t.forgetSums(id)
 		for _, query := range []string{
 			`DELETE FROM refs WHERE process = $1`,
 			`DELETE FROM ballots WHERE process = $1`,

@@ -118,7 +118,7 @@ func (t *Tx) moveSums(process string, before, after tally, counts map[choice]sto
 	return t.putTally(process, after)
 }
 
-// Flush writes the sums that are late. It comes before the commit, and before every verb that looks at their rows.
+// Flush writes the sums that are late. It comes before the commit, and before Counts, which alone looks at their rows.
 func (t *Tx) Flush() error {
 	if t.shared == nil {
 		return nil
@@ -138,11 +138,9 @@ func (t *Tx) Flush() error {
 	return nil
 }
 
-// settleSums is Flush for a verb that then changes the sums of a process by its own statements.
-func (t *Tx) settleSums(process string) error {
-	err := t.Flush()
+// forgetSums is for a verb that changes the sums of a process by its own statements. What was late of them is not written any more.
+func (t *Tx) forgetSums(process string) {
 	if t.shared != nil {
 		delete(t.shared.sums, process)
 	}
-	return err
 }
