@@ -68,6 +68,9 @@ func witnessed(c *http.Client) *http.Client {
 	return &out
 }
 
+// CloseIdleConnections is found by the method of http.Client of this name.
+func (w witness) CloseIdleConnections() { closeIdle(w.next) }
+
 func (w witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := scopeOf(r.Context()).call
 	if c == nil || c.seen == nil {

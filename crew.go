@@ -440,7 +440,7 @@ func (g *Gateway) settling(ctx context.Context, t store.Task, err error) func(st
 		case err == nil:
 			return tx.Done(t)
 		case errors.As(err, &next):
-			return later(tx, t, g.now().Add(next.in))
+			return tx.Again(t, g.now().Add(next.in)) // a run that succeeded does not count as a failed attempt
 		case parked:
 			return tx.Park(t, group, reason)
 		case errors.As(err, &gone):

@@ -250,6 +250,9 @@ func (m *Manifest) check() error {
 		}
 	}
 	name("plugin", m.Name, 1)
+	if m.Name == processEvent || m.Name == ownMessages {
+		errs = append(errs, fmt.Errorf("plugin name %q: messages of outgoing hooks that begin with it are the gateway's own", m.Name))
+	}
 	for _, a := range m.Actions {
 		name("action", a.Name, a.Version)
 		if a.Lookup != (a.Look != nil) || a.Lookup && a.Idempotent {

@@ -109,6 +109,7 @@ type Gateway struct {
 	mends  chan struct{}        // bounds the repairs that run at once
 	lasts  chan struct{}        // bounds the last looks at processes, which are done by workers that keep time
 	vitals vitals               // see health.go
+	hands  hands                // see guard.go
 	sight  *sight               // nil: nobody watches
 	wake   chan struct{}        // closed and replaced when something may be due or new
 }
@@ -138,7 +139,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.out = newClients(o, g.reach, g.sight)
-	g.hooks = newHooks(g.reach, o.HookTimeout)
+	g.hooks = newHooks(g.reach, o.HookTimeout, g.sight)
 	g.pacer = pace.New(&paceClock{timekeeper: g.clock})
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)

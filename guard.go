@@ -53,10 +53,6 @@ type fence struct {
 // it, which is marked by [Gateway.theirs], takes too long. The transaction must be undone then.
 // An instance whose code has hung is left alone for a while, and its deliveries wait.
 func (g *Gateway) bounded(ctx context.Context, tx store.Tx, instance, what string, fn func(context.Context) (Reply, error)) (Reply, error) {
-	type answer struct {
-		r   Reply
-		err error
-	}
 	g.mu.Lock()
 	until := g.hung[instance]
 	if until.IsZero() || time.Now().After(until) {
@@ -69,26 +65,30 @@ func (g *Gateway) bounded(ctx context.Context, tx store.Tx, instance, what strin
 	}
 	f := &fence{}
 	ctx = withScope(ctx, scope{tx: tx, fence: f})
-	done := make(chan answer, 1)
-	go func() {
-		a := answer{err: Errorf(Internal, "%s: it ended its goroutine", what)}
-		defer func() { done <- a }()
+	h := g.hands.get()
+	h.late.Reset(quickTime)
+	defer h.late.Stop()
+	h.work <- func() (a answer) {
 		a.r, a.err = g.guardReply(what, func() (Reply, error) { return fn(ctx) })
-	}()
-	late := time.NewTimer(quickTime)
-	defer late.Stop()
+		return a
+	}
 	for {
 		select {
-		case a := <-done:
+		case a := <-h.done:
+			if a.over {
+				return Reply{}, Errorf(Internal, "%s: it ended its goroutine", what)
+			}
+			g.hands.put(h)
 			return a.r, a.err
-		case <-late.C:
+		case <-h.late.C:
 			if f.leave() {
+				close(h.work) // it ends when the plugin's code comes back
 				g.mu.Lock()
 				g.hung[instance] = time.Now().Add(hungTime)
 				g.mu.Unlock()
 				return Reply{}, Errorf(Internal, "%s: %w", what, errHangs)
 			}
-			late.Reset(10 * time.Millisecond) // our own code is at work
+			h.late.Reset(10 * time.Millisecond) // our own code is at work
 		}
 	}
 }

@@ -61,11 +61,13 @@ type hooks struct {
 
 	mu      sync.Mutex
 	running map[string]int  // tasks under way, by endpoint
+	owners  map[string]int  // the same, by the community whose own the endpoint is
 	failing map[string]bool // endpoints that are being tried although they fail
 	waiting map[string]bool // endpoints for which something was parked because they were busy
 
 	rev     int64                   // of targets
 	targets map[string][]hookTarget // by community, as far as they were asked for; only the fan-out looks
+	loaded  int                     // how many these are, and their communities
 }
 
 // hookTarget is an endpoint as the fan-out sees it.
@@ -209,14 +211,14 @@ func (g *Gateway) fanOut(ctx context.Context) (bool, error) {
 	return true, storeError(err, "giving events to endpoints")
 }
 
-// maxTargets bounds the memory.
+// maxTargets bounds the memory. The operator's own endpoints do not count: they are needed with each batch.
 const maxTargets = 10_000
 
 // load has the endpoints in memory that may hear something of a batch.
 func (h *hooks) load(tx store.Tx, rev int64, events []store.Event) error {
-	if h.rev != rev || len(h.targets) > maxTargets {
+	if h.rev != rev || h.loaded > maxTargets {
 		clear(h.targets)
-		h.rev = rev
+		h.rev, h.loaded = rev, 0
 	}
 	if err := h.loadOf(tx, ""); err != nil {
 		return err
@@ -256,6 +258,9 @@ func (h *hooks) loadOf(tx store.Tx, community string) error {
 		}
 	}
 	h.targets[community] = out
+	if community != "" {
+		h.loaded += 1 + len(out)
+	}
 	return nil
 }
 

@@ -6,10 +6,12 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -89,6 +91,9 @@ type hookBody struct {
 	Data      any       `json:"data"`
 }
 
+// ownMessages begins the types of messages that are about no event.
+const ownMessages = "gateway"
+
 // hookType is the type of the message that tells of an event: "slack.message", "process.completed".
 func hookType(e store.Event) string {
 	if e.Process == "" {
@@ -147,35 +152,35 @@ type HookAnswer struct {
 type hookAnswer struct {
 	HookAnswer
 	after time.Duration // do not send again before
+	cause string        // of the error, for the operator's log only
 }
 
 // gone says that the endpoint wants nothing any more.
 func (a hookAnswer) gone() bool { return a.Status == http.StatusGone }
 
 const (
-	maxHookAnswer = 64 << 10    // bytes of an answer that are read, so that its connection can be used again
-	hookAnswerFor = time.Second // how long that may take: the status has said all that counts
+	maxHookAnswer = 64 << 10 // bytes of an answer that are read, so that its connection can be used again
 	maxRetryAfter = 24 * time.Hour
 )
 
-// post sends a message once. What the endpoint answers beside its status is not kept: it could be anything.
-func (g *Gateway) post(ctx context.Context, row store.Endpoint, id string, body []byte) (a hookAnswer) {
+// post sends a message once. What the endpoint answers beside its status is not kept: it could be anything. The error is ours: the
+// endpoint was not asked.
+func (g *Gateway) post(ctx context.Context, row store.Endpoint, id string, body []byte) (a hookAnswer, err error) {
 	began := time.Now()
 	defer func() { a.Took = time.Since(began) }()
 	now := g.now()
 	keys, err := g.openHookKeys(row, now)
 	if err != nil {
-		a.Error = text(err)
-		return a
+		return a, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.o.HookTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, row.URL, bytes.NewReader(body))
 	if err != nil {
 		a.Error = "its URL cannot be used"
-		return a
+		return a, nil
 	}
-	ts := strconv.FormatInt(now.Unix(), 10)
+	ts := strconv.FormatInt(g.clock.wall().Unix(), 10) // what receivers compare it with, also where we go by another since it jumped
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "metagov-gateway")
 	req.Header.Set("Webhook-Id", id)
@@ -183,12 +188,12 @@ func (g *Gateway) post(ctx context.Context, row store.Endpoint, id string, body 
 	req.Header.Set("Webhook-Signature", signHook(keys, id, ts, body))
 	resp, err := g.hooks.client.Do(req)
 	if err != nil {
-		a.Error = brief(text(err))
-		return a
+		a.Error, a.cause = g.hooks.trouble(row.URL, err), brief(text(err))
+		return a, nil
 	}
 	defer resp.Body.Close()
 	a.Status = resp.StatusCode
-	if d, ok := pauseAsked(resp.Header.Get("Retry-After"), now); ok {
+	if d, ok := pauseAsked(resp.Header.Get("Retry-After"), g.clock.wall()); ok {
 		a.after = min(max(d, 0), maxRetryAfter)
 	}
 	switch {
@@ -198,17 +203,37 @@ func (g *Gateway) post(ctx context.Context, row store.Endpoint, id string, body 
 	default:
 		a.Error = "answered " + strconv.Itoa(a.Status)
 	}
-	t := time.AfterFunc(hookAnswerFor, cancel)
-	defer t.Stop()
 	_, _ = io.CopyN(io.Discard, resp.Body, maxHookAnswer)
-	return a
+	return a, nil
+}
+
+// trouble says why there was no answer to whoever configures an endpoint, who need not be the operator. The error itself is for the
+// log: it may name a resolver, repeat what some server inside the network says to strangers, or tell what names and ports there are.
+func (h *hooks) trouble(address string, err error) string {
+	var dns *net.DNSError
+	var op *net.OpError
+	var cert *tls.CertificateVerificationError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, netguard.ErrRefused) && h.guard.Check(address) != nil:
+		return brief(text(err)) // for what stands in the address
+	case errors.Is(err, netguard.ErrRefused), errors.As(err, &dns):
+		return "its host cannot be found, or is refused"
+	case errors.As(err, &op) && op.Op == "dial":
+		return "no connection could be made"
+	case errors.As(err, &cert):
+		return "its certificate is not valid"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "it took too long"
+	}
+	return "the connection failed, or the answer was not HTTP"
 }
 
 // newHooks makes what outgoing hooks need in memory.
-func newHooks(gd *netguard.Guard, timeout time.Duration) *hooks {
+func newHooks(gd *netguard.Guard, timeout time.Duration, s *sight) *hooks {
 	return &hooks{
-		guard: gd, client: gd.NoRedirects(timeout),
-		running: map[string]int{}, failing: map[string]bool{}, waiting: map[string]bool{}, targets: map[string][]hookTarget{},
+		guard: gd, client: s.watched(gd.NoRedirects(timeout)),
+		owners: map[string]int{}, running: map[string]int{}, failing: map[string]bool{}, waiting: map[string]bool{}, targets: map[string][]hookTarget{},
 	}
 }
 

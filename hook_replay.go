@@ -20,16 +20,16 @@ func (e Endpoints) Test(ctx context.Context, id string) (HookAnswer, error) {
 	if err != nil {
 		return HookAnswer{}, storeError(err, "reading endpoint %q", id)
 	}
-	body, err := json.Marshal(hookBody{Type: "gateway.test", Timestamp: e.g.now(), Data: struct {
+	body, err := json.Marshal(hookBody{Type: ownMessages + ".test", Timestamp: e.g.now(), Data: struct {
 		Community string `json:"community,omitempty"`
 		Endpoint  string `json:"endpoint"`
 	}{row.Community, row.ID}})
 	if err != nil {
 		return HookAnswer{}, Errorf(Internal, "encoding a test message: %w", err)
 	}
-	a := e.g.post(ctx, row, "msg_"+row.ID+"_"+newID("test_"), body)
-	if a.Error != "" {
-		return a.HookAnswer, nil
+	a, err := e.g.post(ctx, row, "msg_"+row.ID+"_"+newID("test_"), body)
+	if a.Error != "" || err != nil {
+		return a.HookAnswer, err
 	}
 	err = e.g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		row, err := e.row(tx, id)

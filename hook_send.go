@@ -22,7 +22,9 @@ const (
 	hookWorkers = 64                 // tasks under way
 	hookShare   = 4                  // of these for one endpoint; of one that fails, one
 	hookFailing = hookWorkers / 2    // of these for endpoints that fail
+	hookOwner   = hookWorkers / 4    // of these for one community's own endpoints: answering slowly is no failure
 	hookWindow  = 4                  // messages of a line without order that are on their way at the same time
+	hookBatch   = 32                 // events of a line that are read at once: many lines are in memory at the same time, and an event may be large
 	hookTurn    = 10 * time.Second   // how long a line goes on before others have their turn
 )
 
@@ -169,10 +171,15 @@ func (g *Gateway) takeTurn(ctx context.Context, t store.Task) error {
 		return storeError(g.store.Update(context.WithoutCancel(ctx), fn), "settling a message to endpoint %s", id)
 	}
 	if row.Status != EndpointActive {
-		return settle(func(tx store.Tx) error { return tx.Park(t, groupHookOff(id), t.Error) })
+		return settle(func(tx store.Tx) error {
+			if err := tx.Park(t, groupHookOff(id), t.Error); err != nil {
+				return err
+			}
+			return g.nextTurn(id, 2)(tx) // those that wait for their turn are to be parked here too: so they hold back no retention
+		})
 	}
 	switch g.hooks.take(row) {
-	case turnLater: // too many endpoints fail
+	case turnLater: // too many endpoints fail, or too many of this community's are at work
 		return settle(func(tx store.Tx) error { return tx.Retry(t, g.now().Add(hookSchedule[0]), t.Error) })
 	case turnBusy:
 		err := settle(func(tx store.Tx) error { return tx.Park(t, groupHookBusy(id), t.Error) })
@@ -182,7 +189,7 @@ func (g *Gateway) takeTurn(ctx context.Context, t store.Task) error {
 		return err
 	}
 	defer func() {
-		if !g.hooks.give(id) {
+		if !g.hooks.give(row) {
 			return
 		}
 		if err := settle(g.nextTurn(id, 1)); err != nil {
@@ -223,6 +230,12 @@ func (h *hooks) take(row store.Endpoint) turn {
 	if n >= share {
 		return turnBusy
 	}
+	if row.Community != "" {
+		if h.owners[row.Community] >= hookOwner {
+			return turnLater
+		}
+		h.owners[row.Community]++
+	}
 	h.running[row.ID] = n + 1
 	if share == 1 {
 		h.failing[row.ID] = true
@@ -242,9 +255,15 @@ func (h *hooks) parked(id string) bool {
 }
 
 // give gives a worker back, and says whether a task may have been parked after the last look for such.
-func (h *hooks) give(id string) bool {
+func (h *hooks) give(row store.Endpoint) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	id := row.ID
+	if row.Community != "" {
+		if h.owners[row.Community]--; h.owners[row.Community] == 0 {
+			delete(h.owners, row.Community)
+		}
+	}
 	if h.running[id]--; h.running[id] == 0 {
 		delete(h.running, id)
 		delete(h.failing, id)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -32,7 +33,7 @@ func (g *Gateway) readLine(ctx context.Context, t store.Task, row store.Endpoint
 	if err != nil {
 		return r, err
 	}
-	limit := batch
+	limit := hookBatch
 	if t.Kind == taskHookOne {
 		limit = 1
 	}
@@ -67,11 +68,11 @@ func (g *Gateway) sendTurn(ctx context.Context, t store.Task, row store.Endpoint
 		return err
 	}
 	began := time.Now()
-	window := 1
-	if t.Kind == taskHook && !row.Ordered {
-		window = hookWindow
-	}
 	for {
+		window := 1
+		if t.Kind == taskHook && !row.Ordered {
+			window = hookWindow
+		}
 		part, err := g.readLine(ctx, t, row, place.After)
 		if err != nil {
 			return err
@@ -82,7 +83,7 @@ func (g *Gateway) sendTurn(ctx context.Context, t store.Task, row store.Endpoint
 			if err != nil {
 				return err
 			}
-			part.events = part.events[n:]
+			part.events = part.events[len(sent):]
 			s := settling{g: g, t: t, place: place, sent: sent, part: part, over: time.Since(began) > hookTurn}
 			if err := s.keep(context.WithoutCancel(ctx)); err != nil {
 				return err
@@ -90,28 +91,41 @@ func (g *Gateway) sendTurn(ctx context.Context, t store.Task, row store.Endpoint
 			if s.stop {
 				return nil
 			}
+			changed := row.Ordered != s.row.Ordered || !bytes.Equal(row.Filters, s.row.Filters)
 			t, place, row = s.t, s.place, s.row
-			if len(part.events) == 0 {
+			if changed || len(part.events) == 0 {
 				break
 			}
 		}
 	}
 }
 
-// sendSome sends messages side by side.
+// sendSome sends messages side by side: all, or those before one that cannot be made. The error is ours, and nothing was sent.
 func (g *Gateway) sendSome(ctx context.Context, row store.Endpoint, events []store.Event) ([]sentHook, error) {
-	out := make([]sentHook, len(events))
-	errs := make([]error, len(events))
+	bodies := make([][]byte, 0, len(events))
+	for _, e := range events {
+		body, err := g.hookMessage(ctx, e)
+		if err != nil && len(bodies) == 0 {
+			return nil, err
+		}
+		if err != nil {
+			break // it is the first the next time
+		}
+		bodies = append(bodies, body)
+	}
+	out := make([]sentHook, len(bodies))
+	errs := make([]error, len(bodies))
 	var wg sync.WaitGroup
-	for i, e := range events {
+	for i, body := range bodies {
+		out[i] = sentHook{event: events[i], none: body == nil}
+		if body == nil {
+			continue
+		}
 		wg.Go(func() {
-			errs[i] = g.guard("a message to endpoint "+row.ID, func() error {
-				body, err := g.hookMessage(ctx, e)
-				out[i] = sentHook{event: e, none: err == nil && body == nil}
-				if body != nil {
-					out[i].answer = g.post(ctx, row, hookID(row.ID, e.Seq), body)
-					out[i].ended = out[i].answer.Error != "" && ctx.Err() != nil
-				}
+			errs[i] = g.guard("a message to endpoint "+row.ID, func() (err error) {
+				ctx := correlate(ctx, events[i].Delivery)
+				out[i].answer, err = g.post(ctx, row, hookID(row.ID, events[i].Seq), body)
+				out[i].ended = out[i].answer.Error != "" && ctx.Err() != nil
 				return err
 			})
 		})
@@ -154,7 +168,7 @@ func (s *settling) keep(ctx context.Context) error {
 	log := s.g.log.With("endpoint", s.t.Ref, "community", s.t.Community)
 	for _, m := range s.sent {
 		if m.answer.Error != "" && !m.ended {
-			log.Warn("an endpoint did not take a message", "message", hookID(s.t.Ref, m.event.Seq), "status", m.answer.Status, "error", m.answer.Error)
+			log.Warn("an endpoint did not take a message", "message", hookID(s.t.Ref, m.event.Seq), "status", m.answer.Status, "error", m.answer.Error, "cause", m.answer.cause)
 		}
 	}
 	if err == nil && s.warn != "" {

@@ -66,7 +66,8 @@ func (g *Gateway) Endpoints() Endpoints { return Endpoints{g, ""} }
 func (c *Community) Endpoints() Endpoints { return Endpoints{c.g, c.row.Slug} }
 
 // Create makes an endpoint that is told of everything that happens from now on. The secret that signs its messages ("whsec_…") is
-// returned this once; it is kept sealed. Invalid: the address is not one that may be called, or there is no Options.Seal.
+// returned this once; it is kept sealed. Invalid: the address is not one that may be called, or there is no Options.Seal. Conflict: the community
+// has 100 endpoints.
 func (e Endpoints) Create(ctx context.Context, spec EndpointSpec) (Endpoint, Secret, error) {
 	now := e.g.now()
 	row := store.Endpoint{ID: newID("e"), Community: e.community, Status: EndpointActive, Created: now, Updated: now}
@@ -78,6 +79,9 @@ func (e Endpoints) Create(ctx context.Context, spec EndpointSpec) (Endpoint, Sec
 		return Endpoint{}, "", err
 	}
 	err := e.g.update(ctx, func(tx store.Tx) (err error) {
+		if err := e.room(tx); err != nil {
+			return err
+		}
 		if row.From, err = tx.LastSeq(); err != nil {
 			return err
 		}
@@ -146,7 +150,11 @@ func (e Endpoints) Update(ctx context.Context, id string, spec EndpointSpec) (ou
 }
 
 // Disable stops an endpoint. Its place is kept: enabled again it hears what happened meanwhile, as far back as Options.Retain.
+// reason is for people, and has at most 1,000 bytes.
 func (e Endpoints) Disable(ctx context.Context, id, reason string) error {
+	if len(reason) > maxHookText {
+		return Errorf(Invalid, "the reason for disabling an endpoint has at most %d bytes", maxHookText)
+	}
 	return storeError(e.change(ctx, id, func(_ store.Tx, row *store.Endpoint) error {
 		row.Status, row.Reason = EndpointDisabled, reason
 		return nil
@@ -234,15 +242,33 @@ func (e Endpoints) change(ctx context.Context, id string, fn func(store.Tx, *sto
 	})
 }
 
-const maxHookFilters = 100
+// What a community's administrators may have the gateway keep and do for them.
+const (
+	maxEndpoints   = 100 // of one community; those that hear of all are the operator's, who may have any number
+	maxHookText    = 1000
+	maxHookFilters = 100
+	maxFilterBytes = 16 << 10 // of all, as JSON
+)
+
+// room refuses a community's endpoint that is one too many.
+func (e Endpoints) room(tx store.Tx) error {
+	if e.community == "" {
+		return nil
+	}
+	have, err := tx.Endpoints(e.community, "", maxEndpoints)
+	if err == nil && len(have) == maxEndpoints {
+		err = Errorf(Conflict, "community %s has %d endpoints, and may not have more", e.community, maxEndpoints)
+	}
+	return err
+}
 
 // fill checks what a driver said and puts it into the row.
 func (e Endpoints) fill(row *store.Endpoint, spec EndpointSpec) error {
 	if err := e.g.hooks.check(spec.URL); err != nil {
 		return err
 	}
-	if len(spec.Description) > 1000 || len(spec.Filters) > maxHookFilters {
-		return Errorf(Invalid, "an endpoint has a description of at most 1,000 bytes and at most %d filters", maxHookFilters)
+	if len(spec.Description) > maxHookText || len(spec.Filters) > maxHookFilters {
+		return Errorf(Invalid, "an endpoint has a description of at most %d bytes and at most %d filters", maxHookText, maxHookFilters)
 	}
 	for _, f := range spec.Filters {
 		if e.community != "" && f.Community != "" && f.Community != e.community {
@@ -256,6 +282,9 @@ func (e Endpoints) fill(row *store.Endpoint, spec EndpointSpec) error {
 	var err error
 	if row.Filters, err = json.Marshal(spec.Filters); err != nil {
 		return Errorf(Internal, "encoding filters: %w", err)
+	}
+	if len(row.Filters) > maxFilterBytes {
+		return Errorf(Invalid, "an endpoint's filters have at most %d bytes of JSON", maxFilterBytes)
 	}
 	return nil
 }

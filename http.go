@@ -123,7 +123,7 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 		http.Error(w, "the body could not be read", http.StatusBadRequest)
 		return
 	}
-	d := &Delivery{ID: g.deliveryID(), Header: r.Header, Body: body, Received: g.now()}
+	d := &Delivery{ID: g.deliveryID(), Header: r.Header, Body: body, Received: g.clock.wall().UTC()}
 	var self any
 	a := &arrival{p: p, d: d, door: "http"}
 	if inst != nil {
@@ -135,6 +135,7 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 		http.Error(w, "not signed by the platform", http.StatusUnauthorized)
 		return
 	}
+	d.Received = g.now()
 	if a.message, err = g.parse(p, d); err != nil {
 		g.log.WarnContext(ctx, "a delivery could not be read", "plugin", p.m.Name, "error", err)
 		http.Error(w, "could not be read", http.StatusBadRequest)

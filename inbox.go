@@ -66,6 +66,8 @@ func (g *Gateway) accept(ctx context.Context, a *arrival) (_ Reply, err error) {
 	row := store.Delivery{
 		ID: a.d.ID, Plugin: a.p.m.Name, Fact: fact, Instance: a.inst, Door: a.door, Header: header, Body: a.d.Body, At: a.d.Received,
 	}
+	g.hands.begin()
+	defer g.hands.end()
 	failed := map[string]error{} // by instance: what its own code did to the transaction
 	for {
 		var reply Reply

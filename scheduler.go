@@ -155,22 +155,6 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 	return Errorf(Internal, "task of unknown kind %s", t.Kind)
 }
 
-// later has a task that did its work run again. It begins anew then: a run that succeeded does not count as a failed attempt.
-func later(tx store.Tx, t store.Task, due time.Time) error {
-	have, err := tx.Task(t.Kind, t.Key)
-	if errors.Is(err, store.ErrNotFound) || err == nil && have.Rev != t.Rev {
-		return nil // gone, or scheduled again meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	if err := tx.Unschedule(t.Kind, t.Key); err != nil {
-		return err
-	}
-	t.Due, t.Attempts, t.Error = due, 0, ""
-	return tx.Schedule(t)
-}
-
 // waitsFor says which group a task has to wait in that ended with this error, if it is of those that wait.
 func waitsFor(err error) (group string, waits bool) {
 	var wait *waitError

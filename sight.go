@@ -239,6 +239,9 @@ type seeing struct {
 	next http.RoundTripper
 }
 
+// CloseIdleConnections is found by the method of http.Client of this name.
+func (t seeing) CloseIdleConnections() { closeIdle(t.next) }
+
 // RoundTrip watches one request: its method and host, never its path, query or body, which may be capabilities.
 func (t seeing) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()

@@ -102,8 +102,10 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections is found by the method of http.Client of this name.
-func (t transport) CloseIdleConnections() {
-	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+func (t transport) CloseIdleConnections() { closeIdle(t.next) }
+
+func closeIdle(next http.RoundTripper) {
+	if c, ok := next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
@@ -165,7 +167,7 @@ func (p *pacing) heard(key string, res *http.Response) {
 	if key == "" || res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
 		return
 	}
-	if d, ok := pauseAsked(res.Header.Get("Retry-After"), p.g.now()); ok {
+	if d, ok := pauseAsked(res.Header.Get("Retry-After"), p.g.clock.wall()); ok {
 		p.g.pacer.Block(key, p.g.pacer.Now().Add(min(max(d, minPause), maxPause)))
 	}
 }

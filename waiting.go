@@ -156,6 +156,8 @@ func (g *Gateway) receiveLater(ctx context.Context, t store.Task, w work) error 
 	if err != nil {
 		return err
 	}
+	g.hands.begin()
+	defer g.hands.end()
 	var wait *waitError
 	err = g.store.Update(ctx, func(tx store.Tx) error {
 		wait, d.forget = nil, false

@@ -10,10 +10,12 @@ import (
 
 // Delivery is what came in by a webhook, a source or a sweep, before anybody knows what it says.
 type Delivery struct {
-	ID       string      // the gateway's own, set by it
-	Header   http.Header // after the request is over only Content-Type and what Webhook.Keep names
-	Body     []byte      // as it came, at most Options.MaxBody
-	Received time.Time   // by the gateway's clock
+	ID     string      // the gateway's own, set by it
+	Header http.Header // after the request is over only Content-Type and what Webhook.Keep names
+	Body   []byte      // as it came, at most Options.MaxBody
+	// Received is when it came. While it is verified that is the wall clock's time, which its sender goes by too; afterwards it is the gateway's,
+	// which does not jump, see Options.Now.
+	Received time.Time
 
 	forget bool // some community does not want it kept
 }

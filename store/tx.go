@@ -156,7 +156,7 @@ type tasks interface {
 	// other fields except Attempts and Created. When the one that is there is due no later, nothing changes. A parked task
 	// counts as due never, and is parked no more. Moving one that is claimed makes it run again after, or beside, the run
 	// under way. Mind that the Due of a claimed task is the end of its claim: what is scheduled for later than that is not
-	// kept, so a worker that wants its task again calls Done and then Schedule, in one transaction, or Retry.
+	// kept, so a worker that wants its task again calls Again or Retry.
 	//
 	// t.Group and t.Rev are not looked at. Each insert, move, claim, retry, park and unpark gives the task a Rev that it
 	// never had before, also if it was deleted in between: a worker that wakes up late must not take its claim for another's.
@@ -187,13 +187,16 @@ type tasks interface {
 	// Renew moves the Due of a claimed task, whose Rev stays, so that Done with the older value still works. ErrConflict: the
 	// claim was lost, or the task was scheduled again or is gone.
 	Renew(t Task, until time.Time) (Task, error)
-	// Done deletes a claimed task. One that was scheduled again meanwhile stays, to run again. Here, in Retry and in Park, a
+	// Done deletes a claimed task. One that was scheduled again meanwhile stays, to run again. Here, in Retry, Again and Park, a
 	// task whose Rev is not t's any more (scheduled again, claimed by somebody else) is left as it is, and one that is gone
 	// stays gone, without an error.
 	Done(t Task) error
 	// Retry gives a claimed task another Due and keeps the reason. One that was scheduled again meanwhile keeps the Due that
 	// it was given.
 	Retry(t Task, due time.Time, reason string) error
+	// Again gives a claimed task that did its work another Due, at which it begins anew: its Attempts are 0 and its Error is empty. One that was
+	// scheduled again meanwhile keeps the Due that it was given.
+	Again(t Task, due time.Time) error
 	// Park takes a task out of the running: it is due never (its Due is zero), is listed under its group, and waits for
 	// Unpark. An empty group is a plain error.
 	Park(t Task, group, reason string) error

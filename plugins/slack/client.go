@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,8 +31,6 @@ const (
 // client is the only place that talks to Slack's Web API. It posts forms, which every method takes.
 type client struct {
 	http   *http.Client
-	now    func() time.Time
-	limits *limits
 	team   string
 	token  gateway.Secret // "": none, for methods that take the app's own credentials
 	scopes string         // that the token has, as Slack said with the last answer
@@ -79,9 +76,6 @@ func (a args) form() (url.Values, error) {
 // call calls a method and decodes its answer into out, which may be nil. Its errors have the gateway's codes; a refusal of
 // Slack's own is a [refusal] inside. Unknown: it may have happened, and the answer was lost.
 func (c *client) call(ctx context.Context, method string, a args, out any) error {
-	if wait := c.limits.wait(c.team, method, c.now()); wait > 0 {
-		return &gateway.Error{Code: gateway.Unavailable, After: wait, Err: fmt.Errorf("slack: %s: Slack limits its rate", method)}
-	}
 	form, err := a.form()
 	if err != nil {
 		return err
@@ -96,7 +90,7 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 	}
 	c.scopes = first(header.Get("X-OAuth-Scopes"), c.scopes)
 	if status == http.StatusTooManyRequests {
-		return c.limited(method, header)
+		return limited(method, header)
 	}
 	var head struct {
 		OK       *bool  `json:"ok"`
@@ -112,7 +106,7 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 	}
 	if !*head.OK {
 		if head.Error == "ratelimited" || head.Error == "rate_limited" {
-			return c.limited(method, header)
+			return limited(method, header)
 		}
 		return refused(method, head.Error, head.Needed, head.Metadata.Messages, head.Errors...)
 	}
@@ -129,13 +123,12 @@ func (c *client) call(ctx context.Context, method string, a args, out any) error
 // community's work.
 const maxRetryAfter = 3600
 
-// limited remembers how long a method is not to be called.
-func (c *client) limited(method string, header http.Header) error {
+// limited says for how long a method is not to be called. Others that would call it are held up by the gateway, see [(*Slack).pace].
+func limited(method string, header http.Header) error {
 	wait := retryAfter
 	if n, err := strconv.Atoi(header.Get("Retry-After")); err == nil && n >= 0 {
 		wait = time.Duration(min(max(n, 1), maxRetryAfter)) * time.Second
 	}
-	c.limits.set(c.team, method, c.now().Add(wait), c.now())
 	return &gateway.Error{Code: gateway.Unavailable, After: wait, Err: fmt.Errorf("slack: %s: Slack limits its rate", method)}
 }
 
@@ -226,32 +219,6 @@ func repeatable(method string) bool {
 		last = last[i+1:]
 	}
 	return last == "info" || last == "list" || last == "get" || last == "test"
-}
-
-// limits remembers, for each workspace and method, until when Slack does not want to be asked
-// (https://docs.slack.dev/apis/web-api/rate-limits: per method, workspace and app).
-type limits struct {
-	mu    *sync.Mutex
-	until map[string]time.Time
-}
-
-func (l *limits) wait(team, method string, now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.until[team+"/"+method].Sub(now)
-}
-
-func (l *limits) set(team, method string, until, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for k, t := range l.until { // few: only what was limited lately
-		if !t.After(now) {
-			delete(l.until, k)
-		}
-	}
-	if until.After(l.until[team+"/"+method]) {
-		l.until[team+"/"+method] = until
-	}
 }
 
 // identity is the answer of auth.test.

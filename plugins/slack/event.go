@@ -100,15 +100,11 @@ type inner struct {
 }
 
 func parseEvent(body []byte, env *envelope) (*message, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(env.Event, &fields); err != nil {
-		return nil, fmt.Errorf("reading an event: %w", err)
-	}
 	var e event
 	if err := json.Unmarshal(env.Event, &e); err != nil {
 		return nil, fmt.Errorf("reading an event: %w", err)
 	}
-	if fields == nil || e.Type == "" {
+	if e.Type == "" {
 		return nil, fmt.Errorf("reading an event: it has no type")
 	}
 	m := &message{typ: e.Type, teams: env.teams(e), user: first(e.User.ID, e.UserID), bot: e.BotID, id: env.EventID}
@@ -127,12 +123,13 @@ func parseEvent(body []byte, env *envelope) (*message, error) {
 	}
 	m.about(e)
 	m.echo, m.by = echoOf(m, e)
-	drop := []string{"type", "token"}
-	if raw := fields["user"]; len(raw) > 0 && raw[0] == '"' {
-		drop = append(drop, "user") // it is the event's initiator; a whole user (user_change) is data
-	}
 	var err error
-	m.data, err = without(fields, drop...)
+	m.data, err = dataOf(env.Event, func(raw func(string) []byte) []string {
+		if user := raw("user"); len(user) > 0 && user[0] == '"' {
+			return []string{"type", "token", "user"} // it is the event's initiator; a whole user (user_change) is data
+		}
+		return []string{"type", "token"}
+	})
 	return m, err
 }
 

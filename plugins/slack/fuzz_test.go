@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -112,7 +111,7 @@ func FuzzAnswer(f *testing.F) {
 			_, _ = w.Write(body)
 			return w.Result(), nil
 		})}
-		c := &client{http: h, token: "t", team: "T", now: time.Now, limits: &limits{new(sync.Mutex), map[string]time.Time{}}}
+		c := &client{http: h, token: "t", team: "T"}
 		var out struct {
 			TS string `json:"ts"`
 		}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
-	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -35,7 +34,7 @@ func (s *app) authorize(p gateway.OAuthParams) (string, error) {
 
 // outside is a client of no workspace yet.
 func (s *app) outside(x gateway.OAuthExchange, team string, token gateway.Secret) *client {
-	return &client{http: x.HTTP, now: func() time.Time { return x.Now }, limits: &s.limits, team: team, token: token}
+	return &client{http: x.HTTP, team: team, token: token}
 }
 
 func (s *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Grant[Config], error) {

@@ -8,7 +8,6 @@ package slack
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -63,10 +62,9 @@ type Slack struct {
 	app    *app
 }
 
-// app is what all workspaces of one App share.
+// app is what all workspaces share.
 type app struct {
 	App
-	limits limits
 }
 
 // New makes the plugin. Invalid: the app has neither a signing secret nor an app-level token, or only half of its client
@@ -82,7 +80,7 @@ func New(a App) (gateway.Plugin, error) {
 		a.Scopes = DefaultScopes()
 	}
 	a.Texts = a.Texts.withDefaults()
-	s := &app{App: a, limits: limits{mu: new(sync.Mutex), until: map[string]time.Time{}}}
+	s := &app{App: a}
 	open := func(_ context.Context, i *gateway.Instance, c Config) (*Slack, error) {
 		return &Slack{i, c, &credentials{config: c}, s}, nil
 	}

@@ -52,7 +52,7 @@ func (c *credentials) pause(until time.Time) {
 
 // with is a client that calls Slack with one token.
 func (s *Slack) with(token gateway.Secret) *client {
-	return &client{http: s.HTTP, now: s.Now, limits: &s.app.limits, team: s.config.TeamID, token: token}
+	return &client{http: s.HTTP, team: s.config.TeamID, token: token}
 }
 
 // call is [client.call] with the bot's token, a fresh one where tokens rotate. A token that Slack does not take any more pauses the
@@ -175,7 +175,7 @@ func (s *app) exchangeStored(ctx context.Context, inst *gateway.Instance, x *exc
 	if x.token == "" || old.BotToken != x.token {
 		return errShown
 	}
-	client := &client{http: inst.HTTP, now: inst.Now, limits: &s.limits, team: old.TeamID}
+	client := &client{http: inst.HTTP, team: old.TeamID}
 	ask := args{"client_id": s.ClientID, "client_secret": s.ClientSecret, "grant_type": "refresh_token", "refresh_token": old.RefreshToken}
 	var out access
 	err := client.call(ctx, "oauth.v2.access", ask, &out)
@@ -240,7 +240,7 @@ func (s *app) configure(ctx context.Context, inst *gateway.Instance, old, c *Con
 	if x, ok := ctx.Value(exchangeKey{}).(*exchanging); ok {
 		return s.exchangeStored(ctx, inst, x, old, c)
 	}
-	client := &client{http: inst.HTTP, now: inst.Now, limits: &s.limits, team: c.TeamID, token: c.BotToken}
+	client := &client{http: inst.HTTP, team: c.TeamID, token: c.BotToken}
 	who, err := client.whoami(ctx)
 	if err != nil {
 		return err

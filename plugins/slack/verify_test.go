@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -91,7 +90,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		asked = append(asked, r.URL.Host)
 		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"https://evil.example/"}}, Body: http.NoBody, Request: r}, nil
 	})}
-	c := &client{http: h, now: time.Now, limits: &limits{mu: new(sync.Mutex), until: map[string]time.Time{}}, token: "t"}
+	c := &client{http: h, token: "t"}
 	require.ErrorIs(t, c.call(t.Context(), "chat.postMessage", args{"text": "x"}, nil), gateway.Unavailable)
 	require.Equal(t, []string{"slack.com"}, asked)
 }

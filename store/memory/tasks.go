@@ -132,6 +132,15 @@ func (t *tx) Done(n store.Task) error {
 }
 
 func (t *tx) Retry(n store.Task, due time.Time, reason string) error {
+	return t.move(n, due, func(next *store.Task) { next.Error = reason })
+}
+
+func (t *tx) Again(n store.Task, due time.Time) error {
+	return t.move(n, due, func(next *store.Task) { next.Attempts, next.Error = 0, "" })
+}
+
+// move gives a task another time, and what change gives it, if it is still the revision that somebody claimed.
+func (t *tx) move(n store.Task, due time.Time, change func(*store.Task)) error {
 	if t.locked != nil {
 		return t.locked
 	}
@@ -142,7 +151,8 @@ func (t *tx) Retry(n store.Task, due time.Time, reason string) error {
 	if have, ok := t.claimed(n); ok {
 		t.deleteTask(have)
 		next := *have
-		next.Due, next.Error = due, reason
+		next.Due = due
+		change(&next)
 		t.putTask(next, t.nextRev())
 	}
 	return nil

@@ -107,6 +107,7 @@ func everyVerb(tx store.Tx) {
 	for _, n := range got {
 		_, _ = tx.Renew(n, t0)
 		_ = tx.Retry(n, t0, "r")
+		_ = tx.Again(n, t0)
 		_ = tx.Park(n, "g", "r")
 		_ = tx.Done(n)
 	}

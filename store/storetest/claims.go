@@ -17,6 +17,7 @@ func claimTests() []test {
 		within("renew", testRenew),
 		within("done after another schedule", testDoneScheduled),
 		within("retry", testRetry),
+		within("again", testAgain),
 		within("a worker that wakes up late", testLate),
 	}
 }
@@ -162,6 +163,34 @@ func testRetry(t *testing.T, tx store.Tx) {
 	require.Equal(t, again, must(tx.Task("k", "a"))(t), "what was scheduled meanwhile stays")
 	require.NoError(t, tx.Unschedule("k", "a"))
 	require.NoError(t, tx.Retry(again, sec(99), "late"))
+	_, err := tx.Task("k", "a")
+	require.ErrorIs(t, err, store.ErrNotFound, "what is gone does not come back")
+}
+
+func testAgain(t *testing.T, tx store.Tx) {
+	require.NoError(t, tx.Schedule(store.Task{Kind: "k", Key: "a", Community: "c", Instance: "i", Ref: "r", Payload: odd(), Due: sec(1), Created: sec(0)}))
+	k := claim(t, tx, 1, 10)
+	require.NoError(t, tx.Retry(k, sec(2), "why"))
+	k = claim(t, tx, 2, 10)
+	require.Equal(t, 2, k.Attempts)
+	require.NoError(t, tx.Again(k, finer(50)))
+	want := k
+	want.Due, want.Attempts, want.Error = kept(50), 0, ""
+	got := must(tx.Task("k", "a"))(t)
+	same(t, want, got)
+	require.NotEqual(t, k.Rev, got.Rev, "the claim is over")
+	require.NoError(t, tx.Done(k))
+	require.Equal(t, got, must(tx.Task("k", "a"))(t))
+	require.Empty(t, must(tx.Claim([]string{"k"}, sec(49), sec(60), 0))(t))
+	k = claim(t, tx, 51, 60)
+	require.Equal(t, 1, k.Attempts)
+
+	require.NoError(t, tx.Schedule(store.Task{Kind: "k", Key: "a", Due: sec(55)}))
+	again := must(tx.Task("k", "a"))(t)
+	require.NoError(t, tx.Again(k, sec(99)))
+	require.Equal(t, again, must(tx.Task("k", "a"))(t), "what was scheduled meanwhile stays")
+	require.NoError(t, tx.Unschedule("k", "a"))
+	require.NoError(t, tx.Again(again, sec(99)))
 	_, err := tx.Task("k", "a")
 	require.ErrorIs(t, err, store.ErrNotFound, "what is gone does not come back")
 }

@@ -101,6 +101,7 @@ func writes(name string) map[string]func(store.Tx) error {
 			return err
 		}),
 		"Done":    onTask(name, func(tx store.Tx, k store.Task) error { return tx.Done(k) }),
+		"Again":   onTask(name, func(tx store.Tx, k store.Task) error { return tx.Again(k, sec(98)) }),
 		"Retry":   onTask(name, func(tx store.Tx, k store.Task) error { return tx.Retry(k, sec(99), "why") }),
 		"Park":    onTask(name, func(tx store.Tx, k store.Task) error { return tx.Park(k, "group", "why") }),
 		"Acquire": func(tx store.Tx) error { _, err := tx.Acquire(name, "owner", sec(0), sec(99)); return err },
@@ -135,7 +136,7 @@ func scramble(t testingT, tx store.Tx, name string) {
 	all := writes(name)
 	// In this order none takes away what another needs.
 	for _, verb := range strings.Fields(`PutCommunity PutState PutTicket TakeTicket PutRef PutVoters Cast PutProcess SetCounts
-		Accept PutSub DeleteLane PutLane Claim Renew Retry Acquire Release PutEcho PutCall PutPerson PutAccount
+		Accept PutSub DeleteLane PutLane Claim Renew Retry Again Acquire Release PutEcho PutCall PutPerson PutAccount
 		AppendAudit PruneAudits BlankDelivery Append PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets PutEndpoint DeleteEndpoint`) {
 		require.NoError(t, all[verb](tx), verb)
 	}

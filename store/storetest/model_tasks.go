@@ -50,8 +50,8 @@ func (d drawer) claim() op {
 
 // settle does with a task what its claimer does, with what this side last knew of it.
 func (d drawer) settle() op {
-	what, kind, key, until := d.int(0, 4), d.of("k", "k2"), d.id(), d.at()
-	name := []string{"Done", "Retry", "Park", "Renew", "Task"}[what]
+	what, kind, key, until := d.int(0, 5), d.of("k", "k2"), d.id(), d.at()
+	name := []string{"Done", "Retry", "Park", "Renew", "Task", "Again"}[what]
 	return op{name, func(s *side, tx store.Tx) any {
 		k, ok := s.tasks[kind+"/"+key]
 		if !ok {
@@ -62,6 +62,8 @@ func (d drawer) settle() op {
 			return failed(tx.Done(k))
 		case "Retry":
 			return failed(tx.Retry(k, until, "retried"))
+		case "Again":
+			return failed(tx.Again(k, until))
 		case "Park":
 			return failed(tx.Park(k, "g", "parked"))
 		case "Renew":

@@ -87,6 +87,7 @@ func testTaskTimes(t *testing.T, tx store.Tx) {
 	_, err = tx.Renew(before, time.Time{})
 	require.Equal(t, "an error", class(err))
 	require.Equal(t, "an error", class(tx.Retry(before, time.Time{}, "")))
+	require.Equal(t, "an error", class(tx.Again(before, time.Time{})))
 	require.Equal(t, "an error", class(tx.Park(before, "", "no group")))
 	_, err = tx.Unpark(store.TaskQuery{}, time.Time{}, 0)
 	require.Equal(t, "an error", class(err))

@@ -293,7 +293,7 @@ func testTurnModel(t *testing.T, open opener, jumps bool) {
 			key += c
 			later := sec(now + rapid.IntRange(0, 4).Draw(rt, "later"))
 			held := claims[kind+key]
-			step := draw(rt, "schedule", "schedule", "schedule", "claim", "claim", "claim", "time", "done", "retry", "renew", "park", "unpark", "unschedule", "delete", "settled")
+			step := draw(rt, "schedule", "schedule", "schedule", "claim", "claim", "claim", "time", "done", "retry", "again", "renew", "park", "unpark", "unschedule", "delete", "settled")
 			switch step {
 			case "time":
 				now += rapid.IntRange(1, 3).Draw(rt, "passes")
@@ -312,6 +312,8 @@ func testTurnModel(t *testing.T, open opener, jumps bool) {
 						err = tx.Done(held)
 					case "retry":
 						err = tx.Retry(held, later, "why")
+					case "again":
+						err = tx.Again(held, later)
 					case "renew":
 						_, _ = tx.Renew(held, later)
 					case "park":

@@ -71,7 +71,7 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int, except ...st
 	}
 	slices.SortFunc(picked, dueTask.compare)
 	if len(picked) <= want && len(except) == 0 {
-		rev, err := t.next("revs", 1)
+		rev, err := t.next(1)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int, except ...st
 	if err != nil || len(c.picked) == 0 && len(c.passed) == 0 {
 		return nil, err
 	}
-	last, err := t.next("revs", int64(1+len(c.line)))
+	last, err := t.next(int64(1 + len(c.line)))
 	if err != nil {
 		return nil, err
 	}

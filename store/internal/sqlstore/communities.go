@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -15,6 +16,9 @@ func scanCommunity(r Row) store.Community {
 
 // PutCommunity implements store.Tx.
 func (t *Tx) PutCommunity(c store.Community) error {
+	if t.shared != nil {
+		delete(t.shared.communities, c.Slug)
+	}
 	return t.put("put community", c.Rev,
 		`INSERT INTO communities (slug, name, created, settings, rev) VALUES ($1, $2, $3, $4, 1) ON CONFLICT DO NOTHING`,
 		`UPDATE communities SET name = $2, created = $3, settings = $4, rev = rev + 1 WHERE slug = $1 AND rev = $5`,
@@ -23,7 +27,11 @@ func (t *Tx) PutCommunity(c store.Community) error {
 
 // Community implements store.Tx.
 func (t *Tx) Community(slug string) (store.Community, error) {
-	return one(t, "community", scanCommunity, `SELECT `+communityCols+` FROM communities WHERE slug = $1`, slug)
+	c, err := t.shared.community(slug, func() (store.Community, error) {
+		return one(t, "community", scanCommunity, `SELECT `+communityCols+` FROM communities WHERE slug = $1`, slug)
+	})
+	c.Settings = bytes.Clone(c.Settings)
+	return c, err
 }
 
 // Communities implements store.Tx.
@@ -126,7 +134,7 @@ func (t *Tx) PutState(instance, key string, value []byte, rev int64) error {
 	if value == nil {
 		return t.exec(`DELETE FROM state WHERE instance = $1 AND key = $2`, instance, key)
 	}
-	if rev, err = t.next("revs", 1); err != nil {
+	if rev, err = t.next(1); err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO state (instance, key, rev, value) VALUES ($1, $2, $3, $4)

@@ -7,17 +7,35 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-// next moves a counter by n and returns where it stands. Counters are rows, so that they follow commits and rollbacks.
-func (t *Tx) next(counter string, n int64) (int64, error) {
+// next moves the counter of revisions by n and returns where it stands. Counters are rows, so that they follow commits and rollbacks. It may be
+// written late: a revision that nothing was written with may be given again.
+func (t *Tx) next(n int64) (int64, error) {
+	s := t.shared
+	if s != nil && s.Late && s.revs > 0 {
+		s.revs, s.lateRevs = s.revs+n, true
+		return s.revs, nil
+	}
 	var value int64
 	err := t.c.Returning(`UPDATE counters SET value = value + $2 WHERE name = $1 RETURNING value`, func(r Row) error {
 		value = r.Int(0)
 		return nil
-	}, counter, n)
+	}, "revs", n)
 	if err == nil && value == 0 {
-		err = fmt.Errorf("counter %s is missing: %w", counter, store.ErrCorrupt)
+		err = fmt.Errorf("the counter of revisions is missing: %w", store.ErrCorrupt)
+	}
+	if err == nil && s != nil {
+		s.revs = value
 	}
 	return value, err
+}
+
+// flushRevs writes the counter if that is late.
+func (t *Tx) flushRevs() error {
+	if !t.shared.lateRevs {
+		return nil
+	}
+	t.shared.lateRevs = false
+	return t.exec(`UPDATE counters SET value = $2 WHERE name = $1`, "revs", t.shared.revs)
 }
 
 // Append implements store.Tx.
@@ -29,6 +47,9 @@ func (t *Tx) Append(e store.Event) (seq int64, fresh bool, err error) {
 	n, err := t.c.Exec(`INSERT INTO events (seq, id, community, instance, plugin, type, process, actor, bot, delivery, cause, at, data)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
 		seq, e.ID, e.Community, e.Instance, e.Plugin, e.Type, e.Process, e.Actor, e.Bot, e.Delivery, e.Cause, micros(e.At), e.Data)
+	if err == nil && n > 0 && t.shared != nil {
+		t.shared.seq = seq
+	}
 	if err != nil || n > 0 {
 		return seq, n > 0, err
 	}
@@ -59,8 +80,15 @@ func (t *Tx) Events(q store.EventQuery, limit int) ([]store.Event, error) {
 // LastSeq implements store.Tx. The counter says how far numbers had come when events were last deleted: moving it with each
 // event would be another write for each.
 func (t *Tx) LastSeq() (int64, error) {
-	return one(t, "counter", func(r Row) int64 { return max(r.Int(0), r.Int(1)) },
+	if t.shared != nil && t.shared.seq > 0 {
+		return t.shared.seq, nil
+	}
+	seq, err := one(t, "counter", func(r Row) int64 { return max(r.Int(0), r.Int(1)) },
 		`SELECT value, (SELECT max(seq) FROM events) FROM counters WHERE name = $1`, "events")
+	if err == nil && t.shared != nil {
+		t.shared.seq = seq
+	}
+	return seq, err
 }
 
 // PruneEvents implements store.Tx.

@@ -14,15 +14,21 @@ import (
 // It holds only what was read or written in this transaction, which nobody else can change meanwhile. Every verb that
 // changes such rows changes or forgets what is held of them; whoever undoes a part of the transaction calls Forget.
 type Shared struct {
-	// Late lets the sums of ballots (counts and tallies) wait for Flush, so that those that many ballots move are written once. It is for
+	// Late lets the sums of ballots (counts and tallies) and the counter of revisions wait for Flush, so that what many move is written once. It is for
 	// transactions of which no part is undone by itself, and does not change while one is open.
 	Late bool
 
-	platforms map[platform][]store.Instance
-	processes map[string]store.Process
-	refs      map[ref]string
-	lists     map[string]bool // whether a process has any row of voters
-	sums      map[string]*sums
+	seq  int64 // the newest event's, 0: not known
+	revs int64 // the counter of revisions, 0: not known
+	// Whether Flush has to write revs.
+	lateRevs bool
+
+	communities map[string]store.Community
+	platforms   map[platform][]store.Instance
+	processes   map[string]store.Process
+	refs        map[ref]string
+	lists       map[string]bool // whether a process has any row of voters
+	sums        map[string]*sums
 }
 
 type platform struct {
@@ -37,6 +43,8 @@ const maxShared = 256
 
 // Forget empties it. Call it when the transaction ends, and when a part of it is undone.
 func (s *Shared) Forget() {
+	s.seq, s.revs, s.lateRevs = 0, 0, false
+	clear(s.communities)
 	clear(s.platforms)
 	clear(s.processes)
 	clear(s.refs)
@@ -72,6 +80,21 @@ func (s *Shared) byPlatform(p platform, read func() ([]store.Instance, error)) (
 		out[i].Config, out[i].Sealed = bytes.Clone(out[i].Config), bytes.Clone(out[i].Sealed)
 	}
 	return out, nil
+}
+
+// community gives a row from memory, or from read. Its bytes are shared: a caller of ours gets them cloned.
+func (s *Shared) community(slug string, read func() (store.Community, error)) (store.Community, error) {
+	if s == nil {
+		return read()
+	}
+	if c, ok := s.communities[slug]; ok {
+		return c, nil
+	}
+	c, err := read()
+	if err == nil {
+		keep(&s.communities, slug, c)
+	}
+	return c, err
 }
 
 // process gives a row from memory, or from read. Its bytes are shared: a caller of ours gets them cloned.

@@ -118,10 +118,13 @@ func (t *Tx) moveSums(process string, before, after tally, counts map[choice]sto
 	return t.putTally(process, after)
 }
 
-// Flush writes the sums that are late. It comes before the commit, and before Counts, which alone looks at their rows.
+// Flush writes what is late. It comes before the commit, and before Counts, which alone looks at the rows of sums.
 func (t *Tx) Flush() error {
 	if t.shared == nil {
 		return nil
+	}
+	if err := t.flushRevs(); err != nil {
+		return err
 	}
 	for process, s := range t.shared.sums {
 		for c := range s.lateCounts {

@@ -35,7 +35,7 @@ func (t *Tx) Schedule(n store.Task) error {
 	case old != 0 && due >= old:
 		return nil
 	}
-	rev, err := t.next("revs", 1)
+	rev, err := t.next(1)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (t *Tx) Renew(n store.Task, until time.Time) (store.Task, error) {
 	if err != nil {
 		return store.Task{}, err
 	}
-	rev, err := t.next("revs", 1) // the claim's would put it before those that have waited at this time
+	rev, err := t.next(1) // the claim's would put it before those that have waited at this time
 	if err != nil {
 		return store.Task{}, err
 	}
@@ -97,6 +97,14 @@ func (t *Tx) Retry(n store.Task, due time.Time, reason string) error {
 	return t.move(n, due, "", reason)
 }
 
+// Again implements store.Tx.
+func (t *Tx) Again(n store.Task, due time.Time) error {
+	if micros(due) == 0 {
+		return errNoTime
+	}
+	return t.set(n, `due = $4, attempts = 0, error = '', rev = $5`, due)
+}
+
 // Park implements store.Tx.
 func (t *Tx) Park(n store.Task, group, reason string) error {
 	if group == "" {
@@ -107,15 +115,20 @@ func (t *Tx) Park(n store.Task, group, reason string) error {
 
 // move changes a task if nobody has claimed or scheduled it since n was claimed.
 func (t *Tx) move(n store.Task, due time.Time, group, reason string) error {
-	rev, err := t.next("revs", 1)
+	return t.set(n, `due = $4, rev = $5, grp = $6, error = $7`, due, group, reason)
+}
+
+// set is move with any changes: $4 is the new due, $5 the new rev, and what follows are more.
+func (t *Tx) set(n store.Task, changes string, due time.Time, more ...any) error {
+	rev, err := t.next(1)
 	if err != nil {
 		return err
 	}
 	var communities []string // of the one task, or none
-	err = t.c.Returning(`UPDATE tasks SET due = $4, grp = $5, error = $6, rev = $7 WHERE kind = $1 AND key = $2 AND rev = $3 RETURNING community`, func(r Row) error {
+	err = t.c.Returning(`UPDATE tasks SET `+changes+` WHERE kind = $1 AND key = $2 AND rev = $3 RETURNING community`, func(r Row) error {
 		communities = append(communities, r.Text(0))
 		return nil
-	}, n.Kind, n.Key, n.Rev, micros(due), group, reason, rev)
+	}, append([]any{n.Kind, n.Key, n.Rev, micros(due), rev}, more...)...)
 	if err != nil || due.IsZero() {
 		return err
 	}
@@ -138,7 +151,7 @@ func (t *Tx) Unpark(q store.TaskQuery, due time.Time, limit int) (int, error) {
 	if err != nil || len(names) == 0 {
 		return 0, err
 	}
-	rev, err := t.next("revs", 1)
+	rev, err := t.next(1)
 	if err != nil {
 		return 0, err
 	}
