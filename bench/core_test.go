@@ -110,53 +110,77 @@ func BenchmarkAction(b *testing.B) {
 // second to the next than the sizes do. For the same reason each form casts in processes of both sizes in turn, 64 ballots
 // here and 64 there, and counts only its own. A process of 100 gets no more than 128 further voters, and is followed by another.
 func BenchmarkCastVote(b *testing.B) {
+	var town *polls // for both forms and all that find their N
 	for _, voters := range []int{100, 100_000} {
-		b.Run("voters="+strconv.Itoa(voters), func(b *testing.B) { castVote(b, voters) })
+		b.Run("voters="+strconv.Itoa(voters), func(form *testing.B) {
+			if town == nil {
+				town = newPolls(b)
+			}
+			town.castVote(form, voters)
+		})
 	}
 }
 
 const atOnce = 64
 
-func castVote(b *testing.B, voters int) {
+// polls is a community with a process in which many have voted.
+type polls struct {
+	c      *gateway.Community
+	inst   *gateway.Instance
+	big    string
+	rounds int
+}
+
+func newPolls(b *testing.B) *polls {
 	g := newGateway(b, gateway.Options{})
 	c, err := g.CreateCommunity(b.Context(), "town", "Town")
 	require.NoError(b, err)
 	inst, err := c.Enable(b.Context(), "tool", nil)
 	require.NoError(b, err)
-	cast := func(p, name string, from, n int) {
-		var wg sync.WaitGroup
-		for w := range min(n, atOnce) {
-			wg.Go(func() {
-				for i := from + w; i < from+n; i += atOnce {
-					if _, err := c.Cast(b.Context(), p, gateway.Ballot{Voter: name + strconv.Itoa(i), Choices: []string{[]string{"yes", "no"}[i%2]}}); err != nil {
-						b.Error(err)
-					}
+	t := &polls{c: c, inst: inst}
+	t.big = t.process(b, 100_000)
+	return t
+}
+
+func (t *polls) cast(b *testing.B, p, name string, from, n int) {
+	var wg sync.WaitGroup
+	for w := range min(n, atOnce) {
+		wg.Go(func() {
+			for i := from + w; i < from+n; i += atOnce {
+				if _, err := t.c.Cast(b.Context(), p, gateway.Ballot{Voter: name + strconv.Itoa(i), Choices: []string{[]string{"yes", "no"}[i%2]}}); err != nil {
+					b.Error(err)
 				}
-			})
-		}
-		wg.Wait()
+			}
+		})
 	}
-	process := func(early int) string {
-		p, err := inst.Start(b.Context(), "vote", toolVote{vote.Ask{Title: "Lunch?"}})
-		require.NoError(b, err)
-		cast(p.ID, "early", 0, early)
-		return p.ID
-	}
+	wg.Wait()
+}
+
+func (t *polls) process(b *testing.B, early int) string {
+	p, err := t.inst.Start(b.Context(), "vote", toolVote{vote.Ask{Title: "Lunch?"}})
+	require.NoError(b, err)
+	t.cast(b, p.ID, "early", 0, early)
+	return p.ID
+}
+
+func (t *polls) castVote(b *testing.B, voters int) {
 	var small string
-	big := process(100_000)
+	big := t.big
+	t.rounds++
+	late := fmt.Sprintf("late%d-", t.rounds) // nobody who has voted
 	b.ResetTimer()
 	b.StopTimer()
 	for done := 0; done < b.N; done += atOnce {
 		n := min(atOnce, b.N-done)
 		if done/atOnce%2 == 0 {
-			small = process(100)
+			small = t.process(b, 100)
 		}
 		for _, p := range []string{small, big} {
 			counts := (p == big) == (voters == 100_000)
 			if counts {
 				b.StartTimer()
 			}
-			cast(p, "late", done, n)
+			t.cast(b, p, late, done, n)
 			if counts {
 				b.StopTimer()
 			}

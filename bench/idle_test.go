@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -17,11 +18,18 @@ import (
 var idleKinds = []string{"process.close", "process.start", "inbox", "process.show", "event", "process.update", "poll", "call", "tidy", "install"}
 
 // BenchmarkIdle is one look for something to do, as the scheduler makes it, where nothing is due: under a millisecond, and with a
-// million tasks at most twice what it takes with a thousand. The ratio is of looks at both in turn.
+// million tasks at most twice what it takes with a thousand. The ratio is that of the medians of looks at both in turn.
 func BenchmarkIdle(b *testing.B) {
+	of := map[int]store.Store{} // filled once, by whichever form needs it first: a form is run more than once to find its N
+	filled := func(tasks int) store.Store {
+		if of[tasks] == nil {
+			of[tasks] = idleStore(b, tasks)
+		}
+		return of[tasks]
+	}
 	for _, tasks := range []int{1000, 1_000_000} {
 		b.Run("tasks="+strconv.Itoa(tasks), func(b *testing.B) {
-			small, s := idleStore(b, 1000), idleStore(b, tasks)
+			small, s := filled(1000), filled(tasks)
 			now := time.Now()
 			require.Zero(b, look(b, s, now))
 			require.Zero(b, look(b, small, now))
@@ -32,15 +40,18 @@ func BenchmarkIdle(b *testing.B) {
 				look(b, s, now)
 			}
 			b.StopTimer()
-			var took [2]time.Duration
+			var took [2][]time.Duration
 			for range b.N {
 				for i, s := range []store.Store{small, s} {
 					began := time.Now()
 					look(b, s, now)
-					took[i] += time.Since(began)
+					took[i] = append(took[i], time.Since(began))
 				}
 			}
-			b.ReportMetric(float64(took[1])/float64(took[0]), "x-of-1000")
+			for _, t := range took {
+				slices.Sort(t)
+			}
+			b.ReportMetric(float64(took[1][b.N/2])/float64(took[0][b.N/2]), "x-of-1000")
 		})
 	}
 }
@@ -80,7 +91,7 @@ func idleStore(b *testing.B, tasks int) store.Store {
 				for i := from; i < min(of, from+some); i++ {
 					community := fmt.Sprintf("town%04d", i*10_000/max(of, 10_000))
 					err := tx.Schedule(store.Task{
-						Kind: idleKinds[kind], Key: fmt.Sprintf("%08d", i), Community: community, Instance: community,
+						Kind: idleKinds[kind], Key: fmt.Sprintf("%08d", i), Community: community,
 						Due: due.Add(time.Duration(i) * 23 * time.Hour / time.Duration(of)), Created: due,
 					})
 					if err != nil {
