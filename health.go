@@ -173,6 +173,8 @@ type Health struct {
 	Dead          int                  `json:"dead"`            // what was given up, see [Community.DeadLetters]; counted up to 1,000
 	Subscriptions []SubscriptionHealth `json:"subscriptions"`
 	Sources       []SourceHealth       `json:"sources,omitempty"` // as this program sees them; another may be connected
+
+	inbox int // deliveries that are not done with; counted up to 1,000
 }
 
 // SubscriptionHealth is how far one callback has come.
@@ -232,6 +234,9 @@ func (h *Health) read(g *Gateway, tx store.Tx) error {
 		h.Late = max(0, g.now().Sub(next))
 	}
 	if h.Dead, _, err = tx.CountTasks(store.TaskQuery{Group: groupDead, Parked: true}, counted); err != nil {
+		return err
+	}
+	if h.inbox, _, err = tx.CountTasks(store.TaskQuery{Kind: taskInbox}, counted); err != nil {
 		return err
 	}
 	last, err := tx.LastSeq()
