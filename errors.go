@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -130,17 +131,30 @@ func storeError(err error, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format+": %w", append(args, err)...)}
 }
 
-// text is what an error says, to be kept or shown: of an address that could not be called only the host, because the rest may be a
+// text is what an error says, to be kept, shown or logged: of addresses that could not be called only the hosts, because the rest may be a
 // capability.
-func text(err error) string {
-	s := err.Error()
-	var ue *url.Error
-	if errors.As(err, &ue) && ue.URL != "" {
+func text(err error) string { return withoutAddresses(err.Error(), err) }
+
+// withoutAddresses cuts the addresses that an error and those within it have been about.
+func withoutAddresses(s string, err error) string {
+	if ue, ok := err.(*url.Error); ok && ue.URL != "" {
 		host := "an address"
 		if u, e := url.Parse(ue.URL); e == nil && u.Host != "" {
 			host = u.Scheme + "://" + u.Host + "/…"
 		}
+		quoted := strconv.Quote(ue.URL) // as url.Error writes it
+		s = strings.ReplaceAll(s, quoted[1:len(quoted)-1], host)
 		s = strings.ReplaceAll(s, ue.URL, host)
+	}
+	switch within := err.(type) {
+	case interface{ Unwrap() error }:
+		if next := within.Unwrap(); next != nil {
+			return withoutAddresses(s, next)
+		}
+	case interface{ Unwrap() []error }:
+		for _, next := range within.Unwrap() {
+			s = withoutAddresses(s, next)
+		}
 	}
 	return s
 }

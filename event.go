@@ -81,7 +81,7 @@ func (i *Instance) emit(ctx context.Context, typ string, m Meta, data json.RawMe
 	}
 	err = i.g.update(ctx, func(tx store.Tx) error { fresh, err = i.g.emit(tx, s, e); return err })
 	i.g.sight.event(ctx, i.row.Plugin, err)
-	if err == nil {
+	if err == nil && fresh {
 		i.g.vitals.note(i.row.ID, vital{Event: i.Now()})
 	}
 	return fresh, storeError(err, "appending event %s", typ)

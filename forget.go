@@ -16,10 +16,15 @@ import (
 // reader; ballots count all the same. What is left out of an event is in no copy of it. The delivery that brought either is blanked as soon as no
 // task needs it any more: that it came is remembered, so that it counts once, but not what it said.
 type Forget struct {
-	Plugin string   `json:"plugin,omitempty"` // the plugin's name; "": every plugin
-	Type   string   `json:"type"`             // of event; with "*" at the end every type that begins so
-	Fields []string `json:"fields,omitempty"` // JSON pointers into the event's data, "*" for every element of a list; none: the whole event
+	Plugin string `json:"plugin,omitempty"` // the plugin's name; "": every plugin
+	Type   string `json:"type"`             // of event; with "*" at the end every type that begins so
+	// Fields are JSON pointers into the event's data, "*" for every element of a list, and "initiator" for who did it ([Event.Initiator]).
+	// None: the whole event.
+	Fields []string `json:"fields,omitempty"`
 }
+
+// fieldInitiator is the field of an event that can be left out beside its data. It is no JSON pointer.
+const fieldInitiator = "initiator"
 
 func (f Forget) check(path string) []FieldError {
 	var bad []FieldError
@@ -27,8 +32,11 @@ func (f Forget) check(path string) []FieldError {
 		bad = append(bad, FieldError{path + "/type", "want a type of event, which may end in *"})
 	}
 	for i, p := range f.Fields {
+		if p == fieldInitiator {
+			continue
+		}
 		if !strings.HasPrefix(p, "/") || strings.Contains(strings.NewReplacer("~0", "", "~1", "").Replace(p), "~") {
-			bad = append(bad, FieldError{path + "/fields/" + strconv.Itoa(i), "want a JSON pointer such as /user/name"})
+			bad = append(bad, FieldError{path + "/fields/" + strconv.Itoa(i), "want a JSON pointer such as /user/name, or " + fieldInitiator})
 		}
 	}
 	return bad
@@ -73,7 +81,13 @@ func (f *forgets) apply(e *store.Event) (kept bool, err error) {
 			if len(r.Fields) == 0 {
 				return false, nil
 			}
-			fields = append(fields, r.Fields...)
+			for _, p := range r.Fields {
+				if p == fieldInitiator {
+					e.Actor = ""
+				} else {
+					fields = append(fields, p)
+				}
+			}
 		}
 	}
 	if len(fields) > 0 {

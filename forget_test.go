@@ -241,3 +241,26 @@ func FuzzForgetFields(f *testing.F) {
 		require.Equal(t, json.Valid([]byte(data)), err == nil, "%v", err)
 	})
 }
+
+// Who did it is beside an event's data, and can be left out, too. What was not kept at all is no sign of life.
+func TestForgetInitiator(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: storetest.Twice(s)})
+		c, inst := r.town("town", "S1")
+		forgetting(t, c, gateway.Forget{Type: "message", Fields: []string{"initiator", "/text"}}, gateway.Forget{Type: "edit"})
+		require.NoError(t, inst.Emit(t.Context(), "edit", gateway.Meta{Initiator: "canary"}, nil))
+		require.Zero(t, healthOf(t, inst).LastEvent)
+		r.says("S1", "m1", "hi")
+		require.NoError(t, inst.Emit(t.Context(), "other", gateway.Meta{Initiator: "u2"}, nil))
+		forgetting(t, c, gateway.Forget{Type: "message", Fields: []string{"initiator"}})
+		r.says("S1", "m2", "ho")
+		es, err := c.Events(t.Context(), 0, 10)
+		require.NoError(t, err)
+		require.Len(t, es, 3)
+		require.Empty(t, es[0].Initiator)
+		require.JSONEq(t, `{}`, string(es[0].Data))
+		require.Equal(t, "u2", es[1].Initiator)
+		require.Empty(t, es[2].Initiator)
+		require.JSONEq(t, `{"text":"ho"}`, string(es[2].Data))
+	})
+}

@@ -175,6 +175,8 @@ type Health struct {
 	Sources       []SourceHealth       `json:"sources,omitempty"`   // as this program sees them; another may be connected
 	Endpoints     []Endpoint           `json:"endpoints,omitempty"` // those of [Gateway.Endpoints] that are disabled or failing, of the first 1,000
 	Clock         ClockHealth          `json:"clock,omitzero"`      // of this program
+
+	inbox int // deliveries that are not done with; counted up to 1,000
 }
 
 // ClockHealth is what is wrong with the time that a program goes by. The zero value: nothing that is known.
@@ -245,6 +247,9 @@ func (h *Health) read(g *Gateway, tx store.Tx) error {
 		h.Late = max(0, g.now().Sub(next))
 	}
 	if h.Dead, _, err = tx.CountTasks(store.TaskQuery{Group: groupDead, Parked: true}, counted); err != nil {
+		return err
+	}
+	if h.inbox, _, err = tx.CountTasks(store.TaskQuery{Kind: taskInbox}, counted); err != nil {
 		return err
 	}
 	last, err := tx.LastSeq()

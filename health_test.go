@@ -181,3 +181,38 @@ func (b *broken) Update(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	return b.Store.Update(ctx, fn)
 }
+
+// A source says since when it listens, and why it last stopped, also when it listens again.
+func TestHealthOfASource(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	listening, breaks := make(chan struct{}), make(chan error)
+	r.again(newForum(r.api, gateway.SourceFunc[*forum]("socket", func(ctx context.Context, _ *gateway.Source) error {
+		listening <- struct{}{}
+		select {
+		case err := <-breaks:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})))
+	health := func() gateway.SourceHealth {
+		h, err := r.Health(t.Context())
+		require.NoError(t, err)
+		require.Len(t, h.Sources, 1)
+		return h.Sources[0]
+	}
+	h, err := r.Health(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, h.Sources, "none runs here")
+	running(t, r.Gateway)
+	<-listening
+	began := r.clock.now()
+	require.Equal(t, gateway.SourceHealth{Plugin: "forum", Name: "socket", Since: began}, health())
+	r.clock.advance(time.Hour)
+	breaks <- gateway.Errorf(gateway.Unavailable, "the line is cut")
+	soon(t, "it stopped", func() bool { return health().Error != nil })
+	broke := &gateway.Trouble{What: "source socket", Code: gateway.Unavailable, Error: "unavailable: the line is cut", At: began.Add(time.Hour)}
+	require.Equal(t, broke, health().Error)
+	<-listening
+	require.Equal(t, gateway.SourceHealth{Plugin: "forum", Name: "socket", Since: began.Add(time.Hour), Error: broke}, health(), "it listens again")
+}

@@ -212,6 +212,9 @@ func (c *Call) sent(ctx context.Context) (at time.Time, err error) {
 		_ = json.Unmarshal(t.Payload, &at) // as watch wrote it
 		return err
 	})
+	if now := c.g.now(); at.After(now) {
+		at = now // the lease is ours: nobody sends any more
+	}
 	return at, storeError(err, "looking for when call %s was sent", c.row.ID)
 }
 

@@ -68,15 +68,36 @@ func correlate(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-// correlated is a log handler that adds the correlation to everything that is logged with a context.
+// correlated is a log handler that adds the correlation to everything that is logged with a context, and cuts what may be a capability
+// out of errors.
 type correlated struct{ slog.Handler }
 
 func (h correlated) Handle(ctx context.Context, r slog.Record) error {
+	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC) // other handlers may have the same record
+	r.Attrs(func(a slog.Attr) bool {
+		if err, ok := a.Value.Any().(error); ok {
+			if s, cut := cutText(err); cut {
+				a.Value = slog.StringValue(s)
+			}
+		}
+		out.AddAttrs(a)
+		return true
+	})
 	if id := correlation(ctx); id != "" {
-		r = r.Clone() // other handlers may have the same record
-		r.AddAttrs(slog.String("correlation", id))
+		out.AddAttrs(slog.String("correlation", id))
 	}
-	return h.Handler.Handle(ctx, r)
+	return h.Handler.Handle(ctx, out)
+}
+
+// cutText is an error's text, and whether something was cut out of it. An error that panics is left to the handler, which can print it.
+func cutText(err error) (s string, cut bool) {
+	defer func() {
+		if recover() != nil {
+			cut = false
+		}
+	}()
+	s = text(err)
+	return s, s != err.Error()
 }
 
 func (h correlated) WithAttrs(as []slog.Attr) slog.Handler {

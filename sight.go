@@ -99,6 +99,8 @@ func (b *meterBuilder) observe(g *Gateway) {
 	b.keep(err)
 	waiting, err := b.m.Int64ObservableGauge("gateway.waiting", metric.WithUnit("{event}"), metric.WithDescription("Entries of the log that the slowest callback of this program has not passed."))
 	b.keep(err)
+	inbox, err := b.m.Int64ObservableGauge("gateway.inbox.waiting", metric.WithUnit("{delivery}"), metric.WithDescription("Deliveries that are not done with, whatever they wait for, counted up to 1,000."))
+	b.keep(err)
 	if b.err != nil {
 		return
 	}
@@ -116,8 +118,9 @@ func (b *meterBuilder) observe(g *Gateway) {
 			}
 		}
 		o.ObserveInt64(waiting, most)
+		o.ObserveInt64(inbox, int64(h.inbox))
 		return nil
-	}, lag, dead, waiting)
+	}, lag, dead, waiting, inbox)
 	b.keep(err)
 }
 

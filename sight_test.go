@@ -180,3 +180,25 @@ func TestClosingLateness(t *testing.T) {
 	}
 	t.Fatal("no lateness")
 }
+
+// How many deliveries are not done with, whatever for.
+func TestWaitingDeliveries(t *testing.T) {
+	r, inst, _, reader := watchedRig(t)
+	waiting := func() int64 {
+		for _, m := range collected(t, reader) {
+			if m.Name == "gateway.inbox.waiting" {
+				return m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value
+			}
+		}
+		t.Fatal("no gauge")
+		return 0
+	}
+	require.Zero(t, waiting())
+	require.NoError(t, inst.Pause(t.Context(), "holidays"))
+	r.says("S1", "m1", "hi")
+	r.says("S9", "m2", "for nobody yet")
+	require.EqualValues(t, 2, waiting())
+	require.NoError(t, inst.Resume(t.Context()))
+	r.due()
+	require.EqualValues(t, 1, waiting())
+}

@@ -218,7 +218,7 @@ func newPlugin(base, secret string) gateway.Plugin {
 		return &plugin{i, api{base, i.HTTP}}, nil
 	}
 	return gateway.Define("site", "A platform that a test plays.", open,
-		gateway.ActionFunc("act", "Does something once.", (*plugin).act, gateway.Lookup((*plugin).findAct)),
+		gateway.ActionFunc("act", "Does something once.", (*plugin).act, gateway.Lookup((*plugin).findAct), gateway.Grace(time.Millisecond)),
 		gateway.ProcessFunc("election", "Asks people.", (*electionState).Start, gateway.Can(vote.Can{PollTypes: []vote.PollType{vote.Choice}, ClosingAt: true})),
 		gateway.Webhook[*plugin, message]{
 			Verify: func(_ *plugin, d *gateway.Delivery) error {
