@@ -296,10 +296,15 @@ func (c *crew) renewAll(ctx context.Context) {
 	}
 	now := c.g.now()
 	until := now.Add(leaseTime)
+	taken := map[*job]bool{}
 	err := c.g.store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		clear(taken)
 		for _, j := range jobs {
-			// A conflict says that it was scheduled again, and will run once more.
-			if _, err := tx.Renew(j.task, until); err != nil && !errors.Is(err, store.ErrConflict) {
+			_, err := tx.Renew(j.task, until)
+			switch {
+			case errors.Is(err, store.ErrConflict): // scheduled again, or claimed by somebody else: it runs once more
+				taken[j] = true
+			case err != nil:
 				return err
 			}
 		}
@@ -309,13 +314,19 @@ func (c *crew) renewAll(ctx context.Context) {
 	defer c.mu.Unlock()
 	for _, j := range jobs {
 		switch {
-		case err == nil:
+		case err == nil && taken[j] && j.cancel != nil && alone(j.task.Kind):
+			j.cancel(errLeaseLost)
+		case err == nil && !taken[j]:
 			j.until = until
+		case err == nil:
 		case !j.until.After(now) && j.cancel != nil:
 			j.cancel(errLeaseLost)
 		}
 	}
 }
+
+// alone says of a kind of task that its runs must not overlap, and that nothing else sees to that.
+func alone(kind string) bool { return kind == taskPoll }
 
 // work runs due tasks until ctx ends.
 func (g *Gateway) work(ctx context.Context) {
@@ -377,6 +388,11 @@ func (g *Gateway) RunDue(ctx context.Context) (next time.Time, err error) {
 	}
 	c := newCrew(ctx, g)
 	defer c.finish(ctx)
+	renewing, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { c.renew(renewing) })
+	defer wg.Wait()
+	defer stop()
 	for {
 		n, err := c.round(ctx)
 		if err != nil {

@@ -178,6 +178,41 @@ func TestCrewRenews(t *testing.T) {
 	})
 }
 
+// A poll that was scheduled again, or claimed by another program, while it ran is told to stop: two runs of it must not overlap.
+func TestCrewStopsWhatWasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var causes []error
+		var mu sync.Mutex
+		g := newMill(t, memory.New(), 1, func(ctx context.Context) error {
+			<-ctx.Done()
+			mu.Lock()
+			causes = append(causes, context.Cause(ctx))
+			mu.Unlock()
+			return nil
+		})
+		g.o.Timeout = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); g.work(ctx) }()
+		time.Sleep(time.Second)
+		task := polls(t, g)[0]
+		task.Due = time.Now().Add(time.Hour)
+		require.NoError(t, g.store.Update(t.Context(), func(tx store.Tx) error {
+			if err := tx.Unschedule(task.Kind, task.Key); err != nil {
+				return err
+			}
+			return tx.Schedule(task)
+		}))
+		time.Sleep(leaseTime)
+		mu.Lock()
+		require.Len(t, causes, 1)
+		require.ErrorIs(t, causes[0], errLeaseLost)
+		mu.Unlock()
+		cancel()
+		<-done
+	})
+}
+
 // A community whose tasks hang leaves workers to the others, however many tasks it has.
 func TestCrewSharesWorkers(t *testing.T) {
 	hang := make(chan struct{})
