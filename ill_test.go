@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,6 +155,7 @@ func TestPlaceThatCannotBeKept(t *testing.T) {
 		p.town("a", "S1")
 		p.town("b", "S2")
 		ctx := context.Background()
+		var mu sync.Mutex
 		heard := map[string]int{}
 		lost := func(n int) {
 			for i := range n {
@@ -161,7 +163,9 @@ func TestPlaceThatCannotBeKept(t *testing.T) {
 			}
 		}
 		require.NoError(p.t, p.OnEvent(ctx, "driver", func(_ context.Context, _ *gateway.Community, e gateway.Event) error {
+			mu.Lock()
 			heard[textOf(e)]++
+			mu.Unlock()
 			switch textOf(e) {
 			case "quick":
 				lost(4)
@@ -180,7 +184,9 @@ func TestPlaceThatCannotBeKept(t *testing.T) {
 			require.Equal(p.t, 200, status)
 			time.Sleep(time.Minute)
 		}
+		mu.Lock()
 		require.Equal(p.t, map[string]int{"quick": 1, "slow": 1, "answer": 1, "end": 1}, heard)
+		mu.Unlock()
 		require.Zero(p.t, p.ill.Armed())
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +22,15 @@ type letters struct {
 	started time.Time // of the call, as the last look saw it
 	found   gateway.Found
 	err     error // of the look-up
+
+	mu sync.Mutex // tasks run side by side
 }
 
 func (l *letters) send(f *forum, ctx context.Context, in post) (posted, error) {
 	call := gateway.CallOf(ctx)
+	l.mu.Lock()
 	l.ids = append(l.ids, call.ID())
+	l.mu.Unlock()
 	if err := call.Expect(ctx, "text:"+in.Text); err != nil {
 		return posted{}, err
 	}
@@ -38,6 +43,8 @@ func (l *letters) send(f *forum, ctx context.Context, in post) (posted, error) {
 
 func (l *letters) look(f *forum, ctx context.Context, in post) (posted, gateway.Found, error) {
 	call := gateway.CallOf(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.looks++
 	l.started = call.Started()
 	if l.found == gateway.Happened {
