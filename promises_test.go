@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -59,6 +60,7 @@ func TestAPlaceIsKeptOnceASecond(t *testing.T) {
 		stop := running(p.t, p.Gateway)
 		defer stop()
 		time.Sleep(time.Minute)
+		synctest.Wait() // the callbacks are over, also for the race detector
 		require.Equal(p.t, 50, heard)
 		require.NotZero(p.t, most)
 		require.LessOrEqual(p.t, most, int64(4), "what a crash would have repeated")
