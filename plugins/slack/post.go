@@ -107,7 +107,10 @@ func (s *Slack) findPosted(ctx context.Context, _ Message) (Posted, gateway.Foun
 	return Posted{p.Channel, ts}, gateway.Happened, nil
 }
 
-// find looks in a conversation for the message that a call posted.
+// lookPages bounds what a look-up reads, 200 messages each.
+const lookPages = 50
+
+// find looks in a conversation for the message that a call posted. Where more was posted since than it reads, it cannot tell.
 func (s *Slack) find(ctx context.Context, p posting, call string) (ts string, found bool, err error) {
 	method := "conversations.history"
 	a := args{
@@ -117,7 +120,7 @@ func (s *Slack) find(ctx context.Context, p posting, call string) (ts string, fo
 	if p.Thread != "" {
 		method, a["ts"] = "conversations.replies", p.Thread
 	}
-	for range 50 { // pages; more than that was never posted in the meantime
+	for range lookPages {
 		var out struct {
 			Messages []struct {
 				TS       string `json:"ts"`
@@ -139,9 +142,9 @@ func (s *Slack) find(ctx context.Context, p posting, call string) (ts string, fo
 			}
 		}
 		if out.Metadata.NextCursor == "" {
-			break
+			return "", false, nil
 		}
 		a["cursor"] = out.Metadata.NextCursor
 	}
-	return "", false, nil
+	return "", false, gateway.Errorf(gateway.Unavailable, "slack: more than %d messages came since; whether ours is behind them is not known", 200*lookPages)
 }
