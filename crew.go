@@ -37,6 +37,7 @@ type crew struct {
 type job struct {
 	task   store.Task
 	until  time.Time // of the claim; guarded by crew.mu
+	lost   bool      // it was scheduled again, or somebody else has it; likewise
 	cancel context.CancelCauseFunc
 	settle func(store.Tx) error
 }
@@ -177,8 +178,18 @@ func (c *crew) settleEach(ctx context.Context, over []*job) (again []*job) {
 	return again
 }
 
-// begin gives tasks to workers, what keeps time first. c.mu is held.
+// begin gives tasks to workers, what keeps time first. Those whose claim was lost while they waited are somebody else's by now, or soon. c.mu
+// is held.
 func (c *crew) begin() {
+	now := c.g.now()
+	theirs := func(j *job) bool {
+		if !j.lost && j.until.After(now) {
+			return false
+		}
+		delete(c.held, j)
+		return true
+	}
+	c.strict, c.ready = slices.DeleteFunc(c.strict, theirs), slices.DeleteFunc(c.ready, theirs)
 	for len(c.strict) > 0 && (c.free() > 0 || c.timely < reserved) {
 		j := c.strict[0]
 		c.strict = c.strict[1:]
@@ -314,11 +325,13 @@ func (c *crew) renewAll(ctx context.Context) {
 	defer c.mu.Unlock()
 	for _, j := range jobs {
 		switch {
-		case err == nil && taken[j] && j.cancel != nil && alone(j.task.Kind):
-			j.cancel(errLeaseLost)
-		case err == nil && !taken[j]:
-			j.until = until
+		case err == nil && taken[j]:
+			j.lost = true
+			if j.cancel != nil && alone(j.task.Kind) {
+				j.cancel(errLeaseLost)
+			}
 		case err == nil:
+			j.until = until
 		case !j.until.After(now) && j.cancel != nil:
 			j.cancel(errLeaseLost)
 		}

@@ -213,6 +213,45 @@ func TestCrewStopsWhatWasTaken(t *testing.T) {
 	})
 }
 
+// What was claimed ahead and taken by somebody else, or whose claim ran out, is not begun.
+func TestCrewBeginsOnlyItsOwn(t *testing.T) {
+	for name, lose := range map[string]func(c *crew, j *job){
+		"scheduled again": func(c *crew, j *job) {
+			require.NoError(t, c.g.store.Update(t.Context(), func(tx store.Tx) error {
+				if err := tx.Unschedule(j.task.Kind, j.task.Key); err != nil {
+					return err
+				}
+				next := j.task
+				next.Due = c.g.now().Add(time.Hour)
+				return tx.Schedule(next)
+			}))
+			c.renewAll(t.Context())
+		},
+		"ran out": func(c *crew, j *job) { j.until = c.g.now() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var turns atomic.Int64
+			g := newMill(t, memory.New(), 1, func(context.Context) error { turns.Add(1); return nil })
+			c := newCrew(t.Context(), g)
+			var tasks []store.Task
+			require.NoError(t, g.store.Update(t.Context(), func(tx store.Tx) (err error) {
+				tasks, err = tx.Claim([]string{taskPoll}, g.now(), g.now().Add(leaseTime), 1)
+				return err
+			}))
+			require.Len(t, tasks, 1)
+			j := &job{task: tasks[0], until: tasks[0].Due}
+			c.held[j], c.ready = true, []*job{j}
+			lose(c, j)
+			c.mu.Lock()
+			c.begin()
+			c.mu.Unlock()
+			c.wg.Wait()
+			require.Zero(t, turns.Load())
+			require.Empty(t, c.held)
+		})
+	}
+}
+
 // A community whose tasks hang leaves workers to the others, however many tasks it has.
 func TestCrewSharesWorkers(t *testing.T) {
 	hang := make(chan struct{})
