@@ -212,10 +212,19 @@ func listed(tx store.Tx, process string) ([]vote.Ballot, error) {
 	}
 }
 
+// votersOf makes entries of a list of voters.
+func votersOf(keys []string) []store.Voter {
+	out := make([]store.Voter, len(keys))
+	for i, k := range keys {
+		out[i].Key = k
+	}
+	return out
+}
+
 func ballotsOf(held []store.Held) []vote.Ballot {
 	var out []vote.Ballot
 	for _, h := range held {
-		if h.Choice != "" {
+		if h.Counts && h.Choice != "" {
 			out = append(out, vote.Ballot{Voter: h.Voter, Question: h.Question, Choice: h.Choice, Weight: vote.Weight(h.Weight), At: h.At})
 		}
 	}

@@ -64,8 +64,8 @@ func (g *Gateway) link(ctx context.Context, community, plugin string, grant Gran
 		}
 		row = old
 		if errors.Is(err, store.ErrNotFound) {
-			row = store.Account{Community: community, Plugin: plugin, PlatformID: grant.PlatformID, UserID: grant.User.ID, Person: person, Created: now}
-			if err := tx.PutPerson(store.Person{ID: person, Community: community, Created: now}); err != nil {
+			row = store.Account{Community: community, Plugin: plugin, PlatformID: grant.PlatformID, UserID: grant.User.ID, Person: person, Home: person, Created: now}
+			if err := tx.PutPerson(store.Person{ID: person, Community: community, Kind: kindPerson, Created: now}); err != nil {
 				return err
 			}
 		}

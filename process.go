@@ -199,10 +199,10 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 			return err
 		}
 		if ask != nil {
-			if err := tx.PutVoters(row.ID, true, ask.EligibleVoters); err != nil {
+			if err := tx.PutVoters(row.ID, true, votersOf(ask.EligibleVoters)); err != nil {
 				return err
 			}
-			if err := tx.PutVoters(row.ID, false, ask.IneligibleVoters); err != nil {
+			if err := tx.PutVoters(row.ID, false, votersOf(ask.IneligibleVoters)); err != nil {
 				return err
 			}
 		}

@@ -137,10 +137,10 @@ func (s *Step) Save(ctx context.Context) error {
 func (s *Step) Eligible(ctx context.Context, voters, not []string, refusal string) error {
 	s.row.Open, s.row.Refusal = voters == nil, refusal
 	return storeError(s.g.update(ctx, func(tx store.Tx) error {
-		if err := tx.PutVoters(s.row.ID, true, voters); err != nil {
+		if err := tx.PutVoters(s.row.ID, true, votersOf(voters)); err != nil {
 			return err
 		}
-		return tx.PutVoters(s.row.ID, false, not)
+		return tx.PutVoters(s.row.ID, false, votersOf(not))
 	}), "listing the voters of process %s", s.row.ID)
 }
 

@@ -86,10 +86,33 @@ type Choice struct {
 	Weight   int64  // in millionths of one vote, not negative
 }
 
+// Voter is an entry of a list of those who may or may not vote.
+type Voter struct {
+	Key    string // an account or a person
+	Holder string // whose it is; "": the key's own
+}
+
+// Listed is an entry as it is kept.
+type Listed struct {
+	Key     string
+	Holder  string
+	Allowed bool
+	Denied  bool
+}
+
+// Hold says whose the ballots and list entries under a key are.
+type Hold struct {
+	Voter  string // the key
+	Holder string // "": the key's own
+	Weight int64  // of the ballots that hold a choice; negative: as it was
+	Barred bool   // none of the holder's ballots count
+}
+
 // Ballot is what one voter says at one time.
 type Ballot struct {
 	Process string
 	Voter   string
+	Holder  string // whose it is; "": the voter's own
 	Choices []Choice
 	At      time.Time // the platform's time: of two ballots the later counts
 	Now     time.Time // when we heard
@@ -106,6 +129,8 @@ type Receipt struct {
 // Held is a ballot as it is kept.
 type Held struct {
 	Voter    string
+	Holder   string
+	Counts   bool // of those that the holder has for this question it is the one that counts
 	Question string
 	Choice   string // empty: taken back
 	Weight   int64
@@ -228,26 +253,4 @@ type Echo struct {
 	Call     string
 	Caused   bool // the call has ended and did cause it; false: it is under way and may
 	Until    time.Time
-}
-
-// Person is somebody in one community.
-type Person struct {
-	ID        string
-	Community string
-	Created   time.Time
-}
-
-// Account is somebody on a platform, as one community knows them.
-type Account struct {
-	Community  string
-	Plugin     string
-	PlatformID string
-	UserID     string
-	Person     string
-	Name       string
-	LinkType   string // how we know: "oauth", ...
-	Quality    string
-	Data       []byte // JSON
-	Created    time.Time
-	Updated    time.Time
 }

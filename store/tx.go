@@ -71,13 +71,18 @@ type processes interface {
 	PruneProcesses(before time.Time, limit int) (int, error)
 }
 
-// ballots: one row a voter and question, with counts that always equal them.
+// ballots: one row a voter and question, with counts that always equal them. Each row, and each entry of the lists of voters, has a
+// holder: the person whose it is, or the key itself. Of a holder's rows for a question one counts, so that who votes with two accounts is one voter.
 type ballots interface {
-	// PutVoters adds to the lists of who may and who may not vote. Listing somebody twice is harmless.
-	PutVoters(process string, allowed bool, voters []string) error
-	// Voter says whether a voter is on the list of those who may, and on the list of those who may not.
-	Voter(process, voter string) (allowed, denied bool, err error)
-	// VotersAllowed counts those who may vote: on the one list and not on the other.
+	// PutVoters adds to the lists of who may and who may not vote. Listing somebody twice is harmless; the holder that comes replaces the one there.
+	PutVoters(process string, allowed bool, voters []Voter) error
+	// ClearVoters deletes at most limit entries of both lists and says how many.
+	ClearVoters(process string, limit int) (int, error)
+	// Voters lists both lists by key, those after the given one.
+	Voters(process, after string, limit int) ([]Listed, error)
+	// Voter says whether any entry of a holder is on the list of those who may, and on the list of those who may not.
+	Voter(process, holder string) (allowed, denied bool, err error)
+	// VotersAllowed counts the holders who may vote: with an entry on the one list and none on the other.
 	VotersAllowed(process string) (int64, error)
 
 	// Cast records what a voter chose, moves the counts and says what changed. Its cost does not grow with the number of
@@ -88,23 +93,34 @@ type ballots interface {
 	// a question is named twice, a weight is negative, or the weights of a choice would add up to more than an int64. An
 	// error changes nothing; otherwise each of b.Choices is looked at by itself:
 	//
-	//   - A question whose recorded ballot, taken back or not, has a later At keeps it: Stale.
-	//   - When b.Final, a question that holds a choice keeps it as it is: Kept, if the choice that comes is another.
-	//   - Otherwise what comes replaces what is recorded, with its At and Now, also at an equal At; but what is the same in
-	//     choice, weight and At changes nothing, so that a delivery that comes twice does not look new.
+	//   - A question whose recorded ballot of the voter, taken back or not, has a later At keeps it: Stale.
+	//   - When b.Final, a question for which the holder holds a choice, by whichever row, keeps it as it is: Kept, if the choice that comes is another.
+	//   - Otherwise what comes replaces what is recorded of the voter, with its At and Now, also at an equal At; but what is the same in
+	//     choice, weight, At and holder changes nothing, so that a delivery that comes twice does not look new.
 	//   - An empty Choice takes the ballot back. Its row stays (or is made), without weight, so that an older ballot cannot
 	//     return.
+	//
+	// Of the rows that a holder has for a question the one with the latest At counts, of equal ones that with the higher voter; when b.Final, the
+	// one with the earliest At that holds a choice, of equal ones that with the lower voter. Stale also says that another row of the holder is later and counts.
 	Cast(b Ballot) (Receipt, error)
+	// Rehold gives the ballots and list entries of some keys to other holders and makes everything right again: which rows count, counts, turnout and
+	// VotersAllowed. final is the b.Final of the process's ballots. Keys without ballots or entries are passed over. It says whether a count moved. Giving
+	// everything back restores it. ErrNotOpen: the process is neither created nor pending, for what was closed stays; ErrNotFound; ErrConflict as with Cast
+	// is none: of a process that is counted elsewhere only the lists move.
+	Rehold(process string, holds []Hold, final bool) (changed bool, err error)
+	// RenameVoter has what is kept under one key of a process stand under another, in any status: ballots, list entries, and what it holds. Counts stay.
+	// ErrConflict: something stands under the other key already.
+	RenameVoter(process, from, to string) error
 	// Counts lists by question and choice, without limit; those with neither ballots nor weight are left out.
 	Counts(process string) ([]Count, error)
-	// Turnout is the number of voters who hold at least one choice.
+	// Turnout is the number of holders who hold at least one choice.
 	Turnout(process string) (int64, error)
 	// SetCounts replaces counts and turnout of a process that its platform counts by itself. ErrConflict: it has ballots of
 	// its own, taken back or not. A plain error: something is negative, a choice is empty, or a (Question, Choice) is there twice.
 	SetCounts(process string, counts []Count, turnout int64) error
-	// BallotsOf lists what one voter holds or took back, by question, without limit.
-	BallotsOf(process, voter string) ([]Held, error)
-	// Ballots lists what everybody holds or took back, by voter and question, after the given pair.
+	// BallotsOf lists all rows of one holder, those taken back and those that do not count too, by voter and question, without limit.
+	BallotsOf(process, holder string) ([]Held, error)
+	// Ballots lists all rows, by voter and question, after the given pair.
 	Ballots(process, afterVoter, afterQuestion string, limit int) ([]Held, error)
 }
 
@@ -231,16 +247,4 @@ type calls interface {
 	DeleteEchoes(call string, keys ...string) error
 	// PruneCalls deletes at most limit calls that ended before the given time, with their echoes.
 	PruneCalls(before time.Time, limit int) (int, error)
-}
-
-// people and their accounts on platforms.
-type people interface {
-	// PutPerson inserts or replaces the person with the same (Community, ID).
-	PutPerson(p Person) error
-	Person(community, id string) (Person, error)
-	// PutAccount inserts or replaces the account with the same (Community, Plugin, PlatformID, UserID).
-	PutAccount(a Account) error
-	Account(community, plugin, platformID, userID string) (Account, error)
-	// Accounts lists a person's by plugin, platform and user.
-	Accounts(community, person string) ([]Account, error)
 }

@@ -4,50 +4,104 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/metagov/gateway-go/store"
 )
 
-// voter says on which lists somebody is.
-type voter struct{ allowed, denied bool }
-
-func (v voter) may() bool { return v.allowed && !v.denied }
+// voter says on which lists a key is, and whose it is.
+type voter struct {
+	holder          string
+	allowed, denied bool
+}
 
 // tally is what is known of a process's ballots without looking at them.
 type tally struct {
-	allowed int64 // how many may vote
+	allowed int64 // how many holders may vote
 	turnout int64
 	own     int64 // how many ballots are recorded
 }
 
-func (t *tx) PutVoters(process string, allowed bool, voters []string) error {
+// whose is the holder of a key, where none is given the key itself.
+func whose(key, holder string) string {
+	if holder == "" {
+		return key
+	}
+	return holder
+}
+
+func (t *tx) PutVoters(process string, allowed bool, voters []store.Voter) error {
 	if t.locked != nil {
 		return t.locked
 	}
-	sum, _ := t.tallies.get(key{process})
-	for _, name := range voters {
-		v, _ := t.voters.get(key{process, name})
-		might := v.may()
-		if allowed {
-			v.allowed = true
-		} else {
-			v.denied = true
-		}
-		if v.may() && !might {
-			sum.allowed++
-		}
-		if might && !v.may() {
-			sum.allowed--
-		}
-		t.voters.put(key{process, name}, v)
+	for _, v := range voters {
+		old, _ := t.voters.get(key{process, v.Key})
+		old.allowed, old.denied = old.allowed || allowed, old.denied || !allowed
+		t.putVoter(process, v.Key, whose(v.Key, v.Holder), old)
 	}
-	t.tallies.put(key{process}, sum)
 	return nil
 }
 
-func (t *tx) Voter(process, name string) (allowed, denied bool, err error) {
-	v, _ := t.voters.get(key{process, name})
-	return v.allowed, v.denied, nil
+// putVoter keeps an entry, which may have had another holder.
+func (t *tx) putVoter(process, name, holder string, v voter) {
+	sum, _ := t.tallies.get(key{process})
+	old, there := t.voters.get(key{process, name})
+	affected := []string{holder}
+	if there && old.holder != holder {
+		affected = append(affected, old.holder)
+	}
+	for _, h := range affected {
+		if t.may(process, h) {
+			sum.allowed--
+		}
+	}
+	if there {
+		t.votersOf.del(key{process, old.holder, name})
+	}
+	v.holder = holder
+	t.voters.put(key{process, name}, v)
+	t.votersOf.put(key{process, holder, name}, none{})
+	for _, h := range affected {
+		if t.may(process, h) {
+			sum.allowed++
+		}
+	}
+	t.tallies.put(key{process}, sum)
+}
+
+// may says whether a holder is among those who may vote.
+func (t *tx) may(process, holder string) bool {
+	allowed, denied, _ := t.Voter(process, holder)
+	return allowed && !denied
+}
+
+func (t *tx) ClearVoters(process string, limit int) (int, error) {
+	if t.locked != nil {
+		return 0, t.locked
+	}
+	gone := first(t.voters.under(process), atMost(limit), func(k key, _ voter) (string, bool) { return k[1], true })
+	for _, name := range gone {
+		v, _ := t.voters.get(key{process, name})
+		t.putVoter(process, name, v.holder, voter{}) // on neither list
+		t.voters.del(key{process, name})
+		t.votersOf.del(key{process, v.holder, name})
+	}
+	return len(gone), nil
+}
+
+func (t *tx) Voters(process, after string, limit int) ([]store.Listed, error) {
+	walk := t.voters.after(key{process, after}, 1, after != "")
+	return first(walk, atMost(limit), func(k key, v voter) (store.Listed, bool) {
+		return store.Listed{Key: k[1], Holder: v.holder, Allowed: v.allowed, Denied: v.denied}, true
+	}), nil
+}
+
+func (t *tx) Voter(process, holder string) (allowed, denied bool, err error) {
+	for k := range t.votersOf.under(process, holder) {
+		v, _ := t.voters.get(key{process, k[2]})
+		allowed, denied = allowed || v.allowed, denied || v.denied
+	}
+	return allowed, denied, nil
 }
 
 func (t *tx) VotersAllowed(process string) (int64, error) {
@@ -64,7 +118,7 @@ func (t *tx) Cast(b store.Ballot) (store.Receipt, error) {
 	if !ok {
 		return r, missing("process", b.Process)
 	}
-	b.At, b.Now = when(b.At), when(b.Now)
+	b.At, b.Now, b.Holder = when(b.At), when(b.Now), whose(b.Voter, b.Holder)
 	if err := checkBallot(b); err != nil {
 		return r, err
 	}
@@ -76,13 +130,28 @@ func (t *tx) Cast(b store.Ballot) (store.Receipt, error) {
 	}
 	// What follows may find a sum too large after it has changed something; going back is one assignment.
 	before := t.tables
+	moved, err := t.moveVoter(b)
 	for _, c := range b.Choices {
-		if err := t.castOne(b, c, &r); err != nil {
-			t.tables = before
-			return store.Receipt{}, fmt.Errorf("memory: cast in process %q: %w", b.Process, err)
+		if err == nil {
+			err = t.castOne(b, c, &r)
 		}
 	}
+	if err != nil {
+		t.tables = before
+		return store.Receipt{}, fmt.Errorf("memory: cast in process %q: %w", b.Process, err)
+	}
+	r.Changed = r.Changed || moved && t.differs(before, b.Process)
 	return r, nil
+}
+
+// differs says whether counts or turnout of a process are others than they were.
+func (t *tx) differs(before tables, process string) bool {
+	old := tx{tables: before}
+	was, _ := old.tallies.get(key{process})
+	is, _ := t.tallies.get(key{process})
+	then, _ := old.Counts(process)
+	now, _ := t.Counts(process)
+	return was.turnout != is.turnout || !slices.Equal(then, now)
 }
 
 func checkBallot(b store.Ballot) error {
@@ -102,55 +171,252 @@ func checkBallot(b store.Ballot) error {
 	return nil
 }
 
+// moveVoter gives the earlier ballots of a voter to the holder that they have now, and says whether there were any.
+func (t *tx) moveVoter(b store.Ballot) (bool, error) {
+	for _, h := range t.ballots.under(b.Process, b.Voter) {
+		if h.Holder != b.Holder {
+			return true, t.rehold(b.Process, []store.Hold{{Voter: b.Voter, Holder: b.Holder, Weight: -1}}, b.Final)
+		}
+	}
+	return false, nil
+}
+
 func (t *tx) castOne(b store.Ballot, c store.Choice, r *store.Receipt) error {
 	if c.Choice == "" {
 		c.Weight = 0
 	}
 	k := key{b.Process, b.Voter, c.Question}
 	old, there := t.ballots.get(k)
-	if there {
-		switch {
-		case old.At.After(b.At):
-			r.Stale = true
-			return nil
-		case b.Final && old.Choice != "":
-			r.Kept = r.Kept || old.Choice != c.Choice
-			return nil
-		case old.Choice == c.Choice && old.Weight == c.Weight && old.At.Equal(b.At):
-			return nil
-		}
-	} else {
-		old = &store.Held{}
+	was := t.counting(b.Process, b.Holder, c.Question)
+	switch {
+	case there && old.At.After(b.At):
+		r.Stale = true
+		return nil
+	case b.Final && was.Choice != "":
+		r.Kept = r.Kept || was.Choice != c.Choice
+		return nil
+	case there && old.Choice == c.Choice && old.Weight == c.Weight && old.At.Equal(b.At):
+		return nil
 	}
-	if err := t.count(b.Process, c.Question, old.Choice, -1, -old.Weight); err != nil {
+	if err := t.uncount(b.Process, b.Holder, c.Question); err != nil {
 		return err
 	}
-	if err := t.count(b.Process, c.Question, c.Choice, 1, c.Weight); err != nil {
+	t.putBallot(b.Process, store.Held{Voter: b.Voter, Holder: b.Holder, Question: c.Question, Choice: c.Choice, Weight: c.Weight, At: b.At, Cast: b.Now})
+	if err := t.recount(b.Process, b.Holder, c.Question, b.Final); err != nil {
 		return err
 	}
-	t.ballots.put(k, &store.Held{Voter: b.Voter, Question: c.Question, Choice: c.Choice, Weight: c.Weight, At: b.At, Cast: b.Now})
-	r.Changed = r.Changed || old.Choice != c.Choice || old.Weight != c.Weight
+	now := t.counting(b.Process, b.Holder, c.Question)
+	r.Changed = r.Changed || was.Choice != now.Choice || was.Weight != now.Weight
+	r.Stale = r.Stale || now.Voter != b.Voter
+	return nil
+}
 
-	sum, _ := t.tallies.get(key{b.Process})
-	if !there {
+// putBallot keeps a row, which may have had another holder.
+func (t *tx) putBallot(process string, h store.Held) {
+	old, there := t.ballots.get(key{process, h.Voter, h.Question})
+	if there {
+		t.heldBy.del(key{process, old.Holder, h.Voter, h.Question})
+	} else {
+		sum, _ := t.tallies.get(key{process})
 		sum.own++
+		t.tallies.put(key{process}, sum)
 	}
-	held, _ := t.holding.get(key{b.Process, b.Voter})
-	now := held
-	if old.Choice != "" {
-		now--
+	t.ballots.put(key{process, h.Voter, h.Question}, &h)
+	t.heldBy.put(key{process, h.Holder, h.Voter, h.Question}, none{})
+}
+
+// rowsOf lists what a holder has for a question, or for all.
+func (t *tx) rowsOf(process, holder string, question *string) (out []store.Held) {
+	for k := range t.heldBy.under(process, holder) {
+		if question == nil || k[3] == *question {
+			h, _ := t.ballots.get(key{process, k[2], k[3]})
+			out = append(out, *h)
+		}
 	}
-	if c.Choice != "" {
-		now++
+	return out
+}
+
+// counting is the row of a holder that counts for a question, an empty one where none does.
+func (t *tx) counting(process, holder, question string) store.Held {
+	for _, h := range t.rowsOf(process, holder, &question) {
+		if h.Counts {
+			return h
+		}
 	}
-	if held == 0 && now > 0 {
+	return store.Held{}
+}
+
+// uncount takes the row that counts out of the counts.
+func (t *tx) uncount(process, holder, question string) error {
+	h := t.counting(process, holder, question)
+	if !h.Counts {
+		return nil
+	}
+	h.Counts = false
+	t.putBallot(process, h)
+	t.hold(process, holder, h.Choice, -1)
+	return t.count(process, question, h.Choice, -1, -h.Weight)
+}
+
+// recount finds the row that counts, and counts it.
+func (t *tx) recount(process, holder, question string, final bool) error {
+	var best *store.Held
+	for _, h := range t.rowsOf(process, holder, &question) {
+		if best == nil || better(h, *best, final) {
+			best = &h
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	best.Counts = true
+	t.putBallot(process, *best)
+	t.hold(process, holder, best.Choice, 1)
+	return t.count(process, question, best.Choice, 1, best.Weight)
+}
+
+// better says whether a row counts rather than another of the same holder.
+func better(a, b store.Held, final bool) bool {
+	if final && a.Choice != "" && b.Choice != "" {
+		return a.At.Before(b.At) || a.At.Equal(b.At) && a.Voter < b.Voter
+	}
+	if final && (a.Choice == "") != (b.Choice == "") {
+		return a.Choice != ""
+	}
+	return a.At.After(b.At) || a.At.Equal(b.At) && a.Voter > b.Voter
+}
+
+// hold moves how many choices a holder has, and with it the turnout.
+func (t *tx) hold(process, holder, choice string, by int) {
+	if choice == "" {
+		return
+	}
+	sum, _ := t.tallies.get(key{process})
+	n, _ := t.holding.get(key{process, holder})
+	switch {
+	case n == 0 && by > 0:
 		sum.turnout++
-	}
-	if held > 0 && now == 0 {
+	case n == 1 && by < 0:
 		sum.turnout--
 	}
-	t.holding.put(key{b.Process, b.Voter}, now)
-	t.tallies.put(key{b.Process}, sum)
+	t.holding.put(key{process, holder}, n+by)
+	t.tallies.put(key{process}, sum)
+}
+
+func (t *tx) Rehold(process string, holds []store.Hold, final bool) (bool, error) {
+	if t.locked != nil {
+		return false, t.locked
+	}
+	p, ok := t.processes.get(key{process})
+	if !ok {
+		return false, missing("process", process)
+	}
+	if p.Status != store.Created && p.Status != store.Pending {
+		return false, fmt.Errorf("memory: process %q: %w", process, store.ErrNotOpen)
+	}
+	before := t.tables
+	if err := t.rehold(process, holds, final); err != nil {
+		t.tables = before
+		return false, fmt.Errorf("memory: rehold in process %q: %w", process, err)
+	}
+	return t.differs(before, process), nil
+}
+
+func (t *tx) rehold(process string, holds []store.Hold, final bool) error {
+	affected, barred := map[string]bool{}, map[string]bool{}
+	for _, h := range holds {
+		to := whose(h.Voter, h.Holder)
+		affected[to] = true
+		barred[to] = barred[to] || h.Barred
+		for _, row := range t.ballots.under(process, h.Voter) {
+			affected[row.Holder] = true
+		}
+	}
+	questions := map[[2]string]bool{}
+	find := func() {
+		for holder := range affected {
+			for _, row := range t.rowsOf(process, holder, nil) {
+				questions[[2]string{holder, row.Question}] = true
+			}
+		}
+	}
+	find()
+	for q := range questions {
+		if err := t.uncount(process, q[0], q[1]); err != nil {
+			return err
+		}
+	}
+	for _, h := range holds {
+		to := whose(h.Voter, h.Holder)
+		for _, row := range t.ballots.under(process, h.Voter) {
+			moved := *row
+			moved.Holder = to
+			if h.Weight >= 0 && moved.Choice != "" {
+				moved.Weight = h.Weight
+			}
+			t.putBallot(process, moved)
+		}
+		if v, ok := t.voters.get(key{process, h.Voter}); ok {
+			t.putVoter(process, h.Voter, to, v)
+		}
+	}
+	find()
+	for q := range questions {
+		if barred[q[0]] {
+			continue
+		}
+		if err := t.recount(process, q[0], q[1], final); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) RenameVoter(process, from, to string) error {
+	if t.locked != nil {
+		return t.locked
+	}
+	for range t.ballots.under(process, to) {
+		return fmt.Errorf("memory: %q has ballots in process %q: %w", to, process, store.ErrConflict)
+	}
+	for range t.heldBy.under(process, to) {
+		return fmt.Errorf("memory: %q holds ballots in process %q: %w", to, process, store.ErrConflict)
+	}
+	if t.voters.has(key{process, to}) {
+		return fmt.Errorf("memory: %q is listed in process %q: %w", to, process, store.ErrConflict)
+	}
+	for range t.votersOf.under(process, to) {
+		return fmt.Errorf("memory: %q has entries in process %q: %w", to, process, store.ErrConflict)
+	}
+	rename := func(s string) string {
+		if s == from {
+			return to
+		}
+		return s
+	}
+	for k, h := range t.ballots.under(process) {
+		if h.Voter == from || h.Holder == from {
+			row := *h
+			t.ballots.del(k)
+			t.heldBy.del(key{process, h.Holder, h.Voter, h.Question})
+			row.Voter, row.Holder = rename(row.Voter), rename(row.Holder)
+			t.ballots.put(key{process, row.Voter, row.Question}, &row)
+			t.heldBy.put(key{process, row.Holder, row.Voter, row.Question}, none{})
+		}
+	}
+	for k, v := range t.voters.under(process) {
+		if k[1] == from || v.holder == from {
+			t.voters.del(k)
+			t.votersOf.del(key{process, v.holder, k[1]})
+			v.holder = rename(v.holder)
+			t.voters.put(key{process, rename(k[1])}, v)
+			t.votersOf.put(key{process, v.holder, rename(k[1])}, none{})
+		}
+	}
+	if n, ok := t.holding.get(key{process, from}); ok {
+		t.holding.del(key{process, from})
+		t.holding.put(key{process, to}, n)
+	}
 	return nil
 }
 
@@ -226,8 +492,8 @@ func (t *tx) SetCounts(process string, counts []store.Count, turnout int64) erro
 	return nil
 }
 
-func (t *tx) BallotsOf(process, voter string) ([]store.Held, error) {
-	return first(t.ballots.under(process, voter), -1, heldRow), nil
+func (t *tx) BallotsOf(process, holder string) ([]store.Held, error) {
+	return t.rowsOf(process, holder, nil), nil
 }
 
 func (t *tx) Ballots(process, afterVoter, afterQuestion string, limit int) ([]store.Held, error) {
@@ -242,8 +508,14 @@ func (t *tx) deleteBallots(process string) {
 	for k := range t.voters.under(process) {
 		t.voters.del(k)
 	}
+	for k := range t.votersOf.under(process) {
+		t.votersOf.del(k)
+	}
 	for k := range t.ballots.under(process) {
 		t.ballots.del(k)
+	}
+	for k := range t.heldBy.under(process) {
+		t.heldBy.del(k)
 	}
 	for k := range t.holding.under(process) {
 		t.holding.del(k)

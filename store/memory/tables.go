@@ -29,11 +29,13 @@ type tables struct {
 	refs       tree[string]         // instance, ref
 	refsOf     tree[none]           // process, instance, ref
 
-	voters  tree[voter]       // process, voter
-	tallies tree[tally]       // process
-	ballots tree[*store.Held] // process, voter, question
-	holding tree[int]         // process, voter: how many choices they hold
-	counts  tree[store.Count] // process, question, choice
+	voters   tree[voter]       // process, key
+	votersOf tree[none]        // process, holder, key
+	tallies  tree[tally]       // process
+	ballots  tree[*store.Held] // process, voter, question
+	heldBy   tree[none]        // process, holder, voter, question
+	holding  tree[int]         // process, holder: how many choices they hold
+	counts   tree[store.Count] // process, question, choice
 
 	deliveries   tree[*store.Delivery] // id
 	facts        tree[none]            // plugin, fact
@@ -57,14 +59,23 @@ type tables struct {
 	taskOf tree[none]        // ref, kind, key
 	leases tree[lease]       // name
 
-	calls      tree[*store.Call]   // id
-	onces      tree[string]        // community, once
-	callsEnded tree[none]          // ended, id
-	echoes     tree[store.Echo]    // instance, key, call
-	echoesOf   tree[none]          // call, key, instance
-	people     tree[store.Person]  // community, id
-	accounts   tree[store.Account] // community, plugin, platform ID, user
-	accountsOf tree[none]          // community, person, plugin, platform ID, user
+	calls      tree[*store.Call] // id
+	onces      tree[string]      // community, once
+	callsEnded tree[none]        // ended, id
+	echoes     tree[store.Echo]  // instance, key, call
+	echoesOf   tree[none]        // call, key, instance
+
+	people       tree[store.Person]    // community, id
+	mergedInto   tree[none]            // community, into, id
+	accounts     tree[store.Account]   // community, plugin, platform ID, user
+	accountsOf   tree[none]            // community, person, plugin, platform ID, user
+	accountsMail tree[none]            // community, mail, plugin, platform ID, user
+	evidence     tree[*store.Evidence] // community, id
+	evidenceOf   tree[none]            // community, subject, id
+	claims       tree[*store.Claim]    // community, subject, kind, name, issuer
+	claimsBy     tree[none]            // community, kind, name, subject, issuer
+	changes      tree[*store.Change]   // community, person, seq
+	tokens       tree[*store.Token]    // community, plugin, platform ID, user
 
 	endpoints  tree[*store.Endpoint] // id
 	endpointsC tree[none]            // community, id

@@ -108,7 +108,7 @@ func TestSharedRowsOfTwoPrograms(t *testing.T) {
 		require.NoError(t, tx.PutProcess(store.Process{ID: "p", Status: store.Closing, Rev: 1}))
 		require.NoError(t, tx.PutRef("i", "r", "q"))
 		require.NoError(t, tx.PutInstance(store.Instance{ID: "i", Plugin: "forum", PlatformID: "T"}))
-		return tx.PutVoters("p", true, []string{"v"})
+		return tx.PutVoters("p", true, []store.Voter{{Key: "v"}})
 	})
 	update(t, mine, func(tx store.Tx) error {
 		status, ref, instances, listed, turnout := read(tx)

@@ -60,7 +60,7 @@ func everyVerb(tx store.Tx) {
 	_, _ = tx.Process("p")
 	_ = tx.PutRef("i", "r", "p")
 	_, _ = tx.ProcessByRef("i", "r")
-	_ = tx.PutVoters("p", true, []string{"v"})
+	_ = tx.PutVoters("p", true, []store.Voter{{Key: "v"}})
 	_, _, _ = tx.Voter("p", "v")
 	_, _ = tx.VotersAllowed("p")
 	_ = tx.SetCounts("p", []store.Count{{Choice: "x", Ballots: 1}}, 0)
@@ -68,6 +68,12 @@ func everyVerb(tx store.Tx) {
 	for _, choice := range []string{"x", "y", ""} {
 		_, _ = tx.Cast(store.Ballot{Process: "p", Voter: "v", At: t0, Choices: []store.Choice{{Choice: choice}}})
 	}
+	_, _ = tx.Cast(store.Ballot{Process: "p", Voter: "w", Holder: "h", At: t0, Choices: []store.Choice{{Choice: "x"}}})
+	_, _ = tx.Rehold("p", []store.Hold{{Voter: "v", Holder: "h"}}, false)
+	_, _ = tx.Voters("p", "", 0)
+	_, _ = tx.Voters("p", "v", 0)
+	_ = tx.RenameVoter("p", "v", "y")
+	_, _ = tx.ClearVoters("p", 0)
 	_, _ = tx.Counts("p")
 	_, _ = tx.Turnout("p")
 	_, _ = tx.BallotsOf("p", "v")
@@ -124,6 +130,38 @@ func everyVerb(tx store.Tx) {
 	_ = tx.PutAccount(store.Account{Community: "c"})
 	_, _ = tx.Account("c", "slack", "T", "U")
 	_, _ = tx.Accounts("c", "h")
+	_ = tx.DeleteAccount("c", "slack", "T", "U")
+	_, _ = tx.HasAccounts("c")
+	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U"})
+	_, _ = tx.AccountsByMail("c", "m", 0)
+	_, _ = tx.MergedInto("c", "h")
+	_, _ = tx.EvidenceOf("c", "h")
+	_, _ = tx.Claims("c", "h")
+	_, _ = tx.ClaimOf("c", "h", "k", "n", "i")
+	_, _ = tx.Evidence("c", "e")
+	_ = tx.PutEvidence(store.Evidence{Community: "c", ID: "e"})
+	_ = tx.DeleteEvidence("c", "e")
+	_ = tx.PutClaim(store.Claim{Community: "c", Subject: "h"})
+	_ = tx.DeleteClaim("c", "h", "", "", "")
+	_ = tx.PutChange(store.Change{Community: "c", Person: "h"})
+	_, _ = tx.Changes("c", "h", 0, 0)
+	_ = tx.DeleteChanges("c", "h")
+	for rev := range int64(2) {
+		_ = tx.PutToken(store.Token{Community: "c", Plugin: "slack", Rev: rev})
+	}
+	_, _ = tx.Token("c", "slack", "", "")
+	_ = tx.DeleteToken("c", "slack", "", "")
+	for _, after := range []string{"", "x"} {
+		for _, q := range []store.PersonQuery{{Community: "c"}, {Community: "c", Kind: "k", Standing: true}} {
+			_, _ = tx.People(q, after, 0)
+		}
+		for _, q := range []store.AccountQuery{{Community: "c"}, {Community: "c", Plugin: "p"}, {Community: "c", Plugin: "p", PlatformID: "T"}, {Community: "c", LinkType: "l", Quality: "q", UserID: "u"}} {
+			_, _ = tx.AccountsBy(q, store.Account{Plugin: after}, 0)
+		}
+		for _, issuer := range []string{"", "i"} {
+			_, _ = tx.ClaimsBy(store.ClaimQuery{Community: "c", Kind: "k", Name: "n", Issuer: issuer}, after, "", 0)
+		}
+	}
 	for i := range int64(2) {
 		_ = tx.AppendAudit(store.Audit{Community: "c", Seq: i + 1, At: t0})
 	}
@@ -169,8 +207,9 @@ func TestPlans(t *testing.T) {
 	s := openTemp(t, Options{})
 	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
 	whole := []string{
-		"SCAN subs",                      // Subs lists all
-		"SCAN CONSTANT ROW",              // is none
+		"SCAN subs",                                                              // Subs lists all
+		"SCAN CONSTANT ROW",                                                      // is none
+		"SCAN j VIRTUAL TABLE INDEX 1:", "SCAN json_each VIRTUAL TABLE INDEX 1:", // a list that the caller gives
 		"SCAN some",                      // of CountTasks, at most its limit
 		"SCAN deliveries", "SCAN oldest", // of PruneDeliveries and PruneEvents, from the beginning, at most their limit and 1,000
 		// These list all that are parked.
@@ -199,32 +238,34 @@ func TestHotPlans(t *testing.T) {
 	s := openTemp(t, Options{})
 	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
 	for begins, want := range map[string]string{
-		"SELECT key, due FROM tasks WHERE kind = $1 AND due":                                            "USING COVERING INDEX tasks_due (kind=? AND due<?)",
-		"SELECT due FROM tasks WHERE kind = $1 AND due <> 0":                                            "USING COVERING INDEX tasks_due (kind=?)",
-		"SELECT due FROM tasks WHERE kind = $1 AND key":                                                 "USING PRIMARY KEY (kind=? AND key=?)",
-		"SELECT id, community, plugin, name, platform_id":                                               "instances",
-		"SELECT process FROM refs":                                                                      "USING PRIMARY KEY (instance=? AND ref=?)",
-		"SELECT call, caused, until FROM echoes":                                                        "USING PRIMARY KEY (instance=? AND key=?)",
-		"SELECT 1 FROM deliveries WHERE plugin":                                                         "USING COVERING INDEX deliveries_fact (plugin=? AND fact=?)",
-		"SELECT seq FROM events WHERE instance":                                                         "USING COVERING INDEX events_id (instance=? AND type=? AND id=?)",
-		"SELECT allowed, denied FROM voters":                                                            "USING PRIMARY KEY (process=? AND voter=?)",
-		"SELECT voter, question, choice, weight, at, cast_at FROM ballots WHERE process = $1 AND voter": "USING PRIMARY KEY (process=? AND voter=?)",
-		"SELECT ballots, weight FROM counts":                                                            "USING PRIMARY KEY (process=? AND question=? AND choice=?)",
-		"SELECT 1 FROM voters WHERE process":                                                            "USING PRIMARY KEY (process=?)",
-		"SELECT value, (SELECT max(seq)":                                                                "SEARCH events",
-		"UPDATE counters":                                                                               "USING PRIMARY KEY (name=?)",
-		"UPDATE tasks SET due = $1, attempts":                                                           "USING PRIMARY KEY (kind=? AND key=?)",
-		"SELECT q.due, q.rev":                                                                           "USING COVERING INDEX queues_due (kind=? AND (due,rev,community)>(?,?,?) AND due<?)",
-		"SELECT key, due FROM tasks WHERE kind = $1 AND community":                                      "USING COVERING INDEX tasks_queue (kind=? AND community=? AND due<?)",
-		"UPDATE audit_heads SET seq":                                                                    "USING PRIMARY KEY (community=?)",
-		"UPDATE audit_heads SET pruned":                                                                 "USING PRIMARY KEY (community=?)",
-		"SELECT seq, hash, pruned":                                                                      "USING PRIMARY KEY (community=?)",
-		"SELECT community, seq, at, kind":                                                               "USING PRIMARY KEY (community=? AND seq>?)",
-		"SELECT seq, at, hash FROM audits":                                                              "USING PRIMARY KEY (community=?)",
-		"DELETE FROM audits":                                                                            "USING PRIMARY KEY (community=? AND seq<?)",
-		"SELECT id, community, url":                                                                     "endpoints",
-		"UPDATE queues":                                                                                 "USING PRIMARY KEY (kind=? AND community=?)",
-		"DELETE FROM queues":                                                                            "USING PRIMARY KEY (kind=? AND community=?)",
+		"SELECT key, due FROM tasks WHERE kind = $1 AND due":     "USING COVERING INDEX tasks_due (kind=? AND due<?)",
+		"SELECT due FROM tasks WHERE kind = $1 AND due <> 0":     "USING COVERING INDEX tasks_due (kind=?)",
+		"SELECT due FROM tasks WHERE kind = $1 AND key":          "USING PRIMARY KEY (kind=? AND key=?)",
+		"SELECT id, community, plugin, name, platform_id":        "instances",
+		"SELECT process FROM refs":                               "USING PRIMARY KEY (instance=? AND ref=?)",
+		"SELECT call, caused, until FROM echoes":                 "USING PRIMARY KEY (instance=? AND key=?)",
+		"SELECT 1 FROM deliveries WHERE plugin":                  "USING COVERING INDEX deliveries_fact (plugin=? AND fact=?)",
+		"SELECT seq FROM events WHERE instance":                  "USING COVERING INDEX events_id (instance=? AND type=? AND id=?)",
+		"SELECT allowed, denied FROM voters":                     "USING COVERING INDEX voters_holder (process=? AND holder=?)",
+		"SELECT community, plugin, platform_id, user_id, person": "community=?",
+		"SELECT voter, question, choice, weight, at, cast_at, holder, counted FROM ballots WHERE process = $1 AND voter": "USING PRIMARY KEY (process=? AND voter=?)",
+		"INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at, holder, counted)\n\t\tSELECT":       "ballots_holder (process=? AND holder=?)",
+		"SELECT ballots, weight FROM counts":                       "USING PRIMARY KEY (process=? AND question=? AND choice=?)",
+		"SELECT 1 FROM voters WHERE process = $1 LIMIT":            "USING PRIMARY KEY (process=?)",
+		"SELECT value, (SELECT max(seq)":                           "SEARCH events",
+		"UPDATE counters":                                          "USING PRIMARY KEY (name=?)",
+		"UPDATE tasks SET due = $1, attempts":                      "USING PRIMARY KEY (kind=? AND key=?)",
+		"SELECT q.due, q.rev":                                      "USING COVERING INDEX queues_due (kind=? AND (due,rev,community)>(?,?,?) AND due<?)",
+		"SELECT key, due FROM tasks WHERE kind = $1 AND community": "USING COVERING INDEX tasks_queue (kind=? AND community=? AND due<?)",
+		"UPDATE audit_heads SET seq":                               "USING PRIMARY KEY (community=?)",
+		"UPDATE audit_heads SET pruned":                            "USING PRIMARY KEY (community=?)",
+		"SELECT seq, hash, pruned":                                 "USING PRIMARY KEY (community=?)",
+		"SELECT community, seq, at, kind":                          "USING PRIMARY KEY (community=? AND seq>?)",
+		"SELECT seq, at, hash FROM audits":                         "USING PRIMARY KEY (community=?)",
+		"DELETE FROM audits":                                       "USING PRIMARY KEY (community=? AND seq<?)",
+		"SELECT id, community, url":                                "endpoints",
+		"UPDATE queues":                                            "USING PRIMARY KEY (kind=? AND community=?)",
+		"DELETE FROM queues":                                       "USING PRIMARY KEY (kind=? AND community=?)",
 	} {
 		found := 0
 		for query := range s.group.w.stmts {
@@ -242,6 +283,13 @@ func TestHotPlans(t *testing.T) {
 			require.Contains(t, steps, "INDEX sqlite_autoindex_processes_1 (id=?)", query)
 		case strings.Contains(query, "plugin = $1 AND platform_id = $2"):
 			require.Contains(t, steps, "INDEX instances_platform (plugin=? AND platform_id=?)", query)
+		case strings.Contains(query, "UNION ALL SELECT voter, question"):
+			require.Contains(t, steps, "INDEX ballots_holder (process=? AND holder=?)", query)
+			require.Contains(t, steps, "PRIMARY KEY (process=? AND voter=?)", query)
+		case strings.Contains(query, "FROM accounts WHERE community = $1 AND person"):
+			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?)", query)
+		case strings.Contains(query, "FROM evidence WHERE community = $1 AND a"):
+			require.Contains(t, steps, "INDEX evidence_b (community=? AND b=?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):
 			require.Contains(t, steps, "INTEGER PRIMARY KEY (rowid>?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 AND community = $2 ORDER"):

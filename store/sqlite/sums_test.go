@@ -76,7 +76,7 @@ func tryCasting(t *testing.T, s *Store, r *rand.Rand, process, voter string, rou
 		case what == 1 && failures:
 			panic("unwell")
 		case what == 2:
-			return tx.PutVoters(process, true, []string{voter})
+			return tx.PutVoters(process, true, []store.Voter{{Key: voter}})
 		case what > 35:
 			if err := whatIsWrong(tx, process); err != nil {
 				t.Error(err) // at once: a function that fails may run again, with savepoints
@@ -101,10 +101,10 @@ func whatIsWrong(tx store.Tx, process string) error {
 	want := map[choice]store.Count{}
 	voters := map[string]bool{}
 	for _, h := range held {
-		if h.Choice == "" {
+		if h.Choice == "" || !h.Counts {
 			continue
 		}
-		voters[h.Voter] = true
+		voters[h.Holder] = true
 		c := choice{h.Question, h.Choice}
 		n := want[c]
 		want[c] = store.Count{Ballots: n.Ballots + 1, Weight: n.Weight + h.Weight}
@@ -152,7 +152,7 @@ func TestSharedRows(t *testing.T) {
 		allowed, _, err := tx.Voter("p", "v")
 		require.NoError(t, err)
 		require.False(t, allowed)
-		require.NoError(t, tx.PutVoters("p", true, []string{"v"}))
+		require.NoError(t, tx.PutVoters("p", true, []store.Voter{{Key: "v"}}))
 		allowed, _, err = tx.Voter("p", "v")
 		require.NoError(t, err)
 		require.True(t, allowed)

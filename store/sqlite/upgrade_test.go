@@ -25,7 +25,7 @@ INSERT INTO communities (slug, name, created, rev) VALUES ('old', 'Old', 5, 2), 
 INSERT INTO instances VALUES ('i1', 'old', 'forum', 'main', 'T1', 'active', '', 10, 11, 3, CAST('{"a":1}' AS BLOB), x'00ff');
 INSERT INTO state VALUES ('i1', 'cursor', 6, x'01');
 INSERT INTO tickets VALUES ('oauth', 't1', 4000000000000000, CAST('secret' AS BLOB));
-INSERT INTO processes VALUES ('p1', 'old', 'i1', 'forum', 'vote', 1, 'pending', 4000000000000000, 1, 4, 20, 21, 22, 0, '', 'https://forum.example/1', '', CAST('{"title":"x"}' AS BLOB), CAST('{"topic":1}' AS BLOB), NULL, NULL),
+INSERT INTO processes (id, community, instance, plugin, name, version, status, close_at, is_open, rev, created, updated, shown, ended, reason, url, refusal, input, state, outcome, closing) VALUES ('p1', 'old', 'i1', 'forum', 'vote', 1, 'pending', 4000000000000000, 1, 4, 20, 21, 22, 0, '', 'https://forum.example/1', '', CAST('{"title":"x"}' AS BLOB), CAST('{"topic":1}' AS BLOB), NULL, NULL),
 	('p2', 'old', 'i1', 'forum', 'vote', 1, 'completed', 30, 0, 9, 20, 31, 22, 32, 'time', '', '', NULL, NULL, CAST('{"winner":"yes"}' AS BLOB), NULL);
 INSERT INTO refs VALUES ('i1', 'topic/1', 'p1');
 INSERT INTO voters VALUES ('p1', 'ann', 1, 0), ('p1', 'bob', 1, 1);
@@ -40,7 +40,7 @@ INSERT INTO tasks VALUES ('poll', 'due1', 'old', 'i1', '', '', 70, 0, '', 69, 1,
 	('poll', 'late', 'other', '', '', '', 4000000000000000, 0, '', 69, 3, NULL), ('poll', 'due3', 'other', '', '', '', 72, 1, '', 69, 5, NULL), ('poll', 'none', '', '', '', '', 73, 0, '', 69, 6, NULL),
 	('inbox', 'parked', 'old', 'i1', 'd1', 'paused', 0, 3, 'why', 69, 4, NULL), ('inbox', 'alone', 'third', '', '', 'dead', 0, 3, 'why', 69, 7, NULL);
 INSERT INTO leases VALUES ('close', 'me', 80);
-INSERT INTO calls VALUES ('c1', 'old', 'i1', 'post', 'p1', 'once1', 'done', 90, 91, 2, CAST('{}' AS BLOB), CAST('{"step":1}' AS BLOB), CAST('{"id":7}' AS BLOB), NULL), ('c2', 'old', 'i1', 'post', '', '', 'running', 92, 0, 1, CAST('{}' AS BLOB), NULL, NULL, NULL);
+INSERT INTO calls (id, community, instance, name, process, once, status, started, ended, rev, input, saved, output, error) VALUES ('c1', 'old', 'i1', 'post', 'p1', 'once1', 'done', 90, 91, 2, CAST('{}' AS BLOB), CAST('{"step":1}' AS BLOB), CAST('{"id":7}' AS BLOB), NULL), ('c2', 'old', 'i1', 'post', '', '', 'running', 92, 0, 1, CAST('{}' AS BLOB), NULL, NULL, NULL);
 INSERT INTO echoes VALUES ('i1', 'post/7', 'c1', 1, 95);
 INSERT INTO people VALUES ('old', 'ann', 100);
 INSERT INTO accounts VALUES ('old', 'forum', 'T1', 'u1', 'ann', 'Ann', 'oauth', 'strong', 101, 102, CAST('{}' AS BLOB));`,
@@ -48,6 +48,7 @@ INSERT INTO accounts VALUES ('old', 'forum', 'T1', 'u1', 'ann', 'Ann', 'oauth', 
 	// A file of the first two versions has its queues filled; one of the third has them by its own.
 	3: `INSERT INTO queues SELECT kind, community, min(due), 5 FROM tasks WHERE due <> 0 GROUP BY kind, community`,
 	4: `INSERT INTO endpoints VALUES ('w1', 'old', 'https://driver.example', 'd', 1, 2, 'active', '', 110, 111, 0, 0, 0, '', 1, CAST('{}' AS BLOB), x'01')`,
+	5: `INSERT INTO audits VALUES ('third', 1, 120, 'k', '', '', '', '', '', '', '', 0, '', NULL, NULL, x'02'); INSERT INTO audit_heads VALUES ('third', 1, x'02', 0, NULL)`,
 }
 
 // TestOldFilesOpen has files as each older version left them, with rows of each kind: everything is there after they were opened, and

@@ -23,6 +23,15 @@ func ballotTests() []test {
 	}
 }
 
+// votersOf makes entries of a list of voters, each its own holder.
+func votersOf(keys ...string) []store.Voter {
+	out := make([]store.Voter, len(keys))
+	for i, k := range keys {
+		out[i].Key = k
+	}
+	return out
+}
+
 func pending(t testingT, tx store.Tx, id string) {
 	t.Helper()
 	require.NoError(t, tx.PutProcess(store.Process{ID: id, Status: store.Pending}))
@@ -31,10 +40,10 @@ func pending(t testingT, tx store.Tx, id string) {
 func testVoters(t *testing.T, tx store.Tx) {
 	require.Zero(t, must(tx.VotersAllowed("p"))(t))
 	require.NoError(t, tx.PutVoters("p", true, nil))
-	require.NoError(t, tx.PutVoters("p", true, []string{"a", "b", "a", "c"}))
-	require.NoError(t, tx.PutVoters("p", true, []string{"b"}))
-	require.NoError(t, tx.PutVoters("p", false, []string{"c", "d"}))
-	require.NoError(t, tx.PutVoters("q", false, []string{"a"}))
+	require.NoError(t, tx.PutVoters("p", true, votersOf("a", "b", "a", "c")))
+	require.NoError(t, tx.PutVoters("p", true, votersOf("b")))
+	require.NoError(t, tx.PutVoters("p", false, votersOf("c", "d")))
+	require.NoError(t, tx.PutVoters("q", false, votersOf("a")))
 	for voter, want := range map[string][2]bool{
 		"a": {true, false}, "b": {true, false}, "c": {true, true}, "d": {false, true}, "e": {}, "A": {},
 	} {
@@ -43,7 +52,7 @@ func testVoters(t *testing.T, tx store.Tx) {
 		require.Equal(t, want, [2]bool{allowed, denied}, voter)
 	}
 	require.EqualValues(t, 2, must(tx.VotersAllowed("p"))(t))
-	require.NoError(t, tx.PutVoters("p", true, []string{"d", "e"}))
+	require.NoError(t, tx.PutVoters("p", true, votersOf("d", "e")))
 	require.EqualValues(t, 3, must(tx.VotersAllowed("p"))(t))
 	require.Zero(t, must(tx.VotersAllowed("q"))(t))
 
@@ -51,7 +60,7 @@ func testVoters(t *testing.T, tx store.Tx) {
 	for i := range many {
 		many[i] = fmt.Sprint("many", i)
 	}
-	require.NoError(t, tx.PutVoters("big", true, many))
+	require.NoError(t, tx.PutVoters("big", true, votersOf(many...)))
 	require.EqualValues(t, len(many), must(tx.VotersAllowed("big"))(t))
 }
 
@@ -59,7 +68,7 @@ func testVoters(t *testing.T, tx store.Tx) {
 func testCastSteps(t *testing.T, tx store.Tx) {
 	pending(t, tx, "p")
 	held := func(choice string, weight int64, at, cast time.Time) *store.Held {
-		return &store.Held{Voter: "v", Question: "q", Choice: choice, Weight: weight, At: at, Cast: cast}
+		return &store.Held{Voter: "v", Holder: "v", Counts: true, Question: "q", Choice: choice, Weight: weight, At: at, Cast: cast}
 	}
 	for i, tt := range []struct {
 		say     string

@@ -40,7 +40,8 @@ func dumpTx(t testingT, tx store.Tx) contents {
 		c.keep(t, "turnout", p)(tx.Turnout(p))
 		c.keep(t, "ballots", p)(tx.Ballots(p, "", "", all))
 		c.keep(t, "allowed", p)(tx.VotersAllowed(p))
-		for _, v := range []string{"v", "w", "x"} {
+		c.keep(t, "voters", p)(tx.Voters(p, "", all))
+		for _, v := range []string{"v", "w", "x", "h"} {
 			allowed, denied, err := tx.Voter(p, v)
 			c.keep(t, "voter", p, v)([2]bool{allowed, denied}, err)
 			c.keep(t, "ballots of", p, v)(tx.BallotsOf(p, v))
@@ -55,6 +56,8 @@ func dumpTx(t testingT, tx store.Tx) contents {
 	}
 	for _, community := range []string{"", "a", "b"} {
 		c.keep(t, "endpoints", community)(tx.Endpoints(community, "", all))
+		c.keep(t, "people", community)(tx.People(store.PersonQuery{Community: community}, "", all))
+		c.keep(t, "accounts by", community)(tx.AccountsBy(store.AccountQuery{Community: community}, store.Account{}, all))
 	}
 	c.keep(t, "tasks")(tx.Tasks(store.TaskQuery{}, "", "", all))
 	c.keep(t, "next")(tx.NextDue([]string{"k", "k2"}))
@@ -83,6 +86,14 @@ func (c contents) dumpNamed(t testingT, tx store.Tx, id string) {
 		c.keep(t, "person", community, id)(tx.Person(community, id))
 		c.keep(t, "accounts", community, id)(tx.Accounts(community, id))
 		c.keep(t, "account", community, id)(tx.Account(community, "p", "T", id))
+		c.keep(t, "merged", community, id)(tx.MergedInto(community, id))
+		c.keep(t, "mail", community, id)(tx.AccountsByMail(community, id, all))
+		c.keep(t, "evidence", community, id)(tx.Evidence(community, id))
+		c.keep(t, "evidence of", community, id)(tx.EvidenceOf(community, id))
+		c.keep(t, "claims", community, id)(tx.Claims(community, id))
+		c.keep(t, "claims by", community, id)(tx.ClaimsBy(store.ClaimQuery{Community: community, Kind: "k", Name: id}, "", "", all))
+		c.keep(t, "changes", community, id)(tx.Changes(community, id, 0, all))
+		c.keep(t, "token", community, id)(tx.Token(community, "p", "T", id))
 	}
 }
 
@@ -133,6 +144,16 @@ func plain(answer any) any {
 	case []store.Endpoint:
 		return list(a)
 	case []store.Account:
+		return list(a)
+	case []store.Person:
+		return list(a)
+	case []store.Listed:
+		return list(a)
+	case []store.Evidence:
+		return list(a)
+	case []store.Claim:
+		return list(a)
+	case []store.Change:
 		return list(a)
 	case []store.Audit:
 		return list(a)

@@ -79,6 +79,25 @@ func testFields(t *testing.T, tx store.Tx) {
 	a := filled[store.Account]("a")
 	require.NoError(t, tx.PutAccount(a))
 	require.Equal(t, a, must(tx.Account(a.Community, a.Plugin, a.PlatformID, a.UserID))(t))
+	ev := filled[store.Evidence]("ev")
+	require.NoError(t, tx.PutEvidence(ev))
+	require.Equal(t, ev, must(tx.Evidence(ev.Community, ev.ID))(t))
+	claim := filled[store.Claim]("claim")
+	require.NoError(t, tx.PutClaim(claim))
+	require.Equal(t, []store.Claim{claim}, must(tx.Claims(claim.Community, claim.Subject))(t))
+	change := filled[store.Change]("change")
+	require.NoError(t, tx.PutChange(change))
+	change.Seq = 1
+	require.Equal(t, []store.Change{change}, must(tx.Changes(change.Community, change.Person, 0, 0))(t))
+	token := filled[store.Token]("token")
+	token.Rev = 0
+	require.NoError(t, tx.PutToken(token))
+	token.Rev = 1
+	require.Equal(t, token, must(tx.Token(token.Community, token.Plugin, token.PlatformID, token.UserID))(t))
+	token.Status, token.Sealed = "other", []byte("changed")
+	require.NoError(t, tx.PutToken(token))
+	token.Rev = 2
+	require.Equal(t, token, must(tx.Token(token.Community, token.Plugin, token.PlatformID, token.UserID))(t))
 
 	end := filled[store.Endpoint]("end")
 	end.Rev = 0

@@ -23,8 +23,8 @@ func fill(t testingT, tx store.Tx, name string) {
 		Input: json(), State: json(), CloseAt: sec(60), Created: sec(0),
 	}))
 	require.NoError(t, tx.PutRef(name, "ref", name))
-	require.NoError(t, tx.PutVoters(name, true, []string{"v", "w"}))
-	require.NoError(t, tx.PutVoters(name, false, []string{"w"}))
+	require.NoError(t, tx.PutVoters(name, true, votersOf("v", "w")))
+	require.NoError(t, tx.PutVoters(name, false, votersOf("w")))
 	_, err := tx.Cast(store.Ballot{
 		Process: name, Voter: "v", At: sec(1), Now: sec(2),
 		Choices: []store.Choice{{Question: "q", Choice: "yes", Weight: 5}},
@@ -55,6 +55,10 @@ func fill(t testingT, tx store.Tx, name string) {
 	require.NoError(t, tx.PutEcho(store.Echo{Instance: name, Key: "echo", Call: name, Until: sec(60)}))
 	require.NoError(t, tx.PutPerson(store.Person{ID: name, Community: name, Created: sec(0)}))
 	require.NoError(t, tx.PutAccount(store.Account{Community: name, Plugin: "p", PlatformID: "T", UserID: name, Person: name, Data: json()}))
+	require.NoError(t, tx.PutEvidence(store.Evidence{ID: name, Community: name, A: name, B: "z", Data: json()}))
+	require.NoError(t, tx.PutClaim(store.Claim{Community: name, Subject: name, Kind: "k", Name: name, Sealed: odd()}))
+	require.NoError(t, tx.PutChange(store.Change{Community: name, Person: name, Data: json()}))
+	require.NoError(t, tx.PutToken(store.Token{Community: name, Plugin: "p", PlatformID: "T", UserID: name, Sealed: odd()}))
 	require.NoError(t, tx.PutEndpoint(store.Endpoint{ID: name, Community: name, URL: "https://driver.example", Filters: json(), Sealed: odd(), Created: sec(0)}))
 	require.NoError(t, tx.AppendAudit(store.Audit{Community: name, Seq: 1, At: sec(0), Kind: "k", Data: json(), Hash: odd()}))
 }
@@ -73,7 +77,7 @@ func writes(name string) map[string]func(store.Tx) error {
 			return tx.PutProcess(store.Process{ID: name, Status: store.Completed, Ended: sec(9), Rev: 1})
 		},
 		"PutRef":    func(tx store.Tx) error { return tx.PutRef(name, "ref", "elsewhere") },
-		"PutVoters": func(tx store.Tx) error { return tx.PutVoters(name, true, []string{"x"}) },
+		"PutVoters": func(tx store.Tx) error { return tx.PutVoters(name, true, votersOf("x")) },
 		"Cast": func(tx store.Tx) error {
 			_, err := tx.Cast(store.Ballot{Process: name, Voter: "x", At: sec(3), Choices: []store.Choice{{Question: "q", Choice: "no"}}})
 			return err
@@ -114,6 +118,23 @@ func writes(name string) map[string]func(store.Tx) error {
 		"DeleteEndpoint": func(tx store.Tx) error { return tx.DeleteEndpoint(name) },
 		"DeleteEchoes":   func(tx store.Tx) error { return tx.DeleteEchoes(name) },
 		"PutPerson":      func(tx store.Tx) error { return tx.PutPerson(store.Person{ID: name, Community: name, Created: sec(9)}) },
+		"PutEvidence":    func(tx store.Tx) error { return tx.PutEvidence(store.Evidence{ID: name, Community: name, A: "y"}) },
+		"DeleteEvidence": func(tx store.Tx) error { return tx.DeleteEvidence(name, name) },
+		"PutClaim":       func(tx store.Tx) error { return tx.PutClaim(store.Claim{Community: name, Subject: name, Kind: "k2"}) },
+		"DeleteClaim":    func(tx store.Tx) error { return tx.DeleteClaim(name, name, "k", name, "") },
+		"PutChange":      func(tx store.Tx) error { return tx.PutChange(store.Change{Community: name, Person: name}) },
+		"DeleteChanges":  func(tx store.Tx) error { return tx.DeleteChanges(name, name) },
+		"PutToken": func(tx store.Tx) error {
+			return tx.PutToken(store.Token{Community: name, Plugin: "p", PlatformID: "T", UserID: name, Rev: 1})
+		},
+		"DeleteToken":   func(tx store.Tx) error { return tx.DeleteToken(name, "p", "T", name) },
+		"DeleteAccount": func(tx store.Tx) error { return tx.DeleteAccount(name, "p", "T", name) },
+		"ClearVoters":   func(tx store.Tx) error { _, err := tx.ClearVoters(name, 1); return err },
+		"Rehold": func(tx store.Tx) error {
+			_, err := tx.Rehold(name, []store.Hold{{Voter: "v", Holder: "h", Weight: 9}, {Voter: "w", Holder: "h", Weight: -1}}, false)
+			return err
+		},
+		"RenameVoter": func(tx store.Tx) error { return tx.RenameVoter(name, "v", "somebody") },
 		"PutAccount": func(tx store.Tx) error {
 			return tx.PutAccount(store.Account{Community: name, Plugin: "p", PlatformID: "T", UserID: name, Person: "another"})
 		},
@@ -135,8 +156,9 @@ func scramble(t testingT, tx store.Tx, name string) {
 	t.Helper()
 	all := writes(name)
 	// In this order none takes away what another needs.
-	for _, verb := range strings.Fields(`PutCommunity PutState PutTicket TakeTicket PutRef PutVoters Cast PutProcess SetCounts
-		Accept PutSub DeleteLane PutLane Claim Renew Retry Again Acquire Release PutEcho PutCall PutPerson PutAccount
+	for _, verb := range strings.Fields(`PutCommunity PutState PutTicket TakeTicket PutRef PutVoters Cast Rehold RenameVoter ClearVoters PutProcess SetCounts
+		Accept PutSub DeleteLane PutLane Claim Renew Retry Again Acquire Release PutEcho PutCall PutPerson PutAccount DeleteAccount
+		PutEvidence DeleteEvidence PutClaim DeleteClaim PutChange DeleteChanges PutToken DeleteToken
 		AppendAudit PruneAudits BlankDelivery Append PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets PutEndpoint DeleteEndpoint`) {
 		require.NoError(t, all[verb](tx), verb)
 	}

@@ -162,7 +162,7 @@ func testBallotModel(t *testing.T, open opener) {
 		}
 		want := map[[2]string]store.Held{}
 		for k, r := range model {
-			want[k] = store.Held{Voter: k[0], Question: k[1], Choice: r.choice, Weight: r.weight, At: sec(r.at), Cast: sec(50)}
+			want[k] = store.Held{Voter: k[0], Holder: k[0], Counts: true, Question: k[1], Choice: r.choice, Weight: r.weight, At: sec(r.at), Cast: sec(50)}
 		}
 		view(rt, s, func(tx store.Tx) {
 			held := must(tx.Ballots(process, "", "", 0))(rt)

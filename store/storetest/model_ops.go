@@ -14,8 +14,8 @@ func drawOp() *rapid.Generator[op] {
 		d := drawer{rt}
 		return rapid.SampledFrom([]func(drawer) op{
 			drawer.community, drawer.instance, drawer.instance, drawer.lookups, drawer.state, drawer.state, drawer.ticket,
-			drawer.process, drawer.process, drawer.ref, drawer.voters, drawer.cast, drawer.cast, drawer.cast, drawer.setCounts,
-			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people,
+			drawer.process, drawer.process, drawer.ref, drawer.voters, drawer.cast, drawer.cast, drawer.cast, drawer.rehold, drawer.rehold, drawer.clearVoters, drawer.setCounts,
+			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people, drawer.people, drawer.peopleBy, drawer.evidence, drawer.claims, drawer.changes, drawer.token,
 			drawer.schedule, drawer.schedule, drawer.claim, drawer.claim, drawer.settle, drawer.settle, drawer.unpark, drawer.lease,
 			drawer.prune, drawer.deleteThings, drawer.endpoint, drawer.audit, drawer.audit, drawer.rows, drawer.standing, drawer.places,
 		}).Draw(rt, "verb")(d)
@@ -131,12 +131,13 @@ func (d drawer) ref() op {
 }
 
 func (d drawer) voters() op {
-	p, allowed, voters := d.id(), d.yes(), []string{d.of("v", "w", "x"), d.of("v", "w", "x")}
+	p, allowed := d.id(), d.yes()
+	voters := []store.Voter{{Key: d.of("v", "w", "x"), Holder: d.holder()}, {Key: d.of("v", "w", "x"), Holder: d.holder()}}
 	return op{"PutVoters", func(_ *side, tx store.Tx) any { return failed(tx.PutVoters(p, allowed, voters)) }}
 }
 
 func (d drawer) cast() op {
-	b := store.Ballot{Process: d.id(), Voter: d.of("v", "w", "x"), At: d.at(), Now: d.at(), Final: d.int(0, 4) == 0}
+	b := store.Ballot{Process: d.id(), Voter: d.of("v", "w", "x"), Holder: d.holder(), At: d.at(), Now: d.at(), Final: d.int(0, 4) == 0}
 	for _, q := range []string{"q", "r"} {
 		if d.yes() {
 			weight := rapid.SampledFrom([]int64{0, 1, 2, 1<<63 - 2, -1}).Draw(d.rt, "weight")
@@ -144,6 +145,36 @@ func (d drawer) cast() op {
 		}
 	}
 	return op{"Cast", func(_ *side, tx store.Tx) any { return answered(tx.Cast(b)) }}
+}
+
+// holder draws whose something is: mostly the key's own.
+func (d drawer) holder() string { return d.of("", "", "v", "w", "h", "h2") }
+
+func (d drawer) rehold() op {
+	p, final, from, to, rename := d.id(), d.yes(), d.of("v", "w", "h"), d.of("y", "z", "v"), d.int(0, 5) == 0
+	var holds []store.Hold
+	for _, v := range []string{"v", "w", "x"} {
+		if d.yes() {
+			holds = append(holds, store.Hold{Voter: v, Holder: d.holder(), Weight: int64(d.int(-1, 3))})
+		}
+	}
+	barred := d.int(0, 4) == 0
+	for i := range holds { // all of a holder's say the same
+		holds[i].Barred = barred
+	}
+	return op{"Rehold", func(_ *side, tx store.Tx) any {
+		if rename {
+			return failed(tx.RenameVoter(p, from, to))
+		}
+		return answered(tx.Rehold(p, holds, final))
+	}}
+}
+
+func (d drawer) clearVoters() op {
+	p, limit, after := d.id(), d.limit(), d.of("", "v", "w")
+	return op{"ClearVoters", func(_ *side, tx store.Tx) any {
+		return []any{answered(tx.Voters(p, after, limit)), answered(tx.ClearVoters(p, limit))}
+	}}
 }
 
 func (d drawer) setCounts() op {
@@ -212,18 +243,6 @@ func (d drawer) endpoint() op {
 		e := e
 		e.Rev = old.Rev + off
 		return []any{failed(tx.PutEndpoint(e)), answered(tx.Endpoints(community, after, limit))}
-	}}
-}
-
-func (d drawer) people() op {
-	p := store.Person{ID: d.id(), Community: d.of("a", "b"), Created: d.atOrZero()}
-	a := store.Account{Community: d.of("a", "b"), Plugin: "p", PlatformID: "T", UserID: d.id(), Person: d.of("", "a", "b"), Data: d.bytes(), Updated: d.atOrZero()}
-	account := d.yes()
-	return op{"PutPerson", func(_ *side, tx store.Tx) any {
-		if account {
-			return failed(tx.PutAccount(a))
-		}
-		return failed(tx.PutPerson(p))
 	}}
 }
 

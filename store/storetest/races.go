@@ -111,7 +111,7 @@ func testCastSameVoter(t *testing.T, s store.Store) {
 	const last = workers*each - 1
 	view(t, s, func(tx store.Tx) {
 		require.Equal(t, []store.Held{
-			{Voter: "v", Question: "q", Choice: fmt.Sprint(last), Weight: last, At: sec(last), Cast: sec(last)},
+			{Voter: "v", Holder: "v", Counts: true, Question: "q", Choice: fmt.Sprint(last), Weight: last, At: sec(last), Cast: sec(last)},
 		}, must(tx.Ballots("p", "", "", 0))(t))
 		require.Equal(t, []store.Count{{Question: "q", Choice: fmt.Sprint(last), Ballots: 1, Weight: last}}, must(tx.Counts("p"))(t))
 		require.EqualValues(t, 1, must(tx.Turnout("p"))(t))
@@ -265,10 +265,10 @@ func recount(held []store.Held) ([]store.Count, map[string]bool) {
 	sums := map[[2]string]store.Count{}
 	voted := map[string]bool{}
 	for _, h := range held {
-		if h.Choice == "" {
+		if h.Choice == "" || !h.Counts {
 			continue
 		}
-		voted[h.Voter] = true
+		voted[h.Holder] = true
 		k := [2]string{h.Question, h.Choice}
 		sums[k] = store.Count{Question: h.Question, Choice: h.Choice, Ballots: sums[k].Ballots + 1, Weight: sums[k].Weight + h.Weight}
 	}

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Instances", instanceTests()},
 		{"Processes", processTests()},
 		{"Ballots", ballotTests()},
+		{"Holders", holderTests()},
 		{"Inbox", inboxTests()},
 		{"Events", eventTests()},
 		{"Subscriptions", subTests()},

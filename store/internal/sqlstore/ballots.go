@@ -8,81 +8,15 @@ import (
 	"github.com/metagov/gateway-go/store"
 )
 
-// PutVoters implements store.Tx.
-func (t *Tx) PutVoters(process string, allowed bool, voters []string) error {
-	t.changeProcess(process)
-	sum, err := t.tally(process)
-	if err != nil {
-		return err
-	}
-	for _, voter := range voters {
-		yes, no, err := t.voter(process, voter)
-		if err != nil {
-			return err
-		}
-		might := yes && !no
-		yes, no = yes || allowed, no || !allowed
-		switch may := yes && !no; {
-		case may && !might:
-			sum.eligible++
-		case might && !may:
-			sum.eligible--
-		}
-		if err := t.exec(`INSERT INTO voters (process, voter, allowed, denied) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (process, voter) DO UPDATE SET allowed = excluded.allowed, denied = excluded.denied`, process, voter, yes, no); err != nil {
-			return err
-		}
-	}
-	return t.putTally(process, sum)
-}
-
-// Voter implements store.Tx. Most votes are open to everybody and have no lists: that is found once for a transaction.
-func (t *Tx) Voter(process, voter string) (allowed, denied bool, err error) {
-	if listed, err := t.hasLists(process); err != nil || !listed {
-		return false, false, err
-	}
-	return t.voter(process, voter)
-}
-
-// hasLists says whether Voter has to look, true where it costs as much to know.
-func (t *Tx) hasLists(process string) (bool, error) {
-	if t.shared == nil {
-		return true, nil
-	}
-	if there, ok := t.shared.lists[process]; ok {
-		return there, nil
-	}
-	there := false
-	err := t.c.Query(`SELECT 1 FROM voters WHERE process = $1 LIMIT 1`, func(Row) error {
-		there = true
-		return nil
-	}, process)
-	if err == nil {
-		keep(&t.shared.lists, process, there)
-	}
-	return there, err
-}
-
-func (t *Tx) voter(process, voter string) (allowed, denied bool, err error) {
-	err = t.c.Query(`SELECT allowed, denied FROM voters WHERE process = $1 AND voter = $2`, func(r Row) error {
-		allowed, denied = r.Bool(0), r.Bool(1)
-		return nil
-	}, process, voter)
-	return allowed, denied, err
-}
-
-// VotersAllowed implements store.Tx.
-func (t *Tx) VotersAllowed(process string) (int64, error) {
-	sum, err := t.tally(process)
-	return sum.eligible, err
-}
-
 // Cast implements store.Tx. Everything is worked out, and every refusal made, before the first row is written.
 func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 	fail := func(err error) (store.Receipt, error) {
 		return store.Receipt{}, fmt.Errorf("cast in process %q: %w", b.Process, err)
 	}
 	at := micros(b.At)
+	if b.Holder == "" {
+		b.Holder = b.Voter
+	}
 	if err := t.takes(b.Process, at); err != nil && !errors.Is(err, store.ErrNotOpen) {
 		return fail(err)
 	} else if wrong := checkBallot(b); wrong != nil {
@@ -104,7 +38,7 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 	counts, err := t.moved(b.Process, moves)
 	first := err == nil && len(take) > 0
 	if first {
-		if first, err = t.firstBallot(b, take[0], at); err != nil {
+		if first, err = t.firstBallot(b, take[0]); err != nil {
 			return fail(err)
 		}
 	}
@@ -113,7 +47,20 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 	if first {
 		rest = take[1:]
 	} else {
-		if held, err = t.BallotsOf(b.Process, b.Voter); err != nil {
+		mine, err := t.ballotsBy(b.Process, b.Voter)
+		if err != nil {
+			return fail(err)
+		}
+		for _, h := range mine {
+			if h.Holder != b.Holder { // it was linked to somebody, or to nobody, since
+				r, err := t.castMoved(b, at)
+				if err != nil {
+					return fail(err)
+				}
+				return r, nil
+			}
+		}
+		if held, err = t.BallotsOf(b.Process, b.Holder); err != nil {
 			return fail(err)
 		}
 		r, take, moves = decide(b, at, held)
@@ -122,10 +69,8 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 		}
 		rest = take
 	}
-	for _, c := range rest {
-		if err := t.exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (process, voter, question) DO UPDATE SET choice = excluded.choice, weight = excluded.weight, at = excluded.at, cast_at = excluded.cast_at`,
-			b.Process, b.Voter, c.Question, c.Choice, c.Weight, at, micros(b.Now)); err != nil {
+	for _, h := range rest {
+		if err := t.putBallot(b.Process, h); err != nil {
 			return fail(err)
 		}
 	}
@@ -135,13 +80,30 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 	return r, nil
 }
 
-// firstBallot records a choice if the voter has no ballot in the process yet, and reports whether.
-func (t *Tx) firstBallot(b store.Ballot, c store.Choice, at int64) (bool, error) {
-	n, err := t.c.Exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at)
-		SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
-		WHERE NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND voter = $2)`,
-		b.Process, b.Voter, c.Question, c.Choice, c.Weight, at, micros(b.Now))
+// firstBallot records a choice if neither the voter nor the holder has a ballot in the process yet, and reports whether.
+func (t *Tx) firstBallot(b store.Ballot, h store.Held) (bool, error) {
+	n, err := t.c.Exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at, holder, counted)
+		SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8, 1
+		WHERE NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND voter = $2)
+		AND NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND voter = $9)
+		AND NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND holder = $9 AND holder <> '')`,
+		b.Process, b.Voter, h.Question, h.Choice, h.Weight, micros(h.At), micros(h.Cast), ownHolder(h.Voter, h.Holder), b.Holder)
 	return n > 0, err
+}
+
+// ownHolder is how a holder is kept: a key's own as "".
+func ownHolder(key, holder string) string {
+	if holder == key {
+		return ""
+	}
+	return holder
+}
+
+func (t *Tx) putBallot(process string, h store.Held) error {
+	return t.exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at, holder, counted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (process, voter, question) DO UPDATE SET choice = excluded.choice, weight = excluded.weight, at = excluded.at,
+		cast_at = excluded.cast_at, holder = excluded.holder, counted = excluded.counted`,
+		process, h.Voter, h.Question, h.Choice, h.Weight, micros(h.At), micros(h.Cast), ownHolder(h.Voter, h.Holder), h.Counts)
 }
 
 // takes reports by its error whether the process takes a ballot of this time.
@@ -173,50 +135,88 @@ func checkBallot(b store.Ballot) error {
 	return nil
 }
 
-// decide says which choices are taken, and how counts move by it.
-func decide(b store.Ballot, at int64, held []store.Held) (r store.Receipt, take []store.Choice, moves map[choice]store.Count) {
+// decide says which rows are taken, and how counts move by it. held is what the holder has.
+func decide(b store.Ballot, at int64, held []store.Held) (r store.Receipt, take []store.Held, moves map[choice]store.Count) {
 	moves = map[choice]store.Count{}
 	for _, c := range b.Choices {
 		if c.Choice == "" {
 			c.Weight = 0
 		}
-		var old store.Held
-		there := false
-		for _, h := range held {
-			if h.Question == c.Question {
-				old, there = h, true
+		var mine, counting *store.Held
+		for i := range held {
+			if h := &held[i]; h.Question == c.Question {
+				if h.Voter == b.Voter {
+					mine = h
+				}
+				if h.Counts {
+					counting = h
+				}
 			}
 		}
 		switch {
-		case there && micros(old.At) > at:
+		case mine != nil && micros(mine.At) > at:
 			r.Stale = true
 			continue
-		case there && b.Final && old.Choice != "":
-			r.Kept = r.Kept || old.Choice != c.Choice
+		case b.Final && counting != nil && counting.Choice != "":
+			r.Kept = r.Kept || counting.Choice != c.Choice
 			continue
-		case there && old.Choice == c.Choice && old.Weight == c.Weight && micros(old.At) == at:
+		case mine != nil && mine.Choice == c.Choice && mine.Weight == c.Weight && micros(mine.At) == at:
 			continue
 		}
-		take = append(take, c)
-		if old.Choice == c.Choice && old.Weight == c.Weight {
-			continue // only its time moves
+		row := store.Held{Voter: b.Voter, Holder: b.Holder, Counts: true, Question: c.Question, Choice: c.Choice, Weight: c.Weight, At: b.At, Cast: b.Now}
+		best := row
+		for _, h := range held {
+			if h.Question == c.Question && h.Voter != b.Voter && better(h, best, b.Final) {
+				best = h
+			}
+		}
+		row.Counts = best.Voter == b.Voter
+		r.Stale = r.Stale || !row.Counts
+		for _, h := range held {
+			if counts := h.Voter == best.Voter; h.Question == c.Question && h.Voter != b.Voter && h.Counts != counts {
+				h.Counts = counts
+				take = append(take, h)
+			}
+		}
+		take = append(take, row)
+		var old store.Held
+		if counting != nil {
+			old = *counting
+		}
+		if old.Choice == best.Choice && old.Weight == best.Weight {
+			continue // only its time moves, or by which account it came
 		}
 		r.Changed = true
-		if old.Choice != "" {
-			m := moves[choice{c.Question, old.Choice}]
-			m.Ballots--
-			m.Weight -= old.Weight
-			moves[choice{c.Question, old.Choice}] = m
-		}
-		if c.Choice != "" {
-			m := moves[choice{c.Question, c.Choice}]
-			m.Ballots++
-			m.Weight += c.Weight // of one voter: old and new are not negative, so this cannot overflow
-			moves[choice{c.Question, c.Choice}] = m
-		}
+		move(moves, old, -1)
+		move(moves, best, 1)
 	}
 	return r, take, moves
 }
+
+// better says whether a row counts rather than another of the same holder.
+func better(a, b store.Held, final bool) bool {
+	x, y := micros(a.At), micros(b.At)
+	switch {
+	case final && a.Choice != "" && b.Choice != "":
+		return x < y || x == y && a.Voter < b.Voter
+	case final && (a.Choice == "") != (b.Choice == ""):
+		return a.Choice != ""
+	}
+	return x > y || x == y && a.Voter > b.Voter
+}
+
+// move adds a row to the moves of the counts, or takes it away. Of one holder's rows old and new are not negative, so this cannot overflow.
+func move(moves map[choice]store.Count, h store.Held, by int64) {
+	if h.Choice == "" {
+		return
+	}
+	m := moves[choice{h.Question, h.Choice}]
+	m.Ballots += by
+	m.Weight += by * h.Weight
+	moves[choice{h.Question, h.Choice}] = m
+}
+
+var errTooHeavy = errors.New("the weights of a choice add up to too much")
 
 // moved reads the counts that move and says what they become.
 func (t *Tx) moved(process string, moves map[choice]store.Count) (map[choice]store.Count, error) {
@@ -226,7 +226,7 @@ func (t *Tx) moved(process string, moves map[choice]store.Count) (map[choice]sto
 			return nil, err
 		}
 		if m.Weight > 0 && n.Weight > math.MaxInt64-m.Weight {
-			return nil, errors.New("the weights of a choice add up to too much")
+			return nil, errTooHeavy
 		}
 		n.Ballots += m.Ballots
 		n.Weight += m.Weight
@@ -235,32 +235,30 @@ func (t *Tx) moved(process string, moves map[choice]store.Count) (map[choice]sto
 	return moves, nil
 }
 
-// after is the tally when a voter who held some choices has taken others.
-func (n tally) after(held []store.Held, take []store.Choice) tally {
-	holds := make(map[string]bool, len(held)+len(take))
-	before := 0
+// after is the tally when a holder who had some rows has taken others.
+func (n tally) after(held, take []store.Held) tally {
+	type row struct{ voter, question string }
+	holds := make(map[row]bool, len(held)+len(take))
+	before := false
 	for _, h := range held {
-		holds[h.Question] = h.Choice != ""
-		if h.Choice != "" {
-			before++
-		}
+		yes := h.Counts && h.Choice != ""
+		holds[row{h.Voter, h.Question}] = yes
+		before = before || yes
 	}
-	for _, c := range take {
-		if _, there := holds[c.Question]; !there {
+	for _, h := range take {
+		if _, there := holds[row{h.Voter, h.Question}]; !there {
 			n.ballots++
 		}
-		holds[c.Question] = c.Choice != ""
+		holds[row{h.Voter, h.Question}] = h.Counts && h.Choice != ""
 	}
-	now := 0
+	now := false
 	for _, yes := range holds {
-		if yes {
-			now++
-		}
+		now = now || yes
 	}
 	switch {
-	case before == 0 && now > 0:
+	case !before && now:
 		n.turnout++
-	case before > 0 && now == 0:
+	case before && !now:
 		n.turnout--
 	}
 	return n
@@ -331,14 +329,24 @@ func (t *Tx) SetCounts(process string, counts []store.Count, turnout int64) erro
 	return t.putTally(process, sum)
 }
 
-const heldCols = `voter, question, choice, weight, at, cast_at`
+const heldCols = `voter, question, choice, weight, at, cast_at, holder, counted`
 
 func scanHeld(r Row) store.Held {
-	return store.Held{Voter: r.Text(0), Question: r.Text(1), Choice: r.Text(2), Weight: r.Int(3), At: r.Time(4), Cast: r.Time(5)}
+	h := store.Held{Voter: r.Text(0), Question: r.Text(1), Choice: r.Text(2), Weight: r.Int(3), At: r.Time(4), Cast: r.Time(5), Holder: r.Text(6), Counts: r.Bool(7)}
+	if h.Holder == "" {
+		h.Holder = h.Voter
+	}
+	return h
 }
 
 // BallotsOf implements store.Tx.
-func (t *Tx) BallotsOf(process, voter string) ([]store.Held, error) {
+func (t *Tx) BallotsOf(process, holder string) ([]store.Held, error) {
+	return list(t, scanHeld, `SELECT `+heldCols+` FROM ballots WHERE process = $1 AND voter = $2 AND holder = ''
+		UNION ALL SELECT `+heldCols+` FROM ballots WHERE process = $1 AND holder = $2 AND holder <> '' ORDER BY voter, question`, process, holder)
+}
+
+// ballotsBy lists what was cast under one key, by question.
+func (t *Tx) ballotsBy(process, voter string) ([]store.Held, error) {
 	return list(t, scanHeld, `SELECT `+heldCols+` FROM ballots WHERE process = $1 AND voter = $2 ORDER BY question`, process, voter)
 }
 

@@ -28,6 +28,7 @@ type Shared struct {
 	processes   map[string]store.Process
 	refs        map[ref]string
 	lists       map[string]bool // whether a process has any row of voters
+	accounts    map[string]bool // whether a community has any account
 	sums        map[string]*sums
 }
 
@@ -49,6 +50,7 @@ func (s *Shared) Forget() {
 	clear(s.processes)
 	clear(s.refs)
 	clear(s.lists)
+	clear(s.accounts)
 	clear(s.sums)
 }
 
@@ -123,6 +125,13 @@ func (t *Tx) changeInstances() {
 func (t *Tx) changeRefs() {
 	if t.shared != nil {
 		clear(t.shared.refs)
+	}
+}
+
+// changeAccounts is called by whatever changes the accounts of a community.
+func (t *Tx) changeAccounts(community string) {
+	if t.shared != nil {
+		delete(t.shared.accounts, community)
 	}
 }
 
