@@ -45,7 +45,22 @@ const (
 	AuditPaused       = "instance.paused"       // reason
 	AuditResumed      = "instance.resumed"
 	AuditRemoved      = "instance.removed" // plugin, name, platform_id
-	AuditLinked       = "account.linked"   // plugin, platform_id, user, person, how
+
+	// Of these none names an account: account_sha256 is the hash of the evidence's ID, a zero byte and the account's subject ([AccountKey]).
+	AuditPerson        = "person.created"    // person, how: its kind
+	AuditLinked        = "account.linked"    // person, plugin, platform_id, account_sha256, how, issuer, evidence
+	AuditUnlinked      = "account.unlinked"  // person, plugin, platform_id
+	AuditMerged        = "people.merged"     // person, other: who was merged into them, how, issuer, evidence
+	AuditSplit         = "person.split"      // person: who was split off, other: from whom
+	AuditErased        = "person.erased"     // person
+	AuditEvidence      = "evidence.added"    // person, other: the evidence, how, issuer
+	AuditEvidenceEnded = "evidence.revoked"  // likewise
+	AuditSuggested     = "link.suggested"    // person, other: the evidence, how, issuer
+	AuditPrompted      = "link.prompted"     // person, other: the prompt
+	AuditClaim         = "claim.granted"     // other: the claim, how: its kind, issuer
+	AuditClaimEnded    = "claim.revoked"     // likewise
+	AuditToken         = "token.refused"     // person, plugin, platform_id
+	AuditReheld        = "process.recounted" // holders: how many people's ballots became one person's, or were parted
 
 	AuditAction  = "action"  // name, result (done, failed or unknown), code of the error, calls, and more_calls where there were too many to list
 	AuditCommand = "command" // likewise

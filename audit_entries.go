@@ -192,16 +192,6 @@ func (g *Gateway) auditRemoved(ctx context.Context, tx store.Tx, row store.Insta
 	return g.audit(tx, trailOf(ctx, ""), a, auditInstance{row.Plugin, row.Name, row.PlatformID})
 }
 
-func (g *Gateway) auditLinked(ctx context.Context, tx store.Tx, row store.Account) error {
-	return g.audit(tx, trailOf(ctx, ""), store.Audit{Community: row.Community, Kind: AuditLinked}, struct {
-		Plugin   string `json:"plugin"`
-		Platform string `json:"platform_id"`
-		User     string `json:"user"`
-		Person   string `json:"person"`
-		How      string `json:"how"`
-	}{row.Plugin, row.PlatformID, row.UserID, row.Person, row.LinkType})
-}
-
 func (g *Gateway) auditDead(tx store.Tx, s *sub, e store.Event) error {
 	a := store.Audit{Community: e.Community, Instance: e.Instance, Process: e.Process, Kind: AuditDead}
 	return g.audit(tx, trail{id: e.Delivery}, a, struct {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -17,7 +18,7 @@ import (
 // changed; Denied, the voter may not vote, and the message says why; Invalid, the question or choice does not
 // exist, or there are too few or too many. Nothing has changed then.
 type Ballot struct {
-	Voter    string    // platform ID of the account
+	Voter    string    // who votes: a user ID on the process's own platform, or another account or a person ([AccountKey], [PersonKey])
 	Question string    // "" where there is one question
 	Choices  []string  // none: the vote is taken back
 	At       time.Time // the platform's time; zero: now
@@ -32,29 +33,67 @@ type Receipt struct {
 // asked is the voting standard of one process as ballots need it.
 type asked struct {
 	vote.Ask
-	weights map[string]vote.Weight
+	roll    *roll
+	weights map[string]vote.Weight // by key, see roll.key
 }
 
-func newAsked(a vote.Ask) *asked {
-	out := &asked{Ask: a}
+func newAsked(a vote.Ask, plugin, platform string) (*asked, error) {
+	r, err := rollOf(&a, plugin, platform)
+	if err != nil {
+		return nil, err
+	}
+	out := &asked{Ask: a, roll: r}
 	if len(a.Weights) > 0 {
 		out.weights = make(map[string]vote.Weight, len(a.Weights))
 		for _, w := range a.Weights {
-			out.weights[w.Voter] = w.Weight
+			s, _ := r.subject(w.Voter)
+			out.weights[r.key(s)] = w.Weight
 		}
 	}
-	return out
+	return out, nil
 }
 
-func (a *asked) weight(voter string) vote.Weight {
-	if w, ok := a.weights[voter]; ok {
-		return w
+// weight is what the ballot of a key weighs that belongs to a holder: of a person the heaviest that is listed for any of their accounts, so that it
+// does not matter which of them they vote with, nor when they were linked.
+func (a *asked) weight(tx store.Tx, community, holder, key string) (vote.Weight, error) {
+	if len(a.weights) == 0 {
+		return vote.One, nil
 	}
-	return vote.One
+	w, listed := a.weights[key]
+	person, linked := strings.CutPrefix(holder, kindPerson+":")
+	if !linked {
+		if !listed {
+			w = vote.One
+		}
+		return w, nil
+	}
+	consider := func(key string) {
+		if n, ok := a.weights[key]; ok {
+			w, listed = max(w, n), true
+		}
+	}
+	accounts, err := tx.Accounts(community, person)
+	if err != nil {
+		return 0, err
+	}
+	for _, acc := range accounts {
+		consider(a.roll.accountKey(acc))
+	}
+	members, err := family(tx, community, person)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range members {
+		consider(PersonKey(id))
+	}
+	if !listed {
+		w = vote.One
+	}
+	return w, nil
 }
 
 // lines turns a ballot into what the store keeps.
-func (a *asked) lines(b Ballot) ([]store.Choice, error) {
+func (a *asked) lines(b Ballot, weight vote.Weight) ([]store.Choice, error) {
 	if a == nil { // not a vote by the standard: what is chosen is the process's own affair
 		if len(b.Choices) > 1 {
 			return nil, Errorf(Invalid, "a ballot of a process without the voting standard takes one choice, not %d", len(b.Choices))
@@ -69,10 +108,9 @@ func (a *asked) lines(b Ballot) ([]store.Choice, error) {
 	if err != nil {
 		return nil, &Error{Code: Invalid, Err: err}
 	}
-	weight := int64(a.weight(b.Voter))
 	out := make([]store.Choice, len(picked))
 	for i, p := range picked {
-		out[i] = store.Choice{Question: p.Question, Choice: p.Choice, Weight: weight}
+		out[i] = store.Choice{Question: p.Question, Choice: p.Choice, Weight: int64(weight)}
 	}
 	return out, nil
 }
@@ -89,18 +127,37 @@ func (g *Gateway) cast(tx store.Tx, row store.Process, a *asked, b Ballot) (Rece
 	if row.Status != store.Pending || !row.CloseAt.IsZero() && b.At.After(row.CloseAt) {
 		return Receipt{}, Errorf(Conflict, "process %s takes no ballots any more", row.ID)
 	}
-	allowed, denied, err := tx.Voter(row.ID, b.Voter)
+	list, err := g.rollIn(tx, row, a)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if denied || !row.Open && !allowed {
+	s, ok := list.subject(b.Voter)
+	if !ok || s.kind != kindAccount && s.kind != kindPerson || s.id == anyone {
+		return Receipt{}, Errorf(Invalid, "the voter %q is neither an account nor a person", b.Voter)
+	}
+	b.Voter = list.key(s)
+	holder, err := list.holder(tx, row.Community, b.Voter)
+	if err != nil {
+		return Receipt{}, err
+	}
+	may, err := list.allows(g, tx, row, holder)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !may {
 		return Receipt{}, &Error{Code: Denied, Err: &vote.Refused{Code: vote.Ineligible, Message: row.Refusal}}
 	}
-	lines, err := a.lines(b)
+	weight := vote.One
+	if a != nil {
+		if weight, err = a.weight(tx, row.Community, holder, b.Voter); err != nil {
+			return Receipt{}, err
+		}
+	}
+	lines, err := a.lines(b, weight)
 	if err != nil {
 		return Receipt{}, err
 	}
-	r, err := tx.Cast(store.Ballot{Process: row.ID, Voter: b.Voter, Choices: lines, At: b.At.UTC().Truncate(time.Microsecond), Now: now, Final: a != nil && a.Final()})
+	r, err := tx.Cast(store.Ballot{Process: row.ID, Voter: b.Voter, Holder: holder, Choices: lines, At: b.At.UTC().Truncate(time.Microsecond), Now: now, Final: a != nil && a.Final()})
 	switch {
 	case errors.Is(err, store.ErrNotOpen):
 		return Receipt{}, &Error{Code: Conflict, Err: err}
@@ -110,13 +167,16 @@ func (g *Gateway) cast(tx store.Tx, row store.Process, a *asked, b Ballot) (Rece
 		return Receipt{}, &Error{Code: Conflict, Err: &vote.Refused{Code: vote.NoChange, Message: "You have voted, and votes cannot be changed here."}}
 	}
 	if r.Changed {
-		due := now
-		if next := row.Shown.Add(showEvery); next.After(due) {
-			due = next
-		}
-		err = tx.Schedule(store.Task{Kind: taskShow, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: due, Created: now})
+		err = g.moved(tx, row, a)
 	}
 	return Receipt{Changed: r.Changed, Stale: r.Stale}, err
+}
+
+// moved is the part of a transaction that moves a tally: people and callbacks are to hear of it.
+func (g *Gateway) moved(tx store.Tx, row store.Process, a *asked) error {
+	now := g.now()
+	due := maxTime(now, row.Shown.Add(showEvery))
+	return tx.Schedule(store.Task{Kind: taskShow, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: due, Created: now})
 }
 
 // showEvery is how often people, and process callbacks, hear of ballots at most.
@@ -128,10 +188,11 @@ func (c *Community) Cast(ctx context.Context, process string, b Ballot) (Receipt
 	if err != nil {
 		return Receipt{}, err
 	}
-	if _, err := c.g.instanceOf(ctx, row); err != nil {
+	inst, err := c.g.instanceOf(ctx, row)
+	if err != nil {
 		return Receipt{}, err // while an instance is paused its votes stand still
 	}
-	a, err := c.g.askedOf(row, def)
+	a, err := c.g.askedOf(row, def, inst.platform)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -147,8 +208,9 @@ func (c *Community) Cast(ctx context.Context, process string, b Ballot) (Receipt
 	return r, storeError(err, "casting a ballot in process %s", process)
 }
 
-// askedOf finds the voting standard of a process, from memory where it can: it does not change after the start.
-func (g *Gateway) askedOf(row store.Process, def *process) (*asked, error) {
+// askedOf finds the voting standard of a process, from memory where it can: it does not change after the start. platform says which platform
+// object the process's instance stands for, and is asked where that is not known.
+func (g *Gateway) askedOf(row store.Process, def *process, platform func() (string, error)) (*asked, error) {
 	if def.Ask == nil {
 		return nil, nil
 	}
@@ -162,7 +224,13 @@ func (g *Gateway) askedOf(row store.Process, def *process) (*asked, error) {
 	if err != nil {
 		return nil, Errorf(Internal, "reading what process %s asks: %w", row.ID, err)
 	}
-	a = newAsked(*ask)
+	where, err := platform()
+	if err != nil {
+		return nil, err
+	}
+	if a, err = newAsked(*ask, row.Plugin, where); err != nil {
+		return nil, Errorf(Internal, "reading what process %s asks: %w", row.ID, err)
+	}
 	g.mu.Lock()
 	if len(g.asks) >= maxAsks {
 		clear(g.asks)
@@ -171,6 +239,20 @@ func (g *Gateway) askedOf(row store.Process, def *process) (*asked, error) {
 	g.mu.Unlock()
 	return a, nil
 }
+
+// platformIn reads which platform object the instance of a process stands for, "" where it was removed.
+func platformIn(tx store.Tx, row store.Process) func() (string, error) {
+	return func() (string, error) {
+		inst, err := tx.Instance(row.Instance)
+		if errors.Is(err, store.ErrNotFound) {
+			return "", nil
+		}
+		return inst.PlatformID, err
+	}
+}
+
+// platform is for who has the instance at hand.
+func (o *opened) platform() (string, error) { return o.row.PlatformID, nil }
 
 // maxAsks bounds the memory for running votes; beyond it they are read again.
 const maxAsks = 4096
@@ -238,15 +320,15 @@ func (c *Community) Ballots(ctx context.Context, process, afterVoter, afterQuest
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.g.askedOf(row, def)
-	if err != nil {
-		return nil, err
-	}
-	if a != nil && !a.VotersVisible() {
-		return nil, Errorf(Denied, "process %s does not show who voted for what", process)
-	}
 	var out []vote.Ballot
 	err = c.g.view(ctx, func(tx store.Tx) error {
+		a, err := c.g.askedOf(row, def, platformIn(tx, row))
+		if err != nil {
+			return err
+		}
+		if a != nil && !a.VotersVisible() {
+			return Errorf(Denied, "process %s does not show who voted for what", process)
+		}
 		held, err := tx.Ballots(process, afterVoter, afterQuestion, limit)
 		out = ballotsOf(held)
 		return err

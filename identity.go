@@ -4,22 +4,42 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
 )
+
+// AccountRef names an account on a platform. Where a community has one instance of the plugin, PlatformID may be left out.
+type AccountRef struct {
+	Plugin     string `json:"plugin"`
+	PlatformID string `json:"community_platform_id,omitempty"`
+	UserID     string `json:"platform_identifier"`
+}
+
+// String is plugin/platform/user, for people.
+func (r AccountRef) String() string { return r.Plugin + "/" + r.PlatformID + "/" + r.UserID }
 
 // Account is somebody's account on a platform, as one community knows it.
 type Account struct {
 	Plugin     string          `json:"plugin"`
 	PlatformID string          `json:"community_platform_id"`
 	UserID     string          `json:"platform_identifier"`
-	Person     string          `json:"person"` // whose it is, in this community
-	Name       string          `json:"name,omitempty"`
-	LinkType   string          `json:"link_type,omitempty"` // how the link is known: "oauth"
+	Person     string          `json:"person"`                 // whose it is, in this community
+	Home       string          `json:"home,omitempty"`         // to whom it was linked, where that person was merged into another since
+	Name       string          `json:"name,omitempty"`         // for people: it proves nothing
+	LinkType   string          `json:"link_type,omitempty"`    // how the link came about: one of the kinds of evidence, "oauth"
+	Quality    string          `json:"link_quality,omitempty"` // what a driver says of it; see [Community.Strength] for what can be relied on
 	Data       json.RawMessage `json:"custom_data,omitempty"`
 	Linked     time.Time       `json:"linked"`
+
+	community string
 }
+
+// Ref names the account.
+func (a Account) Ref() AccountRef { return AccountRef{a.Plugin, a.PlatformID, a.UserID} }
+
+func (a Account) key() string { return AccountKey(a.Plugin, a.PlatformID, a.UserID) }
 
 // Account finds an account that is linked in this community. NotFound: it is not.
 func (c *Community) Account(ctx context.Context, plugin, platformID, userID string) (Account, error) {
@@ -31,49 +51,129 @@ func (c *Community) Account(ctx context.Context, plugin, platformID, userID stri
 	return accountOf(row), storeError(err, "account %s of %s in community %s", userID, plugin, c.row.Slug)
 }
 
-// Accounts lists a person's linked accounts in this community.
+// Accounts lists a person's linked accounts in this community. A person who was merged into another has that one's.
 func (c *Community) Accounts(ctx context.Context, person string) ([]Account, error) {
-	var out []Account
-	err := c.g.view(ctx, func(tx store.Tx) error {
-		if _, err := tx.Person(c.row.Slug, person); err != nil {
-			return err
-		}
-		rows, err := tx.Accounts(c.row.Slug, person)
-		out = make([]Account, len(rows))
-		for i, row := range rows {
-			out[i] = accountOf(row)
-		}
-		return err
-	})
-	return out, storeError(err, "person %s in community %s", person, c.row.Slug)
+	p, err := c.Person(ctx, person)
+	if err == nil && p.Accounts == nil {
+		p.Accounts = []Account{}
+	}
+	return p.Accounts, err
 }
 
 func accountOf(a store.Account) Account {
-	return Account{Plugin: a.Plugin, PlatformID: a.PlatformID, UserID: a.UserID, Person: a.Person, Name: a.Name, LinkType: a.LinkType, Data: a.Data, Linked: a.Created}
+	out := Account{
+		Plugin: a.Plugin, PlatformID: a.PlatformID, UserID: a.UserID, Person: a.Person, Name: a.Name, LinkType: a.LinkType, Quality: a.Quality,
+		Data: a.Data, Linked: a.Created, community: a.Community,
+	}
+	if a.Home != a.Person {
+		out.Home = a.Home
+	}
+	return out
 }
 
-// link keeps the account that a login or install has proved. An account that nobody has is a new person's.
-func (g *Gateway) link(ctx context.Context, community, plugin string, grant Grant[json.RawMessage]) (Account, error) {
-	now := g.now()
-	person := newID("u")
-	var row store.Account
-	err := g.update(ctx, func(tx store.Tx) error {
-		old, err := tx.Account(community, plugin, grant.PlatformID, grant.User.ID)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+// identity runs what changes people and accounts of the community, in one transaction.
+func (c *Community) identity(ctx context.Context, fn func(store.Tx, Settings) error) error {
+	return c.g.update(ctx, func(tx store.Tx) error {
+		s, err := settingsOf(tx, c.row.Slug)
+		if err != nil {
 			return err
 		}
-		row = old
-		if errors.Is(err, store.ErrNotFound) {
-			row = store.Account{Community: community, Plugin: plugin, PlatformID: grant.PlatformID, UserID: grant.User.ID, Person: person, Home: person, Created: now}
-			if err := tx.PutPerson(store.Person{ID: person, Community: community, Kind: kindPerson, Created: now}); err != nil {
-				return err
-			}
-		}
-		row.Name, row.Data, row.LinkType, row.Updated = grant.User.Name, grant.User.Data, "oauth", now
-		if err := tx.PutAccount(row); err != nil {
-			return err
-		}
-		return g.auditLinked(ctx, tx, row)
+		return fn(tx, s)
 	})
-	return accountOf(row), storeError(err, "linking account %s of %s", grant.User.ID, plugin)
+}
+
+// look is identity for what only reads.
+func (c *Community) look(ctx context.Context, fn func(store.Tx, Settings) error) error {
+	return c.g.view(ctx, func(tx store.Tx) error {
+		s, err := settingsOf(tx, c.row.Slug)
+		if err != nil {
+			return err
+		}
+		return fn(tx, s)
+	})
+}
+
+// resolve completes a reference.
+func (c *Community) resolve(tx store.Tx, r AccountRef) (AccountRef, error) {
+	if r.Plugin == "" || r.UserID == "" {
+		return r, Errorf(Invalid, "an account needs a plugin and a user ID, not %q and %q", r.Plugin, r.UserID)
+	}
+	if r.PlatformID != "" {
+		return r, nil
+	}
+	rows, err := tx.Instances(c.row.Slug, 1000)
+	if err != nil {
+		return r, err
+	}
+	found := 0
+	for _, row := range rows {
+		if row.Plugin == r.Plugin && row.PlatformID != "" {
+			r.PlatformID = row.PlatformID
+			found++
+		}
+	}
+	if found > 1 {
+		return r, Errorf(Invalid, "the community has %d instances of %s: say on which platform account %s is", found, r.Plugin, r.UserID)
+	}
+	return r, nil
+}
+
+// account reads a linked account.
+func (c *Community) account(tx store.Tx, r AccountRef) (Account, error) {
+	r, err := c.resolve(tx, r)
+	if err != nil {
+		return Account{}, err
+	}
+	row, err := tx.Account(c.row.Slug, r.Plugin, r.PlatformID, r.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return Account{}, Errorf(NotFound, "account %s is not linked in community %s", r, c.row.Slug)
+	}
+	return accountOf(row), err
+}
+
+func (c *Community) pair(tx store.Tx, a, b AccountRef) (x, y Account, err error) {
+	if x, err = c.account(tx, a); err == nil {
+		y, err = c.account(tx, b)
+	}
+	return x, y, err
+}
+
+// maxMerged bounds how deep merges may lie: a store that says more has a fault, and would be followed for ever.
+const maxMerged = 10_000
+
+// standing finds the person who stands for an ID now: itself, or the one into whom it was merged, at any depth. store.ErrNotFound: there is
+// none, or it was erased.
+func standing(tx store.Tx, community, id string) (store.Person, error) {
+	for range maxMerged {
+		p, err := tx.Person(community, id)
+		if err != nil {
+			return p, err
+		}
+		if !p.Erased.IsZero() {
+			return p, fmt.Errorf("person %s was erased: %w", id, store.ErrNotFound)
+		}
+		if p.Into == "" {
+			return p, nil
+		}
+		id = p.Into
+	}
+	return store.Person{}, Errorf(Internal, "the merges of person %s have no end", id)
+}
+
+// family lists a person and all who were merged into them, at any depth.
+func family(tx store.Tx, community, id string) ([]string, error) {
+	out := []string{id}
+	for i := 0; i < len(out); i++ {
+		merged, err := tx.MergedInto(community, out[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range merged {
+			out = append(out, p.ID)
+		}
+		if len(out) > maxMerged {
+			return nil, Errorf(Internal, "the merges of person %s have no end", id)
+		}
+	}
+	return out, nil
 }

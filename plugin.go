@@ -33,6 +33,7 @@ type Manifest struct {
 	Polls     []PollDef       `json:"polls,omitempty"`
 	Sources   []SourceDef     `json:"sources,omitempty"`
 	Choices   []ChoicesDef    `json:"choices,omitempty"`
+	Roles     []RoleDef       `json:"roles,omitempty"`
 	Webhook   *WebhookDef     `json:"webhook,omitempty"`
 	OAuth     *OAuthDef       `json:"oauth,omitempty"`
 

@@ -139,6 +139,9 @@ func (i *Instance) newProcess(def *process, in json.RawMessage) (store.Process, 
 	if err != nil {
 		return row, nil, voteError(err)
 	}
+	if _, err := newAsked(norm, row.Plugin, i.row.PlatformID); err != nil {
+		return row, nil, err
+	}
 	if row.Input, err = put(norm); err != nil {
 		return row, nil, Errorf(Internal, "process %s: %w", def.Name, err)
 	}
@@ -199,10 +202,7 @@ func (g *Gateway) create(ctx context.Context, row store.Process, ask *vote.Ask, 
 			return err
 		}
 		if ask != nil {
-			if err := tx.PutVoters(row.ID, true, votersOf(ask.EligibleVoters)); err != nil {
-				return err
-			}
-			if err := tx.PutVoters(row.ID, false, votersOf(ask.IneligibleVoters)); err != nil {
+			if err := g.enrollNow(tx, row, ask); err != nil {
 				return err
 			}
 		}
@@ -326,7 +326,7 @@ func (g *Gateway) processOf(tx store.Tx, row store.Process) (Process, error) {
 		p.Closing = &c
 	}
 	if def, err := g.define(row); err == nil {
-		a, err := g.askedOf(row, def)
+		a, err := g.askedOf(row, def, platformIn(tx, row))
 		if err != nil {
 			return p, err
 		}

@@ -16,6 +16,69 @@ type Settings struct {
 	// ("slack/fresh-token"), which goes before. Never more often than the platform tolerates or the gateway allows, see
 	// [Options.PollEvery]. A shorter pause holds at once, a longer one from the next time on.
 	PollEvery map[string]Duration `json:"poll_every,omitempty"`
+	// Linking says by which ways people are linked, by name ([ByAdmin] and the others): those that are not named are as they are by default, all on
+	// but [ByEmail].
+	Linking map[string]bool `json:"linking,omitempty"`
+	// Trust says what evidence and claims count for, by kind and by who issued them; the first that fits holds. What none fits counts for what its kind
+	// counts for by default. It holds at once, also for what is known already.
+	Trust []Trust `json:"trust,omitempty"`
+}
+
+// Trust says what a kind of evidence, or of claims, from an issuer counts for.
+type Trust struct {
+	Kind     string   `json:"kind,omitempty"`   // of evidence or claims; "": all
+	Issuer   string   `json:"issuer,omitempty"` // "": all
+	Strength Strength `json:"strength"`         // [None]: it does not count
+}
+
+// worth is what evidence or a claim counts for.
+func (s Settings) worth(kind, issuer string, otherwise Strength) Strength {
+	for _, t := range s.Trust {
+		if (t.Kind == "" || t.Kind == kind) && (t.Issuer == "" || t.Issuer == issuer) {
+			return t.Strength
+		}
+	}
+	return otherwise
+}
+
+// The ways in which accounts are linked and people merged, each of which a community may switch off or on in [Settings.Linking].
+const (
+	ByAdmin        = "admin"       // a driver says so for an admin
+	ByBothLogins   = "both_logins" // both accounts log in, in one browser session
+	ByLogin        = "login"       // an account logs in for a person whom the driver names, or proves its key; also by a prompt
+	ByEmail        = "email"       // both platforms have verified the same e-mail address; silently, and so off by default
+	BySuggestion   = "suggestion"  // something looks alike: it is suggested, and joins nobody by itself
+	ByUnprovenWord = "unproven"    // somebody says so
+)
+
+// ways are all of them, and whether they are on by default.
+func ways() map[string]bool {
+	return map[string]bool{ByAdmin: true, ByBothLogins: true, ByLogin: true, ByEmail: false, BySuggestion: true, ByUnprovenWord: true}
+}
+
+// wayOf is the way by which evidence of a kind links.
+func wayOf(kind string) string {
+	switch kind {
+	case BothLogins:
+		return ByBothLogins
+	case OneLogin, KeyChallenge:
+		return ByLogin
+	case EmailVerified:
+		return ByEmail
+	case Inferred:
+		return BySuggestion
+	case Unproven:
+		return ByUnprovenWord
+	}
+	return ByAdmin
+}
+
+// links says whether the community links people this way.
+func (s Settings) links(way string) bool {
+	if on, said := s.Linking[way]; said {
+		return on
+	}
+	return ways()[way]
 }
 
 // check refuses what cannot be meant.
@@ -23,6 +86,16 @@ func (s Settings) check() error {
 	bad := checkPace(s.PollEvery)
 	for i, f := range s.Forget {
 		bad = append(bad, f.check("/forget/"+strconv.Itoa(i))...)
+	}
+	for way := range s.Linking {
+		if _, known := ways()[way]; !known {
+			bad = append(bad, FieldError{"/linking/" + way, "there is no such way"})
+		}
+	}
+	for i, t := range s.Trust {
+		if t.Strength < None || t.Strength > Verified {
+			bad = append(bad, FieldError{"/trust/" + strconv.Itoa(i) + "/strength", "there is no such strength"})
+		}
 	}
 	if len(bad) > 0 {
 		return &Error{Code: Invalid, Fields: bad}

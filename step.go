@@ -136,12 +136,15 @@ func (s *Step) Save(ctx context.Context) error {
 // there is one, and the refusal, when the step returns. It is not for Receive.
 func (s *Step) Eligible(ctx context.Context, voters, not []string, refusal string) error {
 	s.row.Open, s.row.Refusal = voters == nil, refusal
-	return storeError(s.g.update(ctx, func(tx store.Tx) error {
-		if err := tx.PutVoters(s.row.ID, true, votersOf(voters)); err != nil {
+	for _, list := range []struct {
+		allowed bool
+		keys    []string
+	}{{true, voters}, {false, not}} {
+		if err := s.g.enlist(ctx, s, list.allowed, list.keys); err != nil {
 			return err
 		}
-		return tx.PutVoters(s.row.ID, false, votersOf(not))
-	}), "listing the voters of process %s", s.row.ID)
+	}
+	return nil
 }
 
 // Tally is how the votes stand.
@@ -183,10 +186,18 @@ func (s *Step) Ballots(ctx context.Context, afterVoter, afterQuestion string, li
 	return out, storeError(err, "listing the ballots of process %s", s.row.ID)
 }
 
-// Held lists what one voter has chosen.
+// Held lists what one voter has chosen, by whichever account of theirs.
 func (s *Step) Held(ctx context.Context, voter string) (out []vote.Ballot, err error) {
 	err = s.g.view(ctx, func(tx store.Tx) error {
-		held, err := tx.BallotsOf(s.row.ID, voter)
+		list, err := s.g.rollIn(tx, s.row, s.asked)
+		if err != nil {
+			return err
+		}
+		holder, err := list.holder(tx, s.row.Community, voter)
+		if err != nil {
+			return err
+		}
+		held, err := tx.BallotsOf(s.row.ID, holder)
 		out = ballotsOf(held)
 		return err
 	})
@@ -200,6 +211,19 @@ func (s *Step) SetTally(ctx context.Context, counts []vote.Count, voters int64) 
 		rows[i] = store.Count{Question: c.Question, Choice: c.Choice, Ballots: c.Ballots, Weight: int64(c.Weight)}
 	}
 	return storeError(s.g.update(ctx, func(tx store.Tx) error { return tx.SetCounts(s.row.ID, rows, voters) }), "keeping the tally of process %s", s.row.ID)
+}
+
+// MayClose says whether somebody may close the vote on the platform: whether MayClose of the Ask names them, one of their other accounts, or a
+// role or claim that they hold. The driver always may. It is quick.
+func (s *Step) MayClose(ctx context.Context, user string) (may bool, err error) {
+	if s.asked == nil || user == "" {
+		return false, nil
+	}
+	err = s.g.view(ctx, func(tx store.Tx) error {
+		may, err = s.asked.roll.closes(s.g, tx, s.row.Community, user)
+		return err
+	})
+	return may, storeError(err, "whether %s may close process %s", user, s.row.ID)
 }
 
 // Cast records a ballot; see [Ballot] for the rules and the errors.

@@ -64,7 +64,7 @@ func (g *Gateway) stepWith(row store.Process, inst *opened, state func(store.Pro
 		return nil, err
 	}
 	s.row.Version = def.Version
-	s.asked, err = g.askedOf(row, def)
+	s.asked, err = g.askedOf(row, def, inst.platform)
 	return s, err
 }
 
@@ -184,7 +184,11 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 		return g.unparkClicks(tx, id)
 	}
 	err := g.attempt(ctx, s, stepStart, func(ctx context.Context) error {
-		if err := s.def.Start(ctx, s.state, s, s.row.Input); err != nil {
+		in, err := g.enroll(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := s.def.Start(ctx, s.state, s, in); err != nil {
 			return err
 		}
 		if s.row.Status == store.Created {

@@ -44,6 +44,14 @@ const (
 	TieStatusQuo TieRule = "status_quo" // nothing changes: the result is "failed", with the reason "tie"
 )
 
+// Eligibility says when it is worked out who may vote.
+type Eligibility string
+
+const (
+	Snapshot Eligibility = "snapshot" // when the vote starts: who has a role then may vote until the end
+	Live     Eligibility = "live"     // at each ballot
+)
+
 // Limits of what can be asked. A platform may allow less: see Can.
 const (
 	MaxTitle     = 300     // characters
@@ -90,8 +98,11 @@ type Ask struct {
 	EligibleVoters []string `json:"eligible_voters,omitzero" jsonschema:"title=Eligible voters,maxItems=100000" jsonschema_description:"The platform user IDs of those who may vote. Absent: everybody. An empty list: nobody."`
 	// IneligibleVoters may not vote, even those who are among EligibleVoters: whoever excludes somebody (a proposer)
 	// must be able to rely on it, whatever list the others come from.
-	IneligibleVoters       []string `json:"ineligible_voters,omitempty" jsonschema:"title=Ineligible voters,maxItems=100000" jsonschema_description:"The platform user IDs of those who may not vote, even if they are among the eligible."`
-	IneligibleVoterMessage string   `json:"ineligible_voter_message,omitempty" jsonschema:"title=Message to ineligible voters,maxLength=1000" jsonschema_description:"What somebody is told who tries to vote and may not."`
+	IneligibleVoters []string `json:"ineligible_voters,omitempty" jsonschema:"title=Ineligible voters,maxItems=100000" jsonschema_description:"The platform user IDs of those who may not vote, even if they are among the eligible."`
+	// Eligibility is snapshot where empty. It is about roles, organizations and claims: accounts that become known to be an eligible or ineligible
+	// person's while the vote is open always follow that person.
+	Eligibility            Eligibility `json:"eligibility,omitempty" jsonschema:"title=When it is worked out who may vote,enum=snapshot,enum=live,default=snapshot" jsonschema_description:"Whether roles, organizations and claims are looked at when the vote starts (snapshot) or at each ballot (live)."`
+	IneligibleVoterMessage string      `json:"ineligible_voter_message,omitempty" jsonschema:"title=Message to ineligible voters,maxLength=1000" jsonschema_description:"What somebody is told who tries to vote and may not."`
 
 	// Weights are what the votes of the people listed weigh; everybody else's weighs One.
 	Weights []VoterWeight `json:"weights,omitempty" jsonschema:"title=Weights,maxItems=100000" jsonschema_description:"What the votes of certain people weigh. Everybody else's weighs 1."`
@@ -151,6 +162,9 @@ func (a Ask) withDefaults() Ask {
 	}
 	if a.Secrecy == "" {
 		a.Secrecy = Public
+	}
+	if a.Eligibility == "" {
+		a.Eligibility = Snapshot
 	}
 	if a.MayChange == nil {
 		a.MayChange = new(true)

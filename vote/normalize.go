@@ -149,6 +149,9 @@ func checkRules(bad *Invalid, a Ask) {
 	if !slices.Contains([]TieRule{TieNone, TieFirst, TieStatusQuo}, a.TieRule) {
 		bad.add("/tie_rule", "%q is not one of none, first, status_quo", clip(string(a.TieRule)))
 	}
+	if !slices.Contains([]Eligibility{Snapshot, Live}, a.Eligibility) {
+		bad.add("/eligibility", "%q is not one of snapshot, live", clip(string(a.Eligibility)))
+	}
 	if !slices.Contains([]Secrecy{Public, CountsOnly, Hidden}, a.Secrecy) {
 		bad.add("/secrecy", "%q is not one of public, counts, hidden", clip(string(a.Secrecy)))
 	}

@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// listPiece is how many entries of a list of voters are kept in one transaction: some milliseconds, for which others wait.
+const listPiece = 500
+
+// simple says that the lists can be kept at once, with the process: nobody has to be asked for them, and they are short.
+func (r *roll) simple() bool {
+	return len(r.may.groups)+len(r.mayNot.groups) == 0 && len(r.may.plain)+len(r.mayNot.plain) <= listPiece
+}
+
+// enrollNow keeps simple lists, in the transaction that creates the process.
+func (g *Gateway) enrollNow(tx store.Tx, row store.Process, ask *vote.Ask) error {
+	platform, err := platformIn(tx, row)()
+	if err != nil {
+		return err
+	}
+	r, err := rollOf(ask, row.Plugin, platform)
+	if err != nil || !r.simple() {
+		return err
+	}
+	for _, list := range []struct {
+		keys    []string
+		allowed bool
+	}{{r.may.plain, true}, {r.mayNot.plain, false}} {
+		voters, err := r.voters(tx, row.Community, list.keys)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutVoters(row.ID, list.allowed, voters); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enroll works out who may vote before the process is started on its platform, keeps it in pieces so that nobody waits for long, and gives the input as
+// the plugin is to see it: with the lists as accounts of its platform. An attempt that ended half-way counts for nothing: it begins anew, and
+// the roles are read anew. No ballot is taken before the process is pending, so a list that is not whole decides nothing.
+func (g *Gateway) enroll(ctx context.Context, s *Step) (json.RawMessage, error) {
+	if s.asked == nil {
+		return s.row.Input, nil
+	}
+	r := s.asked.roll
+	if !r.simple() {
+		if err := g.enlistAll(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.ContainsFunc(slices.Concat(s.asked.EligibleVoters, s.asked.IneligibleVoters), func(text string) bool { return !bare(text) }) {
+		return s.row.Input, nil
+	}
+	ask, put, err := s.def.Ask(s.row.Input)
+	if err != nil {
+		return nil, Errorf(Internal, "reading what process %s asks: %w", s.row.ID, err)
+	}
+	resolved := *ask
+	if resolved.EligibleVoters, resolved.IneligibleVoters, err = g.onPlatform(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.asked.EligibleVoters == nil {
+		resolved.EligibleVoters = nil // everybody, and not nobody
+	}
+	raw, err := put(resolved)
+	if err != nil {
+		return nil, Errorf(Internal, "process %s: %w", s.row.ID, err)
+	}
+	return raw, nil
+}
+
+func (g *Gateway) enlistAll(ctx context.Context, s *Step) error {
+	for n := listPiece; n >= listPiece; {
+		err := g.update(ctx, func(tx store.Tx) (err error) { n, err = tx.ClearVoters(s.row.ID, listPiece); return err })
+		if err != nil {
+			return storeError(err, "clearing the voters of process %s", s.row.ID)
+		}
+	}
+	r := s.asked.roll
+	for _, list := range []struct {
+		electorate
+		allowed bool
+	}{{r.may, true}, {r.mayNot, false}} {
+		if err := g.enlist(ctx, s, list.allowed, list.plain); err != nil {
+			return err
+		}
+		if r.live {
+			if err := g.readRoles(ctx, s.row.Community, list.groups); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, group := range list.groups {
+			err := g.members(ctx, s.row.Community, group, func(keys []string) error {
+				for i, key := range keys {
+					if m, ok := parseSubject(key); ok {
+						keys[i] = r.key(m)
+					}
+				}
+				return g.enlist(ctx, s, list.allowed, keys)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// enlist keeps entries of a list of voters, a piece in each transaction, in which it is looked up whose they are: what is linked or parted in
+// between moves those that are kept already, see [Gateway.rehold].
+func (g *Gateway) enlist(ctx context.Context, s *Step, allowed bool, keys []string) error {
+	for piece := range slices.Chunk(keys, listPiece) {
+		err := g.update(ctx, func(tx store.Tx) error {
+			r, err := g.rollIn(tx, s.row, s.asked)
+			if err != nil {
+				return err
+			}
+			voters, err := r.voters(tx, s.row.Community, piece)
+			if err != nil {
+				return err
+			}
+			return tx.PutVoters(s.row.ID, allowed, voters)
+		})
+		if err != nil {
+			return storeError(err, "listing the voters of process %s", s.row.ID)
+		}
+	}
+	return nil
+}
+
+// onPlatform lists who may and who may not vote as user IDs of the process's own platform: all accounts there of those who are on the lists.
+// Invalid: there are more than the voting standard lists.
+func (g *Gateway) onPlatform(ctx context.Context, s *Step) (may, mayNot []string, err error) {
+	r := s.asked.roll
+	may, mayNot = []string{}, []string{}
+	seen := map[string]bool{}
+	for after, n := "", listPiece; n >= listPiece; {
+		err := g.view(ctx, func(tx store.Tx) error {
+			listed, err := tx.Voters(s.row.ID, after, listPiece)
+			n = len(listed)
+			for _, l := range listed {
+				after = l.Key
+				if seen[l.Holder] {
+					continue
+				}
+				seen[l.Holder] = true
+				allowed, denied, err := tx.Voter(s.row.ID, l.Holder)
+				if err != nil {
+					return err
+				}
+				users, err := r.usersOf(tx, s.row.Community, l.Holder)
+				if err != nil {
+					return err
+				}
+				if allowed && !denied {
+					may = append(may, users...)
+				}
+				if denied {
+					mayNot = append(mayNot, users...)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, nil, storeError(err, "reading the voters of process %s", s.row.ID)
+		}
+		if len(may) > vote.MaxVoters || len(mayNot) > vote.MaxVoters {
+			return nil, nil, Errorf(Invalid, "more than %d people are listed", vote.MaxVoters)
+		}
+	}
+	return may, mayNot, nil
+}
+
+// usersOf lists a holder's accounts on the process's own platform.
+func (r *roll) usersOf(tx store.Tx, community, holder string) ([]string, error) {
+	person, linked := strings.CutPrefix(holder, kindPerson+":")
+	if !linked {
+		if bare(holder) {
+			return []string{holder}, nil
+		}
+		return nil, nil
+	}
+	accounts, err := tx.Accounts(community, person)
+	var out []string
+	for _, a := range accounts {
+		if a.Plugin == r.plugin && a.PlatformID == r.platform {
+			out = append(out, a.UserID)
+		}
+	}
+	return out, err
+}

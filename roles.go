@@ -1,0 +1,236 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/metagov/gateway-go/store"
+)
+
+// RoleDef is a kind of role that people have on a platform: a user group, a team, the members of a channel.
+type RoleDef struct {
+	Name  string   `json:"name"` // the first part of a role: "usergroup" of "usergroup/S1"
+	Doc   string   `json:"doc"`
+	Needs []string `json:"needs,omitempty"` // permissions on the platform
+
+	// Members lists who has a role, a page at a time: the user IDs, and where to go on, "" at the end. role is what comes after the name and a slash.
+	Members func(ctx context.Context, self any, role, cursor string) (users []string, next string, err error) `json:"-"`
+}
+
+// RoleFunc makes a kind of role. Votes can then be open to whoever has it, by [RoleKey] of the instance's name and "name/role", and policies can ask for it.
+// fn may call the platform; it runs on the goroutine of whoever asked, or on one of [Gateway.Run].
+func RoleFunc[T Owner](name, doc string, fn func(t T, ctx context.Context, role, cursor string) (users []string, next string, err error), opts ...Option) Feature[T] {
+	return featureFunc[T](func(b *builder) {
+		b.m.Roles = append(b.m.Roles, RoleDef{Name: name, Doc: doc, Needs: collect(opts).needs, Members: func(ctx context.Context, self any, role, cursor string) ([]string, string, error) {
+			return fn(self.(T), ctx, role, cursor)
+		}})
+	})
+}
+
+// Reading is when, and with how many members, a role was last read whole from its platform.
+type Reading struct {
+	Members int       `json:"members"`
+	At      time.Time `json:"at"`
+}
+
+// rolePages bounds the reading of one role: a platform that never ends would be read for ever.
+const rolePages = 10_000
+
+// roleKey is where the reading of a role stands among its instance's state.
+func roleStateKey(role string) string { return "gateway/role/" + role }
+
+// ReadRole reads who has a role on its platform, unless that was done within maxAge, and keeps it as claims about the accounts. A reading that
+// fails leaves what was read before, with its age. NotFound: there is no such instance or kind of role. role is a [RoleKey].
+func (c *Community) ReadRole(ctx context.Context, role string, maxAge time.Duration) (Reading, error) {
+	s, ok := parseSubject(role)
+	if !ok || s.kind != kindRole || s.plugin == local {
+		return Reading{}, Errorf(Invalid, "%q is no role of a platform", role)
+	}
+	return c.g.readRole(ctx, c.row.Slug, s, maxAge)
+}
+
+func (g *Gateway) readRole(ctx context.Context, community string, s subject, maxAge time.Duration) (Reading, error) {
+	var row store.Instance
+	var mark Reading
+	err := g.view(ctx, func(tx store.Tx) (err error) {
+		if row, err = tx.InstanceByName(community, s.plugin); err != nil {
+			return err
+		}
+		raw, _, err := tx.State(row.ID, roleStateKey(s.id))
+		if err == nil && raw != nil {
+			err = json.Unmarshal(raw, &mark)
+		}
+		return err
+	})
+	if err != nil {
+		return mark, storeError(err, "role %s of community %s", s, community)
+	}
+	if maxAge > 0 && !mark.At.IsZero() && g.now().Sub(mark.At) <= maxAge {
+		return mark, nil
+	}
+	err = g.exclusive(ctx, "role:"+row.ID+":"+s.id, func(ctx context.Context) error {
+		mark, err = g.readMembers(ctx, row, s)
+		return err
+	})
+	return mark, err
+}
+
+// readMembers reads a role whole: each page is kept as it comes, and who was not on any is dropped in the end.
+func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject) (Reading, error) {
+	if row.Status != statusActive {
+		return Reading{}, errPaused{row.ID, Errorf(Conflict, "instance %s is %s: %s", row.Name, row.Status, row.Reason)}
+	}
+	inst, err := g.open(ctx, row)
+	if err != nil {
+		return Reading{}, err
+	}
+	kind, role, _ := strings.Cut(s.id, "/")
+	var def *RoleDef
+	for i := range inst.p.m.Roles {
+		if inst.p.m.Roles[i].Name == kind {
+			def = &inst.p.m.Roles[i]
+		}
+	}
+	if def == nil || role == "" {
+		return Reading{}, Errorf(NotFound, "plugin %s has no role %q", row.Plugin, s.id)
+	}
+	begun := g.now()
+	_, name := s.claim()
+	mark := Reading{At: begun}
+	for cursor, page := "", 0; ; page++ {
+		var users []string
+		var next string
+		err := g.guard("role "+s.id, func() (err error) { users, next, err = def.Members(ctx, inst.self, role, cursor); return err })
+		if err != nil {
+			return Reading{}, err
+		}
+		if err := g.keepMembers(ctx, row, name, users, begun); err != nil {
+			return Reading{}, err
+		}
+		mark.Members += len(users)
+		if next == "" || next == cursor {
+			break
+		}
+		if cursor = next; page >= rolePages {
+			return Reading{}, Errorf(Unavailable, "role %s has no end after %d pages", s, page)
+		}
+	}
+	if err := g.dropMembers(ctx, row, name, begun); err != nil {
+		return Reading{}, err
+	}
+	raw, err := json.Marshal(mark)
+	if err != nil {
+		return mark, Errorf(Internal, "encoding the reading of role %s: %w", s, err)
+	}
+	return mark, storeError(g.update(ctx, func(tx store.Tx) error {
+		_, rev, err := tx.State(row.ID, roleStateKey(s.id))
+		if err != nil {
+			return err
+		}
+		return tx.PutState(row.ID, roleStateKey(s.id), raw, rev)
+	}), "keeping the reading of role %s", s)
+}
+
+// keepMembers keeps who has a role, a piece in each transaction.
+func (g *Gateway) keepMembers(ctx context.Context, row store.Instance, name string, users []string, now time.Time) error {
+	for len(users) > 0 {
+		piece := users[:min(len(users), listPiece)]
+		users = users[len(piece):]
+		err := g.update(ctx, func(tx store.Tx) error {
+			for _, user := range piece {
+				key := AccountKey(row.Plugin, row.PlatformID, user)
+				at := now
+				old, err := tx.ClaimOf(row.Community, key, ClaimRole, name, row.Name)
+				switch {
+				case err == nil && old.Revoked.IsZero():
+					at = old.At
+				case err != nil && !errors.Is(err, store.ErrNotFound):
+					return err
+				}
+				if err := tx.PutClaim(store.Claim{Community: row.Community, Subject: key, Kind: ClaimRole, Name: name, Issuer: row.Name, At: at, Checked: now}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return storeError(err, "keeping who has role %s", name)
+		}
+	}
+	return nil
+}
+
+// dropMembers deletes who does not have a role any more.
+func (g *Gateway) dropMembers(ctx context.Context, row store.Instance, name string, begun time.Time) error {
+	q := store.ClaimQuery{Community: row.Community, Kind: ClaimRole, Name: name, Issuer: row.Name}
+	for after, n := "", listPiece; n >= listPiece; {
+		err := g.update(ctx, func(tx store.Tx) error {
+			rows, err := tx.ClaimsBy(q, after, row.Name, listPiece)
+			n = len(rows)
+			for _, c := range rows {
+				after = c.Subject
+				if c.Checked.Before(begun.Truncate(time.Microsecond)) {
+					if err := tx.DeleteClaim(c.Community, c.Subject, c.Kind, c.Name, c.Issuer); err != nil {
+						return err
+					}
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return storeError(err, "dropping who has role %s no more", name)
+		}
+	}
+	return nil
+}
+
+// readRoles reads those of some groups that are roles of platforms.
+func (g *Gateway) readRoles(ctx context.Context, community string, groups []subject) error {
+	for _, s := range groups {
+		if s.kind == kindRole && s.plugin != local {
+			if _, err := g.readRole(ctx, community, s, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// members gives the accounts and people who belong to a group now, in pieces. Roles are read from their platforms for it.
+func (g *Gateway) members(ctx context.Context, community string, group subject, each func(keys []string) error) error {
+	if err := g.readRoles(ctx, community, []subject{group}); err != nil {
+		return err
+	}
+	kind, name := group.claim()
+	q := store.ClaimQuery{Community: community, Kind: kind, Name: name}
+	subject, issuer := "", ""
+	for n := listPiece; n >= listPiece; {
+		var keys []string
+		err := g.view(ctx, func(tx store.Tx) error {
+			keys = nil
+			s, err := settingsOf(tx, community)
+			if err != nil {
+				return err
+			}
+			rows, err := tx.ClaimsBy(q, subject, issuer, listPiece)
+			n = len(rows)
+			for _, c := range rows {
+				subject, issuer = c.Subject, c.Issuer
+				if g.wrong(s, c, ClaimQuery{}) == nil {
+					keys = append(keys, c.Subject)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return storeError(err, "listing who belongs to %s", group)
+		}
+		if err := each(keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
