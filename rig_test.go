@@ -270,4 +270,12 @@ func (r *rig) watch(name string) *ears {
 	return e
 }
 
+// ctxOf is the context of a test, or of one check of a property.
+func ctxOf(t require.TestingT) context.Context {
+	if c, ok := t.(interface{ Context() context.Context }); ok {
+		return c.Context()
+	}
+	return context.Background()
+}
+
 var errBoom = errors.New("boom")
