@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metagov/gateway-go/store"
 	"github.com/metagov/gateway-go/vote"
@@ -96,6 +97,9 @@ func (g *Gateway) enlistAll(ctx context.Context, s *Step) error {
 			if err := g.readRoles(ctx, s.row.Community, list.groups); err != nil {
 				return err
 			}
+			if slices.ContainsFunc(list.groups, subject.onPlatform) {
+				s.schedule(taskRoll, s.Now().Add(rollEvery))
+			}
 			continue
 		}
 		for _, group := range list.groups {
@@ -113,6 +117,29 @@ func (g *Gateway) enlistAll(ctx context.Context, s *Step) error {
 		}
 	}
 	return nil
+}
+
+// rollEvery is how often it is read who has a role while a vote is open to whoever has it at the ballot. A ballot is judged by what was read last.
+const rollEvery = 5 * time.Minute
+
+// readAgain reads the roles that a live vote is open to.
+func (g *Gateway) readAgain(ctx context.Context, process string) error {
+	s, err := g.load(ctx, process, nil)
+	if err != nil {
+		return err
+	}
+	if s.row.Status != store.Pending || s.asked == nil {
+		return nil
+	}
+	r := s.asked.roll
+	err = g.readRoles(ctx, s.row.Community, slices.Concat(r.may.groups, r.mayNot.groups))
+	if err != nil {
+		if again(err) {
+			return err
+		}
+		s.inst.Log.WarnContext(ctx, "who has a role that a vote is open to cannot be read any more; what was read last goes on counting", "process", process, "error", err)
+	}
+	return &nextRun{rollEvery}
 }
 
 // enlist keeps entries of a list of voters, a piece in each transaction, in which it is looked up whose they are: what is linked or parted in

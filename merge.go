@@ -211,5 +211,5 @@ func (g *Gateway) part(ctx context.Context, tx store.Tx, community, from, to str
 			return err
 		}
 	}
-	return g.rehold(ctx, tx, community, accounts, members)
+	return g.rehold(ctx, tx, community, accounts, append(members, from))
 }

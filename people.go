@@ -410,5 +410,5 @@ func (g *Gateway) unlinkTx(ctx context.Context, tx store.Tx, a Account) error {
 	if err := g.identityChanged(ctx, tx, change{kind: AccountUnlinked, community: a.community, person: a.Person, subject: a.key(), account: &row}); err != nil {
 		return err
 	}
-	return g.rehold(ctx, tx, a.community, []store.Account{row}, nil)
+	return g.rehold(ctx, tx, a.community, []store.Account{row}, []string{a.Person})
 }

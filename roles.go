@@ -187,10 +187,13 @@ func (g *Gateway) dropMembers(ctx context.Context, row store.Instance, name stri
 	return nil
 }
 
+// onPlatform says that a platform has to be asked who belongs to a group.
+func (s subject) onPlatform() bool { return s.kind == kindRole && s.plugin != local }
+
 // readRoles reads those of some groups that are roles of platforms.
 func (g *Gateway) readRoles(ctx context.Context, community string, groups []subject) error {
 	for _, s := range groups {
-		if s.kind == kindRole && s.plugin != local {
+		if s.onPlatform() {
 			if _, err := g.readRole(ctx, community, s, 0); err != nil {
 				return err
 			}

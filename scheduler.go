@@ -26,7 +26,8 @@ const (
 	taskEvent  = "event" // a dead letter of a callback
 	taskTidy   = "tidy"  // retention
 	taskRepair = "repair"
-	taskForget = "forget" // what a delivery said, when nothing needs it any more
+	taskRoll   = "process.roll" // who has a role, while a vote is open to whoever has it at the ballot
+	taskForget = "forget"       // what a delivery said, when nothing needs it any more
 
 	taskInstall = "install" // one that was begun and may not have been finished
 )
@@ -36,7 +37,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -146,6 +147,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.redeliver(ctx, t)
 	case taskInstall:
 		return g.undoInstall(ctx, t)
+	case taskRoll:
+		return g.readAgain(ctx, t.Key)
 	case taskForget:
 		return g.forgetLater(ctx, t)
 	case taskTidy:

@@ -272,7 +272,7 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *o
 			decided = true
 			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun)
 		}
-		for _, kind := range []string{taskStart, taskUpdate} {
+		for _, kind := range []string{taskStart, taskUpdate, taskRoll} {
 			if err := tx.Unschedule(kind, id); err != nil {
 				return err
 			}
@@ -325,7 +325,7 @@ func (g *Gateway) close(ctx context.Context, s *Step) error {
 // finished is the part of the transaction that ends a process: nothing stays scheduled but one last Show, of what people have
 // seen before. was is the process before its end.
 func (g *Gateway) finished(tx store.Tx, was store.Process, show bool) error {
-	for _, kind := range []string{taskStart, taskUpdate, taskClose, taskShow} {
+	for _, kind := range []string{taskStart, taskUpdate, taskClose, taskShow, taskRoll} {
 		if err := tx.Unschedule(kind, was.ID); err != nil {
 			return err
 		}
