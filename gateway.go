@@ -28,6 +28,8 @@ type Options struct {
 	Store store.Store
 	// Plugins are the platforms and tools that communities may enable.
 	Plugins []Plugin
+	// ClaimSources are asked what they know of people, see [Community.ReadClaims].
+	ClaimSources []ClaimSource
 	// PublicURL is where platforms and browsers reach [Gateway.Handler], prefix included: https://gov.example/gateway.
 	// Without it everything works that nobody outside has to reach; what needs it refuses.
 	PublicURL string
@@ -149,6 +151,9 @@ func New(o Options) (*Gateway, error) {
 		g.public = u
 	}
 	if err := o.OAuth.check(); err != nil {
+		return nil, err
+	}
+	if err := checkSources(o.ClaimSources); err != nil {
 		return nil, err
 	}
 	if bad := checkPace(o.PollEvery); len(bad) > 0 {
