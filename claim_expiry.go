@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/metagov/gateway-go/store"
 )
@@ -16,7 +17,7 @@ type expiring struct {
 	Issuer  string `json:"issuer"`
 }
 
-// expireLater has a claim's end told when it comes. What is renewed waits for its new end.
+// expireLater has a claim's end told when it comes. The task of one that is renewed looks at the old end, and then waits for the new one.
 func (g *Gateway) expireLater(tx store.Tx, row store.Claim) error {
 	if row.Expires.IsZero() {
 		return tx.Unschedule(taskClaim, claimTask(row))
@@ -34,13 +35,18 @@ func (g *Gateway) expired(ctx context.Context, t store.Task) error {
 	if err := json.Unmarshal(t.Payload, &at); err != nil {
 		return Errorf(Internal, "decoding the end of a claim: %w", err)
 	}
-	return storeError(g.update(ctx, func(tx store.Tx) error {
+	var left time.Duration
+	err := g.update(ctx, func(tx store.Tx) error {
+		left = 0
 		row, err := tx.ClaimOf(t.Community, at.Subject, at.Kind, at.Name, at.Issuer)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (!row.Revoked.IsZero() || stands(row, g.now())) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && (!row.Revoked.IsZero() || row.Expires.IsZero()) {
 			return nil
 		}
 		if err != nil {
 			return err
+		}
+		if left = row.Expires.Sub(g.now()); left > 0 {
+			return nil
 		}
 		if len(row.Sealed) > 0 {
 			row.Sealed = nil
@@ -49,5 +55,9 @@ func (g *Gateway) expired(ctx context.Context, t store.Task) error {
 			}
 		}
 		return g.claimChanged(ctx, tx, ClaimExpired, row)
-	}), "the end of a claim")
+	})
+	if err == nil && left > 0 {
+		return &nextRun{left}
+	}
+	return storeError(err, "the end of a claim")
 }
