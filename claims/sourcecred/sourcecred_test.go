@@ -281,6 +281,9 @@ func TestFaultyInstances(t *testing.T) {
 		r.inst.body = body
 		claims, err := r.read(ctx, ann)
 		require.ErrorIs(t, err, gateway.Unavailable, what)
+		if what == "huge" {
+			require.ErrorContains(t, err, "has more than")
+		}
 		require.Len(t, claims, 2, "%s: what it said before stays", what)
 		err = r.RequireClaim(ctx, ann, gateway.ClaimQuery{Kind: Kind, Name: "total", MaxAge: time.Minute})
 		require.ErrorIs(t, err, gateway.Denied, "%s: but it gets no younger", what)
