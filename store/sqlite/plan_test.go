@@ -135,6 +135,8 @@ func everyVerb(tx store.Tx) {
 	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U"})
 	_, _ = tx.AccountsByMail("c", "m", 0)
 	_, _ = tx.MergedInto("c", "h")
+	_, _ = tx.PeopleIn("c", []string{"h"})
+	_, _ = tx.AccountsIn("c", "slack", "T", []string{"h"})
 	_, _ = tx.EvidenceOf("c", "h")
 	_, _ = tx.Claims("c", "h")
 	_, _ = tx.ClaimOf("c", "h", "k", "n", "i")
