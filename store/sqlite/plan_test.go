@@ -289,7 +289,7 @@ func TestHotPlans(t *testing.T) {
 			require.Contains(t, steps, "INDEX ballots_holder (process=? AND holder=?)", query)
 			require.Contains(t, steps, "PRIMARY KEY (process=? AND voter=?)", query)
 		case strings.Contains(query, "FROM accounts WHERE community = $1 AND person"):
-			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?)", query)
+			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?", query)
 		case strings.Contains(query, "FROM evidence WHERE community = $1 AND a"):
 			require.Contains(t, steps, "INDEX evidence_b (community=? AND b=?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):
