@@ -1,8 +1,19 @@
 package storetest
 
 import (
+	"pgregory.net/rapid"
+
 	"github.com/metagov/gateway-go/store"
 )
+
+// drawPeopleOp draws of people's verbs alone, so that more of them meet than among all.
+func drawPeopleOp() *rapid.Generator[op] {
+	return rapid.Custom(func(rt *rapid.T) op {
+		return rapid.SampledFrom([]func(drawer) op{
+			drawer.people, drawer.people, drawer.peopleBy, drawer.accountsBy, drawer.evidence, drawer.claims, drawer.changes, drawer.token, drawer.rows,
+		}).Draw(rt, "verb")(drawer{rt})
+	})
+}
 
 func (d drawer) person() store.Person {
 	return store.Person{

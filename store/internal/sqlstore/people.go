@@ -96,6 +96,9 @@ func (t *Tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([
 	var w where
 	w.raw("community = " + w.arg(q.Community))
 	for i, column := range columns {
+		if i > fixed {
+			column += " || ''" // as a plain equation it would be left out of the order, and what the key has sorted already would be sorted again
+		}
 		w.is(column, wanted[i])
 	}
 	w.is("link_type", q.LinkType)
