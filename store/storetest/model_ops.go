@@ -15,7 +15,7 @@ func drawOp() *rapid.Generator[op] {
 		return rapid.SampledFrom([]func(drawer) op{
 			drawer.community, drawer.instance, drawer.instance, drawer.lookups, drawer.state, drawer.state, drawer.ticket,
 			drawer.process, drawer.process, drawer.ref, drawer.voters, drawer.cast, drawer.cast, drawer.cast, drawer.rehold, drawer.rehold, drawer.clearVoters, drawer.setCounts,
-			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people, drawer.people, drawer.peopleBy, drawer.evidence, drawer.claims, drawer.changes, drawer.token,
+			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people, drawer.people, drawer.peopleBy, drawer.accountsBy, drawer.evidence, drawer.claims, drawer.changes, drawer.token,
 			drawer.schedule, drawer.schedule, drawer.claim, drawer.claim, drawer.settle, drawer.settle, drawer.unpark, drawer.lease,
 			drawer.prune, drawer.deleteThings, drawer.endpoint, drawer.audit, drawer.audit, drawer.rows, drawer.standing, drawer.places,
 		}).Draw(rt, "verb")(d)

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/metagov/gateway-go/store"
 )
@@ -83,16 +84,37 @@ func (t *Tx) Accounts(community, person string) ([]store.Account, error) {
 	return list(t, scanAccount, `SELECT `+accountCols+` FROM accounts WHERE community = $1 AND person = $2 ORDER BY plugin, platform_id, user_id`, community, person)
 }
 
-// AccountsBy implements store.Tx.
+// AccountsBy implements store.Tx. A column that the query fixes stands in an equation alone: were it in the comparison with the place too, SQLite
+// would take the equation only, and walk through all earlier pages for each.
 func (t *Tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([]store.Account, error) {
+	columns := []string{"plugin", "platform_id", "user_id"}
+	wanted, place := []string{q.Plugin, q.PlatformID, q.UserID}, []string{after.Plugin, after.PlatformID, after.UserID}
+	fixed := 0
+	for fixed < len(columns) && wanted[fixed] != "" {
+		fixed++
+	}
+	// All accounts that begin as is wanted stand behind the place, or before it, or it is among them.
+	among := slices.Compare(place[:fixed], wanted[:fixed])
+	if among > 0 || among == 0 && fixed == len(columns) {
+		return nil, nil
+	}
 	var w where
 	w.raw("community = " + w.arg(q.Community))
-	w.is("plugin", q.Plugin)
-	w.is("platform_id", q.PlatformID)
-	w.is("user_id", q.UserID)
+	for i, column := range columns {
+		if i > fixed {
+			column += " || ''" // as a plain equation it would be left out of the order, and what the key has sorted already would be sorted again
+		}
+		w.is(column, wanted[i])
+	}
 	w.is("link_type", q.LinkType)
 	w.is("quality", q.Quality)
-	w.raw("(plugin, platform_id, user_id) " + past(after.Plugin, after.PlatformID, after.UserID) + " (" + w.arg(after.Plugin) + ", " + w.arg(after.PlatformID) + ", " + w.arg(after.UserID) + ")")
+	if among == 0 {
+		var args []string
+		for _, v := range place[fixed:] {
+			args = append(args, w.arg(v))
+		}
+		w.raw("(" + strings.Join(columns[fixed:], ", ") + ") " + past(place...) + " (" + strings.Join(args, ", ") + ")")
+	}
 	return list(t, scanAccount, `SELECT `+accountCols+` FROM accounts`+w.String()+` ORDER BY plugin, platform_id, user_id LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
