@@ -367,8 +367,8 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := tx.PutAccount(a); err != nil {
 		return a, err
 	}
-	ev, err := g.putEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0)
-	if err != nil {
+	ev, news, err := g.putEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0)
+	if err != nil || !fresh && !news {
 		return a, err
 	}
 	c := change{kind: AccountLinked, community: a.Community, person: root.ID, subject: key, how: e.Kind, issuer: e.Issuer, evidence: ev.ID, account: &a}

@@ -78,7 +78,7 @@ func (c *Community) Suggest(ctx context.Context, s Suggestion, issuer string) (E
 				return nil
 			}
 		}
-		row, err := c.g.putEvidence(tx, c.row.Slug, x.key(), y.key(), e, int64(math.Round(s.Score*1e6)))
+		row, _, err := c.g.putEvidence(tx, c.row.Slug, x.key(), y.key(), e, int64(math.Round(s.Score*1e6)))
 		if err != nil {
 			return err
 		}
