@@ -148,9 +148,15 @@ func (g *Gateway) checkGround(s Settings, e *Ground) error {
 	return nil
 }
 
-// putEvidence keeps a ground as evidence between two subjects, and says whether it is news. What an issuer has said of both in the same way, and
+// putEvidence is keepEvidence for whom it does not matter whether it is news.
+func (g *Gateway) putEvidence(tx store.Tx, community, a, b string, e Ground, score int64) (store.Evidence, error) {
+	row, _, err := g.keepEvidence(tx, community, a, b, e, score)
+	return row, err
+}
+
+// keepEvidence keeps a ground as evidence between two subjects, and says whether it is news. What an issuer has said of both in the same way, and
 // what still holds, is renewed instead: whoever logs in daily is known by one login, the last.
-func (g *Gateway) putEvidence(tx store.Tx, community, a, b string, e Ground, score int64) (row store.Evidence, fresh bool, err error) {
+func (g *Gateway) keepEvidence(tx store.Tx, community, a, b string, e Ground, score int64) (row store.Evidence, fresh bool, err error) {
 	if a > b {
 		a, b = b, a
 	}
@@ -229,7 +235,7 @@ func (c *Community) AddEvidence(ctx context.Context, a, b AccountRef, e Ground) 
 		if x.Person != y.Person {
 			return Errorf(Conflict, "accounts %s and %s are not known to be one person's", x.key(), y.key())
 		}
-		row, fresh, err := c.g.putEvidence(tx, c.row.Slug, x.key(), y.key(), e, 0)
+		row, fresh, err := c.g.keepEvidence(tx, c.row.Slug, x.key(), y.key(), e, 0)
 		out = c.g.evidenceOf(s, row)
 		if err != nil || !fresh {
 			return err
@@ -280,7 +286,7 @@ func personOf(tx store.Tx, community, text string) (string, error) {
 	s, ok := parseSubject(text)
 	switch {
 	case ok && s.kind == kindAccount:
-		a, err := tx.Account(community, s.plugin, s.platform, s.id)
+		a, err := linkedAccount(tx, community, AccountRef{s.plugin, s.platform, s.id})
 		return a.Person, err
 	case ok && (s.kind == kindPerson || s.kind == kindOrganization || s.kind == kindResource):
 		p, err := standing(tx, community, s.id)

@@ -68,7 +68,7 @@ func (g *Gateway) mergeTx(ctx context.Context, tx store.Tx, community, into, fro
 	if err := g.own(tx, accounts, a.ID); err != nil {
 		return a, err
 	}
-	ev, _, err := g.putEvidence(tx, community, PersonKey(a.ID), PersonKey(b.ID), e, 0)
+	ev, err := g.putEvidence(tx, community, PersonKey(a.ID), PersonKey(b.ID), e, 0)
 	if err != nil {
 		return a, err
 	}

@@ -382,18 +382,19 @@ const maxAccounts = 1000
 // linkTx links an account to a person within a transaction, on a ground that was checked. What is not given about an account that is linked
 // already stays.
 func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a store.Account, e Ground) (store.Account, error) {
-	root, err := standing(tx, a.Community, person)
-	if err != nil {
-		return a, storeError(err, "person %s", person)
-	}
-	if root.Kind == AResource {
-		return a, Errorf(Invalid, "a resource has no accounts")
-	}
 	key := AccountKey(a.Plugin, a.PlatformID, a.UserID)
 	now := g.now()
 	old, err := tx.Account(a.Community, a.Plugin, a.PlatformID, a.UserID)
+	if err == nil && old.LinkType == linkErased {
+		return a, Errorf(Conflict, "account %s is being erased; it can be linked when the votes are over that were open then", key)
+	}
 	fresh := errors.Is(err, store.ErrNotFound)
+	root, missing := standing(tx, a.Community, person)
 	switch {
+	case missing != nil:
+		return a, storeError(missing, "person %s", person)
+	case root.Kind == AResource:
+		return a, Errorf(Invalid, "a resource has no accounts")
 	case fresh:
 		have, err := tx.Accounts(a.Community, root.ID)
 		if err != nil {
@@ -419,7 +420,7 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := tx.PutAccount(a); err != nil {
 		return a, err
 	}
-	ev, news, err := g.putEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0)
+	ev, news, err := g.keepEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0)
 	if err != nil || !fresh && !news {
 		return a, err
 	}
@@ -443,10 +444,7 @@ func first(a, b string) string {
 
 // unlinkTx parts an account from its person within a transaction.
 func (g *Gateway) unlinkTx(ctx context.Context, tx store.Tx, a Account) error {
-	if err := tx.DeleteAccount(a.community, a.Plugin, a.PlatformID, a.UserID); err != nil {
-		return err
-	}
-	if err := tx.DeleteToken(a.community, a.Plugin, a.PlatformID, a.UserID); err != nil {
+	if err := g.dropAccount(tx, a.community, a.Ref()); err != nil {
 		return err
 	}
 	known, err := tx.EvidenceOf(a.community, a.key())
