@@ -227,6 +227,12 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 			return &nextRun{early}
 		}
 	}
+	if why.By == vote.ByDecision && row.Status == store.Pending {
+		if still, err := g.stillDecided(ctx, row); err != nil || !still {
+			return err
+		}
+		why.At = g.now()
+	}
 	if why.At.IsZero() {
 		why.At = row.CloseAt
 	}
@@ -248,6 +254,29 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		}
 	}
 	return g.shut(ctx, t.Key, why, inst)
+}
+
+// stillDecided says whether a vote that is to close because it is decided still is: people may have changed their votes until the shortest time was over.
+// If not, it goes on until its closing time.
+func (g *Gateway) stillDecided(ctx context.Context, row store.Process) (decided bool, err error) {
+	def, err := g.define(row)
+	if err != nil {
+		return false, err
+	}
+	err = g.update(ctx, func(tx store.Tx) error {
+		a, err := g.askedOf(row, def, platformIn(tx, row))
+		if err != nil || a == nil {
+			return err
+		}
+		if decided, err = decidedNow(tx, row, a); err != nil || decided || row.CloseAt.IsZero() {
+			return err
+		}
+		if err := tx.Unschedule(taskClose, row.ID); err != nil {
+			return err
+		}
+		return tx.Schedule(store.Task{Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: row.CloseAt, Created: g.now()})
+	})
+	return decided, storeError(err, "whether process %s is decided", row.ID)
 }
 
 // catchingUp reports whether deliveries of an instance are still on their way that came before now: after a pause they and the

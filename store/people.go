@@ -123,6 +123,8 @@ type people interface {
 	Person(community, id string) (Person, error)
 	// People lists by ID, those after the given one.
 	People(q PersonQuery, after string, limit int) ([]Person, error)
+	// PeopleIn lists those of some IDs that there are, by ID, each once.
+	PeopleIn(community string, ids []string) ([]Person, error)
 	// MergedInto lists those whose Into is id, by ID, without limit.
 	MergedInto(community, id string) ([]Person, error)
 
@@ -141,6 +143,9 @@ type people interface {
 	HasAccounts(community string) (bool, error)
 	// PersonsOf finds whose the accounts of one platform are, in the order of users, "" where one is not linked.
 	PersonsOf(community, plugin, platformID string, users []string) ([]string, error)
+
+	// AccountsIn lists the accounts that some people have on one platform, by person and user.
+	AccountsIn(community, plugin, platformID string, people []string) ([]Account, error)
 
 	// PutEvidence inserts or replaces the evidence with the same (Community, ID).
 	PutEvidence(e Evidence) error

@@ -35,6 +35,24 @@ func (t *tx) People(q store.PersonQuery, after string, limit int) ([]store.Perso
 	}), nil
 }
 
+func (t *tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
+	var out []store.Person
+	for _, id := range distinct(ids) {
+		if p, err := t.Person(community, id); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+func (t *tx) AccountsIn(community, plugin, platformID string, people []string) ([]store.Account, error) {
+	var out []store.Account
+	for _, id := range distinct(people) {
+		out = append(out, first(t.accountsOf.under(community, id, plugin, platformID), -1, t.indexed)...)
+	}
+	return out, nil
+}
+
 func (t *tx) MergedInto(community, id string) ([]store.Person, error) {
 	if id == "" {
 		return nil, nil

@@ -135,6 +135,8 @@ func everyVerb(tx store.Tx) {
 	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U"})
 	_, _ = tx.AccountsByMail("c", "m", 0)
 	_, _ = tx.MergedInto("c", "h")
+	_, _ = tx.PeopleIn("c", []string{"h"})
+	_, _ = tx.AccountsIn("c", "slack", "T", []string{"h"})
 	_, _ = tx.EvidenceOf("c", "h")
 	_, _ = tx.Claims("c", "h")
 	_, _ = tx.ClaimOf("c", "h", "k", "n", "i")
@@ -288,7 +290,7 @@ func TestHotPlans(t *testing.T) {
 			require.Contains(t, steps, "INDEX ballots_holder (process=? AND holder=?)", query)
 			require.Contains(t, steps, "PRIMARY KEY (process=? AND voter=?)", query)
 		case strings.Contains(query, "FROM accounts WHERE community = $1 AND person"):
-			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?)", query)
+			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?", query)
 		case strings.Contains(query, "FROM evidence WHERE community = $1 AND a"):
 			require.Contains(t, steps, "INDEX evidence_b (community=? AND b=?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):

@@ -33,7 +33,7 @@ func (d drawer) peopleBy() op {
 	return op{"People", func(_ *side, tx store.Tx) any {
 		return []any{
 			answered(tx.People(q, after, limit)), answered(tx.AccountsBy(w, from, limit)), answered(tx.AccountsByMail(q.Community, mail, limit)),
-			answered(tx.MergedInto(q.Community, id)), answered(tx.HasAccounts(q.Community)), answered(tx.PersonsOf(q.Community, "p", "T", []string{id, "b", id, "nobody"})),
+			answered(tx.MergedInto(q.Community, id)), answered(tx.HasAccounts(q.Community)), answered(tx.PeopleIn(q.Community, []string{id, "b", id, "nobody"})), answered(tx.AccountsIn(q.Community, "p", "T", []string{id, "b", id})), answered(tx.PersonsOf(q.Community, "p", "T", []string{id, "b", id, "nobody"})),
 		}
 	}}
 }

@@ -46,6 +46,8 @@ func testPeople(t *testing.T, tx store.Tx) {
 	require.Equal(t, []string{"p", "s"}, ids(must(tx.People(store.PersonQuery{Community: "c", Standing: true}, "", 0))(t)))
 	require.Equal(t, []string{"s"}, ids(must(tx.People(store.PersonQuery{Community: "c", Kind: "organization"}, "", 0))(t)))
 	require.Equal(t, []string{"q", "u"}, ids(must(tx.MergedInto("c", "p"))(t)))
+	require.Equal(t, []string{"p", "r"}, ids(must(tx.PeopleIn("c", []string{"r", "nobody", "p", "r"}))(t)))
+	require.Empty(t, must(tx.PeopleIn("c", nil))(t))
 	require.Empty(t, must(tx.MergedInto("c", ""))(t), "those that stand for themselves were merged into nobody")
 	require.NoError(t, tx.PutPerson(store.Person{ID: "q", Community: "c"}))
 	require.Equal(t, []string{"u"}, ids(must(tx.MergedInto("c", "p"))(t)))
@@ -91,6 +93,8 @@ func testAccounts(t *testing.T, tx store.Tx) {
 	require.Equal(t, "p", must(tx.Account("d", "slack", "T", "U"))(t).Person)
 	require.Equal(t, []string{"q", "", "p", "q"}, must(tx.PersonsOf("c", "slack", "T", []string{"U", "nobody", "A", "U"}))(t))
 	require.Empty(t, must(tx.PersonsOf("c", "slack", "T", nil))(t))
+	require.Equal(t, []string{"slackTA", "slackTB", "slackTU"}, accountNames(must(tx.AccountsIn("c", "slack", "T", []string{"q", "p", "q", "nobody"}))(t)))
+	require.Empty(t, must(tx.AccountsIn("c", "slack", "T", nil))(t))
 }
 
 func accountNames(accounts []store.Account) []string {

@@ -1,7 +1,8 @@
 package sqlstore
 
 import (
-	"encoding/json"
+	"cmp"
+	"slices"
 
 	"github.com/metagov/gateway-go/store"
 )
@@ -37,6 +38,11 @@ func (t *Tx) People(q store.PersonQuery, after string, limit int) ([]store.Perso
 		w.raw("merged_into = '' AND erased = 0")
 	}
 	return list(t, scanPerson, `SELECT `+personCols+` FROM people`+w.String()+` ORDER BY id LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
+}
+
+// PeopleIn implements store.Tx.
+func (t *Tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
+	return list(t, scanPerson, `SELECT `+personCols+` FROM people WHERE community = $1 AND id IN (SELECT value FROM json_each($2)) ORDER BY id`, community, places(ids))
 }
 
 // MergedInto implements store.Tx.
@@ -126,15 +132,21 @@ func (t *Tx) HasAccounts(community string) (bool, error) {
 // PersonsOf implements store.Tx.
 func (t *Tx) PersonsOf(community, plugin, platformID string, users []string) ([]string, error) {
 	out := make([]string, len(users))
-	places, err := json.Marshal(users)
-	if err != nil {
-		return nil, err
-	}
-	err = t.c.Query(`SELECT j.key, a.person FROM json_each($4) j JOIN accounts a
+	err := t.c.Query(`SELECT j.key, a.person FROM json_each($4) j JOIN accounts a
 		ON a.community = $1 AND a.plugin = $2 AND a.platform_id = $3 AND a.user_id = j.value`, func(r Row) error {
 		out[r.Int(0)] = r.Text(1)
 		return nil
-	}, community, plugin, platformID, string(places))
+	}, community, plugin, platformID, places(users))
+	return out, err
+}
+
+// AccountsIn implements store.Tx.
+func (t *Tx) AccountsIn(community, plugin, platformID string, people []string) ([]store.Account, error) {
+	out, err := list(t, scanAccount, `SELECT `+accountCols+` FROM accounts WHERE community = $1 AND person IN (SELECT value FROM json_each($4)) AND plugin = $2 AND platform_id = $3`,
+		community, plugin, platformID, places(people))
+	slices.SortFunc(out, func(a, b store.Account) int {
+		return cmp.Or(cmp.Compare(a.Person, b.Person), cmp.Compare(a.UserID, b.UserID))
+	})
 	return out, err
 }
 
