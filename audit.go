@@ -57,7 +57,7 @@ const (
 	AuditEvidenceEnded = "evidence.revoked"  // likewise
 	AuditSuggested     = "link.suggested"    // person, other: the evidence, how, issuer
 	AuditPrompted      = "link.prompted"     // person, other: the prompt
-	AuditClaim         = "claim.granted"     // other: the claim, how: its kind, issuer
+	AuditClaim         = "claim.granted"     // other: the claim, of those kinds whose names name nobody, how: its kind, issuer
 	AuditClaimEnded    = "claim.revoked"     // likewise
 	AuditToken         = "token.refused"     // person, plugin, platform_id
 	AuditReheld        = "process.recounted" // holders: how many people's ballots became one person's, or were parted

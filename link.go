@@ -49,3 +49,7 @@ func (g *Gateway) linkLogin(ctx context.Context, tx store.Tx, community, plugin 
 
 // linkOAuth is the link type of accounts that have logged in.
 const linkOAuth = "oauth"
+
+// linkErased is the link type of accounts whose person was erased while votes were open: nothing is known of them but that they were one's, so
+// that nobody votes twice by being erased in between. To everybody else they are linked to nobody.
+const linkErased = "erased"

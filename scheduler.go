@@ -29,6 +29,8 @@ const (
 	taskRoll   = "process.roll" // who has a role, while a vote is open to whoever has it at the ballot
 	taskForget = "forget"       // what a delivery said, when nothing needs it any more
 
+	taskErase = "erase" // what is left to be done of erasing a person
+
 	taskInstall = "install" // one that was begun and may not have been finished
 )
 
@@ -37,7 +39,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskErase}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -151,6 +153,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.readAgain(ctx, t.Key)
 	case taskForget:
 		return g.forgetLater(ctx, t)
+	case taskErase:
+		return g.eraseMore(ctx, t)
 	case taskTidy:
 		return g.tidy(ctx)
 	}

@@ -83,7 +83,12 @@ func (c *Community) Suggest(ctx context.Context, s Suggestion, issuer string) (E
 			return err
 		}
 		out = c.g.evidenceOf(set, row)
-		return c.g.identityChanged(ctx, tx, change{kind: LinkSuggested, community: c.row.Slug, person: x.Person, subject: row.ID, how: Inferred, issuer: issuer})
+		told := change{kind: LinkSuggested, community: c.row.Slug, person: y.Person, subject: row.ID, how: Inferred, issuer: issuer, quiet: true}
+		if err := c.g.identityChanged(ctx, tx, told); err != nil {
+			return err
+		}
+		told.person, told.quiet = x.Person, false
+		return c.g.identityChanged(ctx, tx, told)
 	})
 	return out, storeError(err, "suggesting that %s and %s are one person's", s.A, s.B)
 }

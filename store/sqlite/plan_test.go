@@ -178,6 +178,7 @@ func everyVerb(tx store.Tx) {
 		_, _ = tx.Audits(q, 0)
 	}
 	_ = tx.BlankDelivery("d")
+	_ = tx.RedactEvent(1, "", nil)
 	_, _ = tx.PruneAudits("c", t0.Add(1e9), 1)
 	later := t0.Add(1e9)
 	_, _ = tx.PruneAudits("c", later, 0)

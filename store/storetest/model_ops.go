@@ -284,7 +284,8 @@ func (d drawer) prune() op {
 }
 
 func (d drawer) deleteThings() op {
-	what, id, other := d.int(0, 6), d.id(), d.id()
+	what, id, other := d.int(0, 7), d.id(), d.id()
+	seq, data := int64(d.int(0, 9)), d.bytes()
 	return op{"delete", func(_ *side, tx store.Tx) any {
 		switch what {
 		case 0:
@@ -299,6 +300,8 @@ func (d drawer) deleteThings() op {
 			return failed(tx.DeleteEchoes(id, other))
 		case 5:
 			return failed(tx.BlankDelivery(id))
+		case 6:
+			return failed(tx.RedactEvent(seq, other, data))
 		default:
 			return failed(tx.Unschedule("k", id))
 		}
