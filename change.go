@@ -25,7 +25,9 @@ const (
 	LinkSuggested   = "link_suggested"
 	LinkPrompted    = "link_prompted"
 	ClaimGranted    = "claim_granted"
+	ClaimChanged    = "claim_changed" // it says something else now
 	ClaimRevoked    = "claim_revoked"
+	ClaimExpired    = "claim_expired"
 	TokenRefused    = "token_refused" // a person's own credentials do not work any more
 )
 
@@ -35,6 +37,7 @@ const ourPlugin = "gateway"
 // IdentityChange is what an event about people and accounts says.
 type IdentityChange struct {
 	Person   string `json:"person"`             // whom it is about
+	About    string `json:"about,omitempty"`    // of a claim: its subject, which need not be a person's
 	Subject  string `json:"subject,omitempty"`  // the other: the account, the person merged or split off, the evidence or claim
 	How      string `json:"how,omitempty"`      // the kind of evidence or claim
 	Issuer   string `json:"issuer,omitempty"`   // who says so

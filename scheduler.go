@@ -27,6 +27,7 @@ const (
 	taskTidy   = "tidy"  // retention
 	taskRepair = "repair"
 	taskRoll   = "process.roll" // who has a role, while a vote is open to whoever has it at the ballot
+	taskClaim  = "claim"        // the end of a claim
 	taskForget = "forget"       // what a delivery said, when nothing needs it any more
 
 	taskErase = "erase" // what is left to be done of erasing a person
@@ -39,7 +40,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskErase}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskErase, taskClaim}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -151,6 +152,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.undoInstall(ctx, t)
 	case taskRoll:
 		return g.readAgain(ctx, t.Key)
+	case taskClaim:
+		return g.expired(ctx, t)
 	case taskForget:
 		return g.forgetLater(ctx, t)
 	case taskErase:
