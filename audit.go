@@ -57,6 +57,7 @@ const (
 	AuditEvidenceEnded = "evidence.revoked"  // likewise
 	AuditSuggested     = "link.suggested"    // person, other: the evidence, how, issuer
 	AuditPrompted      = "link.prompted"     // person, other: the prompt
+	AuditOpened        = "link.opened"       // likewise
 	AuditClaim         = "claim.granted"     // other: the claim, how: its kind, issuer
 	AuditClaimEnded    = "claim.revoked"     // likewise
 	AuditToken         = "token.refused"     // person, plugin, platform_id

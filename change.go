@@ -23,6 +23,7 @@ const (
 	EvidenceRevoked = "evidence_revoked"
 	LinkSuggested   = "link_suggested"
 	LinkPrompted    = "link_prompted"
+	LinkOpened      = "link_opened" // somebody followed a prompt to a consent page
 	ClaimGranted    = "claim_granted"
 	ClaimRevoked    = "claim_revoked"
 	TokenRefused    = "token_refused" // a person's own credentials do not work any more
@@ -113,7 +114,7 @@ func saltedHash(salt, text string) string {
 func auditKinds() map[string]string {
 	return map[string]string{
 		PersonCreated: AuditPerson, AccountLinked: AuditLinked, AccountUnlinked: AuditUnlinked, PeopleMerged: AuditMerged, PersonSplit: AuditSplit,
-		PersonErased: AuditErased, EvidenceAdded: AuditEvidence, EvidenceRevoked: AuditEvidenceEnded, LinkSuggested: AuditSuggested, LinkPrompted: AuditPrompted,
+		PersonErased: AuditErased, EvidenceAdded: AuditEvidence, EvidenceRevoked: AuditEvidenceEnded, LinkSuggested: AuditSuggested, LinkPrompted: AuditPrompted, LinkOpened: AuditOpened,
 		ClaimGranted: AuditClaim, ClaimRevoked: AuditClaimEnded, TokenRefused: AuditToken,
 	}
 }

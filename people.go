@@ -367,11 +367,13 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := tx.PutAccount(a); err != nil {
 		return a, err
 	}
-	ev, err := g.putEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0)
-	if err != nil {
-		return a, err
+	ev := store.Evidence{ID: e.proof}
+	if e.proof == "" {
+		if ev, err = g.putEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0); err != nil {
+			return a, err
+		}
 	}
-	c := change{kind: AccountLinked, community: a.Community, person: root.ID, subject: key, how: e.Kind, issuer: e.Issuer, evidence: ev.ID, account: &a}
+	c := change{kind: AccountLinked, community: a.Community, person: root.ID, subject: key, how: e.Kind, issuer: e.Issuer, evidence: ev.ID, prompt: e.prompt, account: &a}
 	if !fresh {
 		c.kind = EvidenceAdded
 		c.subject = ev.ID
@@ -394,7 +396,7 @@ func (g *Gateway) unlinkTx(ctx context.Context, tx store.Tx, a Account) error {
 	if err := tx.DeleteAccount(a.community, a.Plugin, a.PlatformID, a.UserID); err != nil {
 		return err
 	}
-	if err := tx.DeleteToken(a.community, a.Plugin, a.PlatformID, a.UserID); err != nil {
+	if _, err := g.dropToken(tx, a.community, a.Ref()); err != nil {
 		return err
 	}
 	known, err := tx.EvidenceOf(a.community, a.key())

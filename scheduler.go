@@ -30,6 +30,7 @@ const (
 	taskForget = "forget"       // what a delivery said, when nothing needs it any more
 
 	taskInstall = "install" // one that was begun and may not have been finished
+	taskToken   = "token"   // a person's own credentials that nobody uses any more, to be revoked
 )
 
 // punctual are the tasks that keep time, and have workers of their own, so that no backlog of others holds them up; urgent those that
@@ -37,7 +38,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskToken}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -147,6 +148,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.redeliver(ctx, t)
 	case taskInstall:
 		return g.undoInstall(ctx, t)
+	case taskToken:
+		return g.revokeToken(ctx, t)
 	case taskRoll:
 		return g.readAgain(ctx, t.Key)
 	case taskForget:
