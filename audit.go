@@ -57,6 +57,7 @@ const (
 	AuditEvidenceEnded = "evidence.revoked"  // likewise
 	AuditSuggested     = "link.suggested"    // person, other: the evidence, how, issuer
 	AuditPrompted      = "link.prompted"     // person, other: the prompt
+	AuditOpened        = "link.opened"       // likewise
 	AuditClaim         = "claim.granted"     // person, other: the claim, if it is a role, membership, capability or consent, how: its kind, issuer
 	AuditClaimEnded    = "claim.revoked"     // likewise
 	AuditRevealed      = "claim.revealed"    // person, how: the claim's kind, issuer, purpose: its secret was given out

@@ -24,6 +24,7 @@ const (
 	EvidenceRevoked = "evidence_revoked"
 	LinkSuggested   = "link_suggested"
 	LinkPrompted    = "link_prompted"
+	LinkOpened      = "link_opened" // somebody followed a prompt to a consent page
 	ClaimGranted    = "claim_granted"
 	ClaimChanged    = "claim_changed" // it says something else now
 	ClaimRevoked    = "claim_revoked"
@@ -120,7 +121,7 @@ func saltedHash(salt, text string) string {
 func auditKinds() map[string]string {
 	return map[string]string{
 		PersonCreated: AuditPerson, AccountLinked: AuditLinked, AccountUnlinked: AuditUnlinked, PeopleMerged: AuditMerged, PersonSplit: AuditSplit,
-		PersonErased: AuditErased, EvidenceAdded: AuditEvidence, EvidenceRevoked: AuditEvidenceEnded, LinkSuggested: AuditSuggested, LinkPrompted: AuditPrompted,
+		PersonErased: AuditErased, EvidenceAdded: AuditEvidence, EvidenceRevoked: AuditEvidenceEnded, LinkSuggested: AuditSuggested, LinkPrompted: AuditPrompted, LinkOpened: AuditOpened,
 		ClaimGranted: AuditClaim, ClaimRevoked: AuditClaimEnded, TokenRefused: AuditToken,
 	}
 }

@@ -72,7 +72,8 @@ func (g *Gateway) dropAccount(tx store.Tx, community string, a AccountRef) error
 	if err := tx.DeleteAccount(community, a.Plugin, a.PlatformID, a.UserID); err != nil {
 		return err
 	}
-	return tx.DeleteToken(community, a.Plugin, a.PlatformID, a.UserID)
+	_, err := g.dropToken(tx, community, a)
+	return err
 }
 
 // eraseKnown deletes accounts, evidence and claims, and takes the accounts out of the history of those to whom they were linked before.

@@ -107,6 +107,9 @@ type Ground struct {
 	At      time.Time       // zero: now
 	Expires time.Time       // zero: it does not
 	Data    json.RawMessage // more about it; no secrets
+
+	proof  string // ID of the evidence between two accounts that it is: no other is kept
+	prompt string // ID of the prompt that brought it about
 }
 
 // maxGroundData is how much may be said about one piece of evidence, in bytes.

@@ -420,11 +420,16 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := tx.PutAccount(a); err != nil {
 		return a, err
 	}
-	ev, news, err := g.keepEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0)
-	if err != nil || !fresh && !news {
-		return a, err
+	ev, news := store.Evidence{ID: e.proof}, false
+	if e.proof == "" {
+		if ev, news, err = g.keepEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0); err != nil {
+			return a, err
+		}
 	}
-	c := change{kind: AccountLinked, community: a.Community, person: root.ID, subject: key, how: e.Kind, issuer: e.Issuer, evidence: ev.ID, account: &a}
+	if !fresh && !news {
+		return a, nil
+	}
+	c := change{kind: AccountLinked, community: a.Community, person: root.ID, subject: key, how: e.Kind, issuer: e.Issuer, evidence: ev.ID, prompt: e.prompt, account: &a}
 	if !fresh {
 		c.kind = EvidenceAdded
 		c.subject = ev.ID

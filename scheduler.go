@@ -33,6 +33,7 @@ const (
 	taskErase = "erase" // what is left to be done of erasing a person
 
 	taskInstall = "install" // one that was begun and may not have been finished
+	taskToken   = "token"   // a person's own credentials that nobody uses any more, to be revoked
 )
 
 // punctual are the tasks that keep time, and have workers of their own, so that no backlog of others holds them up; urgent those that
@@ -40,7 +41,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskErase, taskClaim}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskErase, taskClaim, taskToken}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -150,6 +151,8 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.redeliver(ctx, t)
 	case taskInstall:
 		return g.undoInstall(ctx, t)
+	case taskToken:
+		return g.revokeToken(ctx, t)
 	case taskRoll:
 		return g.readAgain(ctx, t.Key)
 	case taskClaim:
