@@ -183,8 +183,7 @@ func (s *Step) Decide(ctx context.Context) (out vote.Outcome, err error) {
 // [vote.Ask.VotersVisible] first.
 func (s *Step) Ballots(ctx context.Context, afterVoter, afterQuestion string, limit int) (out []vote.Ballot, err error) {
 	err = s.g.view(ctx, func(tx store.Tx) error {
-		held, err := tx.Ballots(s.row.ID, afterVoter, afterQuestion, limit)
-		out = ballotsOf(held)
+		out, err = thatCount(tx, s.row.ID, afterVoter, afterQuestion, limit)
 		return err
 	})
 	return out, storeError(err, "listing the ballots of process %s", s.row.ID)
