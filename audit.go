@@ -58,8 +58,9 @@ const (
 	AuditSuggested     = "link.suggested"    // person, other: the evidence, how, issuer
 	AuditPrompted      = "link.prompted"     // person, other: the prompt
 	AuditOpened        = "link.opened"       // likewise
-	AuditClaim         = "claim.granted"     // other: the claim, how: its kind, issuer
+	AuditClaim         = "claim.granted"     // person, other: the claim, if it is a role, membership, capability or consent, how: its kind, issuer
 	AuditClaimEnded    = "claim.revoked"     // likewise
+	AuditRevealed      = "claim.revealed"    // person, how: the claim's kind, issuer, purpose: its secret was given out
 	AuditToken         = "token.refused"     // person, plugin, platform_id
 	AuditReheld        = "process.recounted" // holders: how many people's ballots became one person's, or were parted
 

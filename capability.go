@@ -1,37 +1,42 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // decimal is a number as capabilities and policies write it: no exponent and no signs but a minus, so that nobody reads another number.
 var decimal = regexp.MustCompile(`^-?[0-9]{1,30}(\.[0-9]{1,18})?$`)
 
-// within says whether what is wanted lies within the limits of a claim: numbers exactly, not as floating point.
+// within says whether what is wanted lies within the limits of a claim: numbers exactly, not as floating point. No limits at all allow everything; limits
+// that do not name what is wanted do not, so that a name that is spelt otherwise opens nothing.
 func within(limits json.RawMessage, want map[string]string) error {
 	if len(want) == 0 {
 		return nil
 	}
 	have := map[string]json.RawMessage{}
-	if len(limits) > 0 {
-		if err := json.Unmarshal(limits, &have); err != nil {
-			return fmt.Errorf("its limits cannot be read")
-		}
+	if len(limits) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(limits, &have); err != nil {
+		return errors.New("its limits cannot be read")
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		raw, limited := have[name]
 		if !limited {
-			continue
+			return fmt.Errorf("it says nothing of %s", name)
 		}
 		var limit string
-		if json.Unmarshal(raw, &limit) != nil {
-			limit = strings.TrimSpace(string(raw)) // a bare number
+		if raw = bytes.TrimSpace(raw); len(raw) == 0 || raw[0] != '"' {
+			limit = string(raw) // a bare number
+		} else if err := json.Unmarshal(raw, &limit); err != nil {
+			return errors.New("its limits cannot be read")
 		}
 		w := want[name]
 		switch {

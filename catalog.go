@@ -26,6 +26,7 @@ type CatalogItem struct {
 	Processes   []CatalogProcess `json:"processes"`
 	Events      []EventDef       `json:"events"`
 	Choices     []ChoicesDef     `json:"choices,omitempty"` // see [Instance.Choices]
+	Roles       []CatalogRole    `json:"roles,omitempty"`   // whom votes can be open to, see [RoleKey]
 }
 
 // CatalogAction is an action, and why it cannot be used now.
@@ -37,6 +38,12 @@ type CatalogAction struct {
 // CatalogProcess is a process, and why it cannot be started now.
 type CatalogProcess struct {
 	ProcessDef
+	Unavailable string `json:"unavailable,omitempty"`
+}
+
+// CatalogRole is a kind of role, and why it cannot be read now.
+type CatalogRole struct {
+	RoleDef
 	Unavailable string `json:"unavailable,omitempty"`
 }
 
@@ -84,6 +91,9 @@ func itemOf(p *plug) CatalogItem {
 	for _, d := range p.m.Processes {
 		item.Processes = append(item.Processes, CatalogProcess{ProcessDef: d})
 	}
+	for _, d := range p.m.Roles {
+		item.Roles = append(item.Roles, CatalogRole{RoleDef: d})
+	}
 	return item
 }
 
@@ -114,6 +124,9 @@ func (item *CatalogItem) missing(g *Gateway, p *plug, self any) {
 	}
 	for i := range item.Processes {
 		item.Processes[i].Unavailable = lacks(item.Processes[i].Needs)
+	}
+	for i := range item.Roles {
+		item.Roles[i].Unavailable = lacks(item.Roles[i].Needs)
 	}
 }
 

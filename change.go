@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -25,7 +26,9 @@ const (
 	LinkPrompted    = "link_prompted"
 	LinkOpened      = "link_opened" // somebody followed a prompt to a consent page
 	ClaimGranted    = "claim_granted"
+	ClaimChanged    = "claim_changed" // it says something else now
 	ClaimRevoked    = "claim_revoked"
+	ClaimExpired    = "claim_expired"
 	TokenRefused    = "token_refused" // a person's own credentials do not work any more
 )
 
@@ -35,6 +38,7 @@ const ourPlugin = "gateway"
 // IdentityChange is what an event about people and accounts says.
 type IdentityChange struct {
 	Person   string `json:"person"`             // whom it is about
+	About    string `json:"about,omitempty"`    // of a claim: its subject, which need not be a person's
 	Subject  string `json:"subject,omitempty"`  // the other: the account, the person merged or split off, the evidence or claim
 	How      string `json:"how,omitempty"`      // the kind of evidence or claim
 	Issuer   string `json:"issuer,omitempty"`   // who says so
@@ -95,6 +99,9 @@ func (g *Gateway) auditIdentity(tx store.Tx, t trail, c change) error {
 		Issuer   string `json:"issuer,omitempty"`
 		Evidence string `json:"evidence,omitempty"`
 	}
+	if (c.kind == ClaimGranted || c.kind == ClaimRevoked) && !slices.Contains([]string{ClaimRole, ClaimMember, ClaimCapability, ClaimConsent}, c.how) {
+		c.subject = "" // an identifier, a key, or who knows what
+	}
 	d := entry{Person: c.person, Other: c.subject, How: c.how, Issuer: shorten(c.issuer), Evidence: c.evidence}
 	if c.account != nil {
 		d.Plugin, d.Platform, d.Other = c.account.Plugin, c.account.PlatformID, ""
@@ -130,6 +137,10 @@ type Change struct {
 	Data    json.RawMessage `json:"data,omitempty"` // an [IdentityChange]
 }
 
+func changeOf(r store.Change) Change {
+	return Change{Seq: r.Seq, At: r.At, Kind: r.Kind, Subject: r.Subject, By: r.By, Text: r.Text, Data: r.Data}
+}
+
 // History lists up to limit changes to a person, those after the given number, oldest first. Who was merged into another keeps a history of
 // their own, under their own ID: what was before the merge, and after a split.
 func (c *Community) History(ctx context.Context, person string, after int64, limit int) ([]Change, error) {
@@ -144,7 +155,7 @@ func (c *Community) History(ctx context.Context, person string, after int64, lim
 		}
 		rows, err := tx.Changes(c.row.Slug, person, after, limit)
 		for _, r := range rows {
-			out = append(out, Change{Seq: r.Seq, At: r.At, Kind: r.Kind, Subject: r.Subject, By: r.By, Text: r.Text, Data: r.Data})
+			out = append(out, changeOf(r))
 		}
 		return err
 	})

@@ -4,39 +4,49 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
 )
 
-// The kinds of claims that the gateway knows by name. Others may be used as well.
+// The kinds of claims that the gateway knows by name. Others may be used as well, but none that begin with "gateway/".
 const (
 	ClaimIdentifier = "identifier" // the subject is known by this name elsewhere
-	ClaimHoldsKey   = "key"        // the subject has shown that it holds this key
+	ClaimHoldsKey   = "key"        // the subject has shown that it holds this key, see [Community.AnswerChallenge]
 	ClaimRole       = "role"       // the subject has this role: INSTANCE/ROLE on a platform, local/ROLE in the community
 	ClaimMember     = "member"     // the subject belongs to the organization with this ID
 	ClaimCapability = "capability" // the subject may do this, within the limits that Data says
 	ClaimConsent    = "consent"    // the subject has agreed to this
 )
 
+// ourKinds begin the kinds of claims that are the gateway's own notes.
+const ourKinds = ourPlugin + "/"
+
 // local is the issuer of what the community says itself, by its driver.
 const local = "local"
 
 // Claim is what somebody, the issuer, says about a subject: an account, a person, an organization, a role, a resource. What a claim counts for
-// is the community's own affair: see [Settings.Trust].
+// is the community's own affair, see [Settings.Trust]. By default those count that the community's driver grants as its own, that a platform or a
+// source of [Options.ClaimSources] says, and that the gateway has verified itself; those of other issuers count for nothing.
 type Claim struct {
 	Subject string          `json:"subject"` // see [AccountKey], [PersonKey] and the others
 	Kind    string          `json:"kind"`
 	Name    string          `json:"name"`
-	Issuer  string          `json:"issuer"`           // "local": the community itself, by its driver
+	Issuer  string          `json:"issuer"`           // "local": the community itself; "gateway"; an instance's name, of roles; "source:" and a source's name; any other
 	Data    json.RawMessage `json:"data,omitempty"`   // its parameters: the limits of a capability
-	Sealed  bool            `json:"sealed,omitempty"` // there is something that only [Community.Reveal] gives
+	Sealed  bool            `json:"sealed,omitempty"` // there is a Secret, which only [Community.Reveal] gives
 	At      time.Time       `json:"at"`
 	Checked time.Time       `json:"checked"` // when its issuer last said so
 	Expires time.Time       `json:"expires,omitzero"`
 	Revoked time.Time       `json:"revoked,omitzero"`
+
+	// Secret is what nobody may read in the database, such as a date of birth: it is kept sealed, with the Purposes for which alone it is revealed.
+	// Both are only taken, and never given back.
+	Secret   Secret   `json:"-"`
+	Purposes []string `json:"-"`
+	sealed   []byte   // the Secret, once it was checked
 }
 
 func claimOf(c store.Claim) Claim {
@@ -49,14 +59,12 @@ func claimOf(c store.Claim) Claim {
 const (
 	maxClaimName = 500
 	maxClaimData = 16 << 10
-	maxClaims    = 1000 // about one subject
+	maxClaims    = 1000 // about one subject, and of one person's subjects together
 )
 
-func (g *Gateway) checkClaim(c *Claim) error {
+// checkClaim completes a claim, seals its secret, and refuses one that cannot be meant. It is not for inside a transaction: a seal may be far away.
+func (g *Gateway) checkClaim(community string, c *Claim) error {
 	now := g.now()
-	if c.Issuer == "" {
-		c.Issuer = local
-	}
 	if c.At.IsZero() {
 		c.At = now
 	}
@@ -64,233 +72,223 @@ func (g *Gateway) checkClaim(c *Claim) error {
 	switch {
 	case !ok || s.kind == kindClaim || s.id == anyone && s.kind == kindPerson:
 		return Errorf(Invalid, "a claim is about an account, a person, an organization, a role or a resource, not about %q", c.Subject)
-	case c.Kind == "" || len(c.Kind) > maxClaimName || c.Name == "" || len(c.Name) > maxClaimName || len(c.Issuer) > maxClaimName:
-		return Errorf(Invalid, "a claim needs a kind and a name, each of at most %d bytes", maxClaimName)
+	case !named(c.Kind) || !named(c.Name) || !named(c.Issuer):
+		return Errorf(Invalid, "a claim needs a kind and a name, each of at most %d bytes of text", maxClaimName)
+	case strings.HasPrefix(c.Kind, ourKinds):
+		return Errorf(Invalid, "kinds of claims that begin with %q are the gateway's own", ourKinds)
 	case len(c.Data) > maxClaimData || len(c.Data) > 0 && !json.Valid(c.Data):
 		return Errorf(Invalid, "the data of a claim is JSON of at most %d bytes", maxClaimData)
+	case c.At.After(now.Add(time.Minute)):
+		return Errorf(Invalid, "the claim is from the future: %s", c.At.UTC().Format(time.RFC3339))
 	case !c.Expires.IsZero() && !c.Expires.After(now):
 		return Errorf(Invalid, "the claim has expired at %s", c.Expires.UTC().Format(time.RFC3339))
 	}
-	return nil
+	return g.sealClaim(community, c)
 }
 
-// Grant keeps a claim. Without an issuer it is the community's own. Granting it again renews it. NotFound: the subject is a person whom the
-// community does not know.
+// named says whether a kind, name or issuer can stand in the store, in keys and in what people read.
+func named(text string) bool {
+	return text != "" && len(text) <= maxClaimName && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' })
+}
+
+// Grant keeps a claim. Without an issuer it is the community's own. Granting it again renews it, and replaces what it said; a Secret stays where no
+// other is given. Invalid: it cannot be meant, or is in the name of a source, or of the gateway itself. NotFound: there is no such subject, or, of
+// [ClaimMember], no such organization.
 func (c *Community) Grant(ctx context.Context, claim Claim) (Claim, error) {
-	if err := c.g.checkClaim(&claim); err != nil {
+	if claim.Issuer == "" {
+		claim.Issuer = local
+	}
+	if claim.Issuer == ourPlugin || strings.HasPrefix(claim.Issuer, sourceIssuer("")) {
+		return Claim{}, Errorf(Invalid, "nobody grants claims in the name of %s", claim.Issuer)
+	}
+	if err := c.g.checkClaim(c.row.Slug, &claim); err != nil {
 		return Claim{}, err
 	}
 	var out Claim
 	err := c.identity(ctx, func(tx store.Tx, _ Settings) error {
-		row, err := c.g.grantTx(ctx, tx, c.row.Slug, claim, nil)
+		row, err := c.g.grantTx(ctx, tx, c.row.Slug, claim)
 		out = claimOf(row)
 		return err
 	})
 	return out, storeError(err, "granting claim %s %s in community %s", claim.Kind, claim.Name, c.row.Slug)
 }
 
-// grantTx keeps a claim that was checked.
-func (g *Gateway) grantTx(ctx context.Context, tx store.Tx, community string, claim Claim, sealed []byte) (store.Claim, error) {
-	s, _ := parseSubject(claim.Subject)
-	if s.kind == kindPerson || s.kind == kindOrganization || s.kind == kindResource {
-		if _, err := standing(tx, community, s.id); err != nil {
-			return store.Claim{}, storeError(err, "%s", claim.Subject)
+// exists refuses a claim about, or of belonging to, what is not there.
+func (c Claim) exists(tx store.Tx, community string) error {
+	s, _ := parseSubject(c.Subject)
+	subjects := []subject{s}
+	if c.Kind == ClaimMember {
+		subjects = append(subjects, subject{kind: kindOrganization, id: c.Name})
+	}
+	for _, s := range subjects {
+		if s.kind != kindPerson && s.kind != kindOrganization && s.kind != kindResource {
+			continue
 		}
+		p, err := standing(tx, community, s.id)
+		if err == nil && p.Kind != s.kind {
+			err = store.ErrNotFound
+		}
+		if err != nil {
+			return storeError(err, "%s", s)
+		}
+	}
+	return nil
+}
+
+// grantTx keeps a claim that was checked.
+func (g *Gateway) grantTx(ctx context.Context, tx store.Tx, community string, claim Claim) (store.Claim, error) {
+	if err := claim.exists(tx, community); err != nil {
+		return store.Claim{}, err
 	}
 	have, err := tx.Claims(community, claim.Subject)
 	if err != nil {
 		return store.Claim{}, err
 	}
+	now := g.now()
 	row := store.Claim{
-		Community: community, Subject: claim.Subject, Kind: claim.Kind, Name: claim.Name, Issuer: claim.Issuer, Data: claim.Data, Sealed: sealed,
-		At: claim.At, Checked: g.now(), Expires: claim.Expires,
+		Community: community, Subject: claim.Subject, Kind: claim.Kind, Name: claim.Name, Issuer: claim.Issuer, Data: claim.Data,
+		At: claim.At, Checked: now, Expires: claim.Expires, Sealed: claim.sealed,
 	}
-	fresh := true
-	for _, old := range have {
-		if old.Kind == row.Kind && old.Name == row.Name && old.Issuer == row.Issuer {
-			fresh = !old.Revoked.IsZero() || !old.Expires.IsZero() && !old.Expires.After(g.now())
-			if !fresh && row.Sealed == nil {
-				row.Sealed = old.Sealed
-			}
+	what := ClaimGranted
+	i := slices.IndexFunc(have, func(old store.Claim) bool { return sameClaim(old, row) })
+	switch {
+	case i >= 0 && stands(have[i], now):
+		old := have[i]
+		if row.At = old.At; row.Sealed == nil {
+			row.Sealed = old.Sealed
 		}
-	}
-	if fresh && len(have) >= maxClaims {
+		if what = ""; string(old.Data) != string(row.Data) || claim.Secret != "" {
+			what = ClaimChanged
+		}
+	case i < 0 && len(have) >= maxClaims:
 		return row, Errorf(Conflict, "there are %d claims about %s already", len(have), claim.Subject)
 	}
-	if err := tx.PutClaim(row); err != nil || !fresh {
+	if err := tx.PutClaim(row); err != nil {
 		return row, err
 	}
-	return row, g.claimChanged(ctx, tx, ClaimGranted, row)
-}
-
-// claimChanged tells of a claim that was granted or revoked.
-func (g *Gateway) claimChanged(ctx context.Context, tx store.Tx, kind string, row store.Claim) error {
-	person, err := personOf(tx, row.Community, row.Subject)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
+	if err := g.expireLater(tx, row); err != nil || what == "" {
+		return row, err
 	}
-	return g.identityChanged(ctx, tx, change{kind: kind, community: row.Community, person: person, subject: ClaimKey(row.Kind, row.Name), how: row.Kind, issuer: row.Issuer})
+	return row, g.claimChanged(ctx, tx, what, row)
 }
 
-// RevokeClaim ends a claim, whoever issued it. It stays on record. NotFound: there is none.
+func sameClaim(a, b store.Claim) bool {
+	return a.Subject == b.Subject && a.Kind == b.Kind && a.Name == b.Name && a.Issuer == b.Issuer
+}
+
+// RevokeClaim ends a claim, whoever issued it. It stays on record, but for its Secret, which is deleted. A source that goes on saying so brings it
+// back; who does not want that, no longer trusts it. NotFound: there is none.
 func (c *Community) RevokeClaim(ctx context.Context, subject, kind, name, issuer string) error {
 	if issuer == "" {
 		issuer = local
 	}
 	return storeError(c.identity(ctx, func(tx store.Tx, _ Settings) error {
 		row, err := tx.ClaimOf(c.row.Slug, subject, kind, name, issuer)
-		if err != nil || !row.Revoked.IsZero() {
+		if err != nil {
 			return err
 		}
-		row.Revoked = c.g.now()
-		if err := tx.PutClaim(row); err != nil {
-			return err
-		}
-		return c.g.claimChanged(ctx, tx, ClaimRevoked, row)
+		return c.g.revokeClaim(ctx, tx, row)
 	}), "claim %s %s of %s", kind, name, subject)
 }
 
-// Claims lists what is claimed about a subject; of a person also what is claimed about their accounts, and about whoever was merged into them. What
-// was revoked or has expired is in the list.
-func (c *Community) Claims(ctx context.Context, subject string) ([]Claim, error) {
-	out := []Claim{}
-	err := c.g.view(ctx, func(tx store.Tx) error {
-		faces, err := facesOfSubject(tx, c.row.Slug, subject)
+func (g *Gateway) revokeClaim(ctx context.Context, tx store.Tx, row store.Claim) error {
+	if !row.Revoked.IsZero() {
+		return nil
+	}
+	row.Revoked, row.Sealed = g.now(), nil
+	if err := tx.PutClaim(row); err != nil {
+		return err
+	}
+	if err := tx.Unschedule(taskClaim, claimTask(row)); err != nil {
+		return err
+	}
+	return g.claimChanged(ctx, tx, ClaimRevoked, row)
+}
+
+// DeleteClaim forgets a claim as if there had never been one: for what may not be on record any more. NotFound: there is none.
+func (c *Community) DeleteClaim(ctx context.Context, subject, kind, name, issuer string) error {
+	if issuer == "" {
+		issuer = local
+	}
+	return storeError(c.identity(ctx, func(tx store.Tx, _ Settings) error {
+		row, err := tx.ClaimOf(c.row.Slug, subject, kind, name, issuer)
 		if err != nil {
 			return err
 		}
-		for _, face := range faces {
-			rows, err := tx.Claims(c.row.Slug, face)
-			if err != nil {
+		if stands(row, c.g.now()) {
+			if err := c.g.revokeClaim(ctx, tx, row); err != nil {
 				return err
 			}
-			for _, row := range rows {
-				out = append(out, claimOf(row))
-			}
 		}
-		return nil
+		return dropClaim(tx, row)
+	}), "claim %s %s of %s", kind, name, subject)
+}
+
+// dropClaim deletes a claim with the task that waits for its end.
+func dropClaim(tx store.Tx, row store.Claim) error {
+	if err := tx.Unschedule(taskClaim, claimTask(row)); err != nil {
+		return err
+	}
+	return tx.DeleteClaim(row.Community, row.Subject, row.Kind, row.Name, row.Issuer)
+}
+
+// claimChanged tells of a claim that was granted or changed, or has ended: in the person's history, in the log and, unless it only ran out or says
+// something else now, in the audit record. The record outlives people who are erased, and so says of identifiers and keys only that there is one.
+func (g *Gateway) claimChanged(ctx context.Context, tx store.Tx, kind string, row store.Claim) error {
+	person, err := personOf(tx, row.Community, row.Subject)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	key := ClaimKey(row.Kind, row.Name)
+	if person != "" {
+		c := change{kind: kind, community: row.Community, person: person, subject: key, how: row.Kind, issuer: row.Issuer, quiet: true}
+		if err := g.identityChanged(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	if entry := auditKinds()[kind]; entry != "" {
+		d := auditOfClaim{Person: person, How: shorten(row.Kind), Issuer: shorten(row.Issuer)}
+		if slices.Contains([]string{ClaimRole, ClaimMember, ClaimCapability, ClaimConsent}, row.Kind) {
+			d.Other = key
+		}
+		if err := g.audit(tx, trailOf(ctx, ""), store.Audit{Community: row.Community, Kind: entry}, d); err != nil {
+			return err
+		}
+	}
+	return g.claimEvent(ctx, tx, kind, row, person)
+}
+
+type auditOfClaim struct {
+	Person  string `json:"person,omitempty"`
+	Other   string `json:"other,omitempty"`
+	How     string `json:"how,omitempty"`
+	Issuer  string `json:"issuer,omitempty"`
+	Purpose string `json:"purpose,omitempty"`
+}
+
+func (g *Gateway) claimEvent(ctx context.Context, tx store.Tx, kind string, row store.Claim, person string) error {
+	raw, err := json.Marshal(IdentityChange{Person: person, About: row.Subject, Subject: ClaimKey(row.Kind, row.Name), How: row.Kind, Issuer: row.Issuer})
+	if err != nil {
+		return Errorf(Internal, "encoding a change of a claim: %w", err)
+	}
+	s := scopeOf(ctx)
+	_, err = g.emit(tx, scope{delivery: s.delivery, cause: s.cause}, store.Event{
+		Community: row.Community, Plugin: ourPlugin, Type: kind, Data: raw, Delivery: s.delivery, Cause: s.cause, At: g.now(),
 	})
-	return out, storeError(err, "the claims about %s", subject)
-}
-
-// facesOfSubject lists the subjects for which a claim about any is one about this one.
-func facesOfSubject(tx store.Tx, community, text string) ([]string, error) {
-	s, ok := parseSubject(text)
-	if !ok {
-		return nil, Errorf(Invalid, "%q is no subject", text)
-	}
-	switch s.kind {
-	case kindPerson, kindOrganization:
-		p, err := standing(tx, community, s.id)
-		if err != nil {
-			return nil, err
-		}
-		faces, err := facesOf(tx, community, p.ID)
-		if s.kind == kindOrganization {
-			for i, face := range faces {
-				if rest, ok := parseSubject(face); ok && rest.kind == kindPerson {
-					faces[i] = OrganizationKey(rest.id)
-				}
-			}
-		}
-		return faces, err
-	}
-	return []string{text}, nil
-}
-
-// ClaimQuery is what a guard wants of a claim.
-type ClaimQuery struct {
-	Kind   string
-	Name   string
-	MaxAge time.Duration // how long ago its issuer may have said so last; 0: however long
-	Least  Strength      // what it has to count for, by [Settings.Trust]; [None]: anything that counts at all
-	// Within are limits that a capability has to allow: numbers, as text such as "120.50", at most what the claim's Data says under the same name; other
-	// texts equal to it. What the claim does not limit is allowed; a limit that cannot be read allows nothing.
-	Within map[string]string
-}
-
-// defaultTrust is what a claim counts for where the community says nothing else: it comes from the driver, a platform or a configured source.
-const defaultTrust = Asserted
-
-// RequireClaim is a guard for policies: nil where a subject holds a claim that counts; a person may hold it by any account. Denied otherwise, saying
-// what is wrong with the claims that there are.
-func (c *Community) RequireClaim(ctx context.Context, subject string, q ClaimQuery) error {
-	_, err := c.Holds(ctx, subject, q)
 	return err
 }
 
-// Holds finds a claim that counts. Denied: there is none, and why.
-func (c *Community) Holds(ctx context.Context, subject string, q ClaimQuery) (Claim, error) {
-	var out Claim
+// Claims lists what is claimed about a subject; of a person also what is claimed about their accounts, and about whoever was merged into them, and the
+// capabilities of the roles and organizations that are theirs. What was revoked or has expired is in the list.
+func (c *Community) Claims(ctx context.Context, subject string) ([]Claim, error) {
+	out := []Claim{}
 	err := c.look(ctx, func(tx store.Tx, s Settings) error {
-		faces, err := facesOfSubject(tx, c.row.Slug, subject)
-		if err != nil {
-			return err
-		}
-		var why []error
-		for _, face := range faces {
-			rows, err := tx.Claims(c.row.Slug, face)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				if row.Kind != q.Kind || row.Name != q.Name {
-					continue
-				}
-				if wrong := c.g.wrong(s, row, q); wrong != nil {
-					why = append(why, wrong)
-					continue
-				}
-				out = claimOf(row)
-				return nil
-			}
-		}
-		if len(why) == 0 {
-			return Errorf(Denied, "%s does not hold %s %s", subject, q.Kind, q.Name)
-		}
-		return Errorf(Denied, "%s does not hold %s %s: %w", subject, q.Kind, q.Name, errors.Join(why...))
-	})
-	return out, storeError(err, "whether %s holds %s %s", subject, q.Kind, q.Name)
-}
-
-// wrong says why a claim does not count for a query.
-func (g *Gateway) wrong(s Settings, c store.Claim, q ClaimQuery) error {
-	now := g.now()
-	switch worth := s.worth(c.Kind, c.Issuer, defaultTrust); {
-	case !c.Revoked.IsZero():
-		return fmt.Errorf("what %s said was revoked", c.Issuer)
-	case !c.Expires.IsZero() && !c.Expires.After(now):
-		return fmt.Errorf("what %s said has expired", c.Issuer)
-	case worth == None:
-		return fmt.Errorf("%s is not trusted in this", c.Issuer)
-	case worth < q.Least:
-		return fmt.Errorf("what %s says counts as %s, and %s is required", c.Issuer, worth, q.Least)
-	case q.MaxAge > 0 && now.Sub(c.Checked) > q.MaxAge:
-		return fmt.Errorf("what %s said is %s old", c.Issuer, now.Sub(c.Checked).Round(time.Second))
-	}
-	return within(c.Data, q.Within)
-}
-
-// heldClaim says whether one subject itself holds a claim that counts.
-func (g *Gateway) heldClaim(tx store.Tx, community, subject, kind, name string) (bool, error) {
-	rows, err := tx.Claims(community, subject)
-	if err != nil {
-		return false, err
-	}
-	i := slices.IndexFunc(rows, func(c store.Claim) bool { return c.Kind == kind && c.Name == name })
-	if i < 0 {
-		return false, nil
-	}
-	s, err := settingsOf(tx, community)
-	if err != nil {
-		return false, err
-	}
-	for _, c := range rows[i:] {
-		if c.Kind == kind && c.Name == name && g.wrong(s, c, ClaimQuery{}) == nil {
+		return c.g.eachClaim(tx, s, c.row.Slug, subject, ClaimQuery{}, func(row store.Claim) (bool, error) {
+			out = append(out, claimOf(row))
 			return true, nil
-		}
-	}
-	return false, nil
+		})
+	})
+	return out, storeError(err, "the claims about %s", subject)
 }
 
 // Consent keeps that a person has agreed to something. Without it whoever needs it refuses.

@@ -280,6 +280,11 @@ func (m *Manifest) check() error {
 	for _, c := range m.Choices {
 		name("choices", c.Name, 1)
 	}
+	for _, r := range m.Roles {
+		if name("role", r.Name, 1); r.Members == nil {
+			errs = append(errs, fmt.Errorf("role %s: Members is required", r.Name))
+		}
+	}
 	for _, e := range m.Events {
 		if e.Type == "" || seen["event "+e.Type] {
 			errs = append(errs, fmt.Errorf("event type %q is empty or stands twice", e.Type))

@@ -28,6 +28,12 @@ type Options struct {
 	Store store.Store
 	// Plugins are the platforms and tools that communities may enable.
 	Plugins []Plugin
+	// ClaimSources are asked what they know of people, see [Community.ReadClaims].
+	ClaimSources []ClaimSource
+	// KeyOwner says whether a public key is a full access key of an account on a network: without it a signed challenge says something of the key alone.
+	// A key with limited access does not do: programs hold such keys, not people. It is called by [Community.AnswerChallenge], never in a
+	// transaction. Nil: nobody can say.
+	KeyOwner func(ctx context.Context, network, account, key string) (bool, error)
 	// PublicURL is where platforms and browsers reach [Gateway.Handler], prefix included: https://gov.example/gateway.
 	// Without it everything works that nobody outside has to reach; what needs it refuses.
 	PublicURL string
@@ -149,6 +155,9 @@ func New(o Options) (*Gateway, error) {
 		g.public = u
 	}
 	if err := o.OAuth.check(); err != nil {
+		return nil, err
+	}
+	if err := checkSources(o.ClaimSources); err != nil {
 		return nil, err
 	}
 	if bad := checkPace(o.PollEvery); len(bad) > 0 {

@@ -14,6 +14,10 @@ import (
 // linkOAuth is the link type of accounts that have logged in.
 const linkOAuth = "oauth"
 
+// linkErased is the link type of accounts whose person was erased while votes were open: nothing is known of them but that they were one's, so
+// that nobody votes twice by being erased in between. To everybody else they are linked to nobody.
+const linkErased = "erased"
+
 // maxLogins is how many logins may follow each other in one session.
 const maxLogins = 5
 
@@ -307,7 +311,7 @@ func (j *joint) own(tx store.Tx) error {
 
 // ownerOf finds whose an account is, "" where it is linked to nobody.
 func ownerOf(tx store.Tx, community string, a AccountRef) (string, error) {
-	row, err := tx.Account(community, a.Plugin, a.PlatformID, a.UserID)
+	row, err := linkedAccount(tx, community, a)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}
@@ -454,19 +458,9 @@ func (j *joint) issuer(a, b int) string {
 	return strings.Join(names, "+")
 }
 
-// evidence keeps evidence between two subjects. What is known and holds without end is not kept again: people log in every day.
+// evidence keeps evidence between two subjects, and says whether it is news.
 func (j *joint) evidence(tx store.Tx, a, b, kind, issuer string) (ev store.Evidence, fresh bool, err error) {
-	known, err := tx.EvidenceOf(j.community, a)
-	if err != nil {
-		return ev, false, err
-	}
-	for _, k := range known {
-		if (k.A == b || k.B == b) && k.Kind == kind && k.Issuer == issuer && k.Revoked.IsZero() && k.Expires.IsZero() {
-			return k, false, nil
-		}
-	}
-	ev, err = j.g.putEvidence(tx, j.community, a, b, Ground{Kind: kind, Issuer: issuer, At: j.now}, 0)
-	return ev, err == nil, err
+	return j.g.keepEvidence(tx, j.community, a, b, Ground{Kind: kind, Issuer: issuer, At: j.now}, 0)
 }
 
 // prove keeps that the accounts logged in together, each with each: should one be unlinked, the others stay as sure of each other.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,33 +54,41 @@ func (c *Community) ReadRole(ctx context.Context, role string, maxAge time.Durat
 }
 
 func (g *Gateway) readRole(ctx context.Context, community string, s subject, maxAge time.Duration) (Reading, error) {
-	var row store.Instance
-	var mark Reading
-	err := g.view(ctx, func(tx store.Tx) (err error) {
+	row, last, err := g.lastReading(ctx, community, s)
+	if err != nil || last.within(g.now(), maxAge) {
+		return last, err
+	}
+	err = g.exclusive(ctx, "role:"+row.ID+":"+s.id, func(ctx context.Context) error {
+		if row, last, err = g.lastReading(ctx, community, s); err != nil || last.within(g.now(), maxAge) {
+			return err // somebody else has just read it
+		}
+		last, err = g.readMembers(ctx, row, s, last)
+		return err
+	})
+	return last, err
+}
+
+func (r Reading) within(now time.Time, maxAge time.Duration) bool {
+	return maxAge > 0 && !r.At.IsZero() && now.Sub(r.At) <= maxAge
+}
+
+// lastReading finds the instance of a role, and when it was read whole; the zero Reading: never.
+func (g *Gateway) lastReading(ctx context.Context, community string, s subject) (row store.Instance, last Reading, err error) {
+	err = g.view(ctx, func(tx store.Tx) (err error) {
 		if row, err = tx.InstanceByName(community, s.plugin); err != nil {
 			return err
 		}
 		raw, _, err := tx.State(row.ID, roleStateKey(s.id))
 		if err == nil && raw != nil {
-			err = json.Unmarshal(raw, &mark)
+			err = json.Unmarshal(raw, &last)
 		}
 		return err
 	})
-	if err != nil {
-		return mark, storeError(err, "role %s of community %s", s, community)
-	}
-	if maxAge > 0 && !mark.At.IsZero() && g.now().Sub(mark.At) <= maxAge {
-		return mark, nil
-	}
-	err = g.exclusive(ctx, "role:"+row.ID+":"+s.id, func(ctx context.Context) error {
-		mark, err = g.readMembers(ctx, row, s)
-		return err
-	})
-	return mark, err
+	return row, last, storeError(err, "role %s of community %s", s, community)
 }
 
 // readMembers reads a role whole: each page is kept as it comes, and who was not on any is dropped in the end.
-func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject) (Reading, error) {
+func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject, last Reading) (Reading, error) {
 	if row.Status != statusActive {
 		return Reading{}, errPaused{row.ID, Errorf(Conflict, "instance %s is %s: %s", row.Name, row.Status, row.Reason)}
 	}
@@ -99,26 +108,35 @@ func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject
 	}
 	begun := g.now()
 	_, name := s.claim()
-	mark := Reading{At: begun}
-	for cursor, page := "", 0; ; page++ {
+	pages := rolePages
+	for cursor := ""; ; pages-- {
+		if pages == 0 {
+			return Reading{}, Errorf(Unavailable, "role %s has no end after %d pages", s, rolePages)
+		}
 		var users []string
 		var next string
-		err := g.guard("role "+s.id, func() (err error) { users, next, err = def.Members(ctx, inst.self, role, cursor); return err })
+		err := g.guard("role "+s.id, func() (err error) {
+			ctx, cancel := context.WithTimeout(ctx, g.o.Timeout)
+			defer cancel()
+			users, next, err = def.Members(ctx, inst.self, role, cursor)
+			return err
+		})
 		if err != nil {
 			return Reading{}, err
 		}
-		if err := g.keepMembers(ctx, row, name, users, begun); err != nil {
+		if err := g.keepMembers(ctx, row, name, users, begun, !last.At.IsZero()); err != nil {
 			return Reading{}, err
 		}
-		mark.Members += len(users)
-		if next == "" || next == cursor {
+		if next == "" {
 			break
 		}
-		if cursor = next; page >= rolePages {
-			return Reading{}, Errorf(Unavailable, "role %s has no end after %d pages", s, page)
+		if next == cursor {
+			return Reading{}, Errorf(Unavailable, "the members of role %s go on where they have begun", s)
 		}
+		cursor = next
 	}
-	if err := g.dropMembers(ctx, row, name, begun); err != nil {
+	mark := Reading{At: begun}
+	if mark.Members, err = g.dropMembers(ctx, row, name, begun); err != nil {
 		return Reading{}, err
 	}
 	raw, err := json.Marshal(mark)
@@ -134,24 +152,30 @@ func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject
 	}), "keeping the reading of role %s", s)
 }
 
-// keepMembers keeps who has a role, a piece in each transaction.
-func (g *Gateway) keepMembers(ctx context.Context, row store.Instance, name string, users []string, now time.Time) error {
-	for len(users) > 0 {
-		piece := users[:min(len(users), listPiece)]
-		users = users[len(piece):]
+// keepMembers keeps who has a role, a piece in each transaction. Who has it anew is told of, but not at the first reading, at which all have.
+func (g *Gateway) keepMembers(ctx context.Context, row store.Instance, name string, users []string, begun time.Time, tell bool) error {
+	for piece := range slices.Chunk(users, listPiece) {
 		err := g.update(ctx, func(tx store.Tx) error {
 			for _, user := range piece {
-				key := AccountKey(row.Plugin, row.PlatformID, user)
-				at := now
-				old, err := tx.ClaimOf(row.Community, key, ClaimRole, name, row.Name)
-				switch {
-				case err == nil && old.Revoked.IsZero():
-					at = old.At
-				case err != nil && !errors.Is(err, store.ErrNotFound):
+				c := store.Claim{Community: row.Community, Subject: AccountKey(row.Plugin, row.PlatformID, user), Kind: ClaimRole, Name: name, Issuer: row.Name, At: begun, Checked: begun}
+				if user == "" {
+					return Errorf(Unavailable, "one of those who have it has no user ID")
+				}
+				old, err := tx.ClaimOf(c.Community, c.Subject, c.Kind, c.Name, c.Issuer)
+				if err != nil && !errors.Is(err, store.ErrNotFound) {
 					return err
 				}
-				if err := tx.PutClaim(store.Claim{Community: row.Community, Subject: key, Kind: ClaimRole, Name: name, Issuer: row.Name, At: at, Checked: now}); err != nil {
+				fresh := err != nil || !old.Revoked.IsZero()
+				if !fresh {
+					c.At = old.At
+				}
+				if err := tx.PutClaim(c); err != nil {
 					return err
+				}
+				if fresh && tell {
+					if err := g.memberEvent(ctx, tx, ClaimGranted, c); err != nil {
+						return err
+					}
 				}
 			}
 			return nil
@@ -163,28 +187,47 @@ func (g *Gateway) keepMembers(ctx context.Context, row store.Instance, name stri
 	return nil
 }
 
-// dropMembers deletes who does not have a role any more.
-func (g *Gateway) dropMembers(ctx context.Context, row store.Instance, name string, begun time.Time) error {
+// memberEvent tells that an account has a role of its platform, or has it no more. It is no entry of the audit record: the platform did it.
+func (g *Gateway) memberEvent(ctx context.Context, tx store.Tx, kind string, c store.Claim) error {
+	person, err := personOf(tx, c.Community, c.Subject)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return g.claimEvent(ctx, tx, kind, c, person)
+}
+
+// dropMembers deletes who was not found by the reading that began at a time, and counts who was.
+func (g *Gateway) dropMembers(ctx context.Context, row store.Instance, name string, begun time.Time) (members int, err error) {
 	q := store.ClaimQuery{Community: row.Community, Kind: ClaimRole, Name: name, Issuer: row.Name}
 	for after, n := "", listPiece; n >= listPiece; {
+		found := 0
+		last := after
 		err := g.update(ctx, func(tx store.Tx) error {
+			found, last = 0, after
 			rows, err := tx.ClaimsBy(q, after, row.Name, listPiece)
 			n = len(rows)
 			for _, c := range rows {
-				after = c.Subject
-				if c.Checked.Before(begun.Truncate(time.Microsecond)) {
-					if err := tx.DeleteClaim(c.Community, c.Subject, c.Kind, c.Name, c.Issuer); err != nil {
-						return err
-					}
+				last = c.Subject
+				if c.Checked.Equal(begun.Truncate(time.Microsecond)) {
+					found++
+					continue
+				}
+				if err := tx.DeleteClaim(c.Community, c.Subject, c.Kind, c.Name, c.Issuer); err != nil {
+					return err
+				}
+				if err := g.memberEvent(ctx, tx, ClaimRevoked, c); err != nil {
+					return err
 				}
 			}
 			return err
 		})
 		if err != nil {
-			return storeError(err, "dropping who has role %s no more", name)
+			return 0, storeError(err, "dropping who has role %s no more", name)
 		}
+		after = last
+		members += found
 	}
-	return nil
+	return members, nil
 }
 
 // onPlatform says that a platform has to be asked who belongs to a group.

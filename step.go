@@ -84,12 +84,16 @@ func (s *Step) UpdateAt(t time.Time) {
 }
 
 // CloseNow has the process closed as soon as this step is over, because nothing can change its outcome any more or somebody who
-// may ended it. It works in Receive too.
+// may ended it. It works in Receive too. Where the vote has a shortest time, a person's word, and that it is decided, hold only from then on.
 func (s *Step) CloseNow(why vote.Closing) {
 	if why.At.IsZero() {
 		why.At = s.Now()
 	}
-	t := s.task(taskClose, s.Now())
+	due := s.Now()
+	if s.asked != nil && (why.By == vote.ByPerson || why.By == vote.ByDecision) {
+		due = maxTime(due, s.asked.Earliest(s.row.Created))
+	}
+	t := s.task(taskClose, due)
 	t.Payload, _ = json.Marshal(why) // plain fields
 	id := s.row.ID
 	s.effect = append(s.effect,
@@ -169,7 +173,7 @@ func (s *Step) Decide(ctx context.Context) (out vote.Outcome, err error) {
 				return err
 			}
 		}
-		out = s.asked.Decide(t, closing(s.row))
+		out = s.asked.counted().Decide(t, closing(s.row))
 		return nil
 	})
 	return out, storeError(err, "deciding process %s", s.row.ID)

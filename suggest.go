@@ -90,7 +90,12 @@ func (g *Gateway) suggestTx(ctx context.Context, tx store.Tx, x, y Account, e Gr
 	if err != nil {
 		return row, err
 	}
-	return row, g.identityChanged(ctx, tx, change{kind: LinkSuggested, community: x.community, person: x.Person, subject: row.ID, how: Inferred, issuer: e.Issuer})
+	told := change{kind: LinkSuggested, community: x.community, person: y.Person, subject: row.ID, how: Inferred, issuer: e.Issuer, quiet: true}
+	if err := g.identityChanged(ctx, tx, told); err != nil {
+		return row, err
+	}
+	told.person, told.quiet = x.Person, false
+	return row, g.identityChanged(ctx, tx, told)
 }
 
 // Suggestions lists what is suggested about a person's accounts and was neither dismissed nor settled. [Community.RevokeEvidence] dismisses one.

@@ -146,6 +146,8 @@ type events interface {
 	Append(e Event) (seq int64, fresh bool, err error)
 	// Events lists by Seq.
 	Events(q EventQuery, limit int) ([]Event, error)
+	// RedactEvent replaces who did an event, and what it says; its number, its ID and all else stay. One that is not there is no error.
+	RedactEvent(seq int64, actor string, data []byte) error
 	// LastSeq is the number of the newest event that was ever kept, 0 before the first.
 	LastSeq() (int64, error)
 	// PruneEvents deletes at most limit events that happened before the given time and whose Seq is not above upTo, by Seq. As

@@ -17,14 +17,15 @@ const module = "github.com/metagov/gateway-go"
 // may lists, for each package (or "dir/..." for all below it), which packages of this module it may import. What is not listed
 // may import nothing of it.
 var may = map[string][]string{
-	"":                        {"store", "store/sqlite", "vote", "internal/guard", "internal/pace", "internal/schema", "internal/seal"},
+	"":                        {"store", "store/sqlite", "vote", "internal/guard", "internal/keyproof", "internal/pace", "internal/schema", "internal/seal"},
 	"store/memory":            {"store"},
 	"store/sqlite":            {"store", "store/internal/sqlstore"},
 	"store/internal/sqlstore": {"store"},
 	"store/storetest":         {"store", "store/memory"},
 	"gatewaytest":             {"", "store", "store/memory", "vote", "internal/schema"},
 	"plugins/...":             {"", "vote"},
-	"examples/...":            {"", "vote", "plugins/...", "store/memory", "store/sqlite"},
+	"claims/...":              {""},
+	"examples/...":            {"", "vote", "plugins/...", "claims/...", "store/memory", "store/sqlite"},
 }
 
 // only says which package alone may import a library.
@@ -34,6 +35,8 @@ var only = map[string]string{
 	"github.com/tink-crypto/tink-go/v2":        "internal/seal",
 	"modernc.org/sqlite":                       "store/sqlite",
 	"github.com/slack-go/slack":                "plugins/slack",
+	"github.com/decred/dcrd/dcrec/secp256k1":   "internal/keyproof",
+	"github.com/coreos/go-oidc/v3":             "claims/oidc",
 }
 
 type pkg struct {

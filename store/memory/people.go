@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/metagov/gateway-go/store"
+import (
+	"slices"
+
+	"github.com/metagov/gateway-go/store"
+)
 
 func (t *tx) PutPerson(p store.Person) error {
 	if t.locked != nil {
@@ -33,6 +37,24 @@ func (t *tx) People(q store.PersonQuery, after string, limit int) ([]store.Perso
 		p.Data = own(p.Data)
 		return p, matches(q.Kind, p.Kind) && (!q.Standing || p.Into == "" && p.Erased.IsZero())
 	}), nil
+}
+
+func (t *tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
+	var out []store.Person
+	for _, id := range distinct(ids) {
+		if p, err := t.Person(community, id); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+func (t *tx) AccountsIn(community, plugin, platformID string, people []string) ([]store.Account, error) {
+	var out []store.Account
+	for _, id := range distinct(people) {
+		out = append(out, first(t.accountsOf.under(community, id, plugin, platformID), -1, t.indexed)...)
+	}
+	return out, nil
 }
 
 func (t *tx) MergedInto(community, id string) ([]store.Person, error) {
@@ -106,9 +128,22 @@ func (t *tx) Accounts(community, person string) ([]store.Account, error) {
 }
 
 func (t *tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([]store.Account, error) {
-	from := key{q.Community, after.Plugin, after.PlatformID, after.UserID}
-	past := after.Plugin != "" || after.PlatformID != "" || after.UserID != ""
-	return first(t.accounts.after(from, 1, past), atMost(limit), func(_ key, a store.Account) (store.Account, bool) {
+	from, past := key{q.Community, after.Plugin, after.PlatformID, after.UserID}, true
+	lowest, n := key{q.Community}, 1
+	for _, wanted := range []string{q.Plugin, q.PlatformID, q.UserID} {
+		if wanted == "" {
+			break
+		}
+		lowest[n] = wanted
+		n++
+	}
+	switch c := from.compare(lowest); {
+	case c < 0, after.Plugin == "" && after.PlatformID == "" && after.UserID == "":
+		from, past = lowest, false
+	case !slices.Equal(from[:n], lowest[:n]):
+		return nil, nil // all that begin so stand before the place
+	}
+	return first(t.accounts.after(from, n, past), atMost(limit), func(_ key, a store.Account) (store.Account, bool) {
 		a.Data = own(a.Data)
 		return a, matches(q.Plugin, a.Plugin) && matches(q.PlatformID, a.PlatformID) && matches(q.UserID, a.UserID) &&
 			matches(q.LinkType, a.LinkType) && matches(q.Quality, a.Quality)
@@ -234,11 +269,10 @@ func (t *tx) PutChange(c store.Change) error {
 	if t.locked != nil {
 		return t.locked
 	}
-	c.Seq = 1
-	for _, old := range t.changes.under(c.Community, c.Person) {
-		c.Seq = old.Seq + 1
-	}
+	last, _ := t.lastChange.get(key{c.Community, c.Person})
+	c.Seq = last + 1
 	c.Data, c.At = own(c.Data), when(c.At)
+	t.lastChange.put(key{c.Community, c.Person}, c.Seq)
 	t.changes.put(key{c.Community, c.Person, num(c.Seq)}, &c)
 	return nil
 }
@@ -259,6 +293,7 @@ func (t *tx) DeleteChanges(community, person string) error {
 	for k := range t.changes.under(community, person) {
 		t.changes.del(k)
 	}
+	t.lastChange.del(key{community, person})
 	return nil
 }
 

@@ -75,6 +75,7 @@ type tables struct {
 	claims       tree[*store.Claim]    // community, subject, kind, name, issuer
 	claimsBy     tree[none]            // community, kind, name, subject, issuer
 	changes      tree[*store.Change]   // community, person, seq
+	lastChange   tree[int64]           // community, person
 	tokens       tree[*store.Token]    // community, plugin, platform ID, user
 
 	endpoints  tree[*store.Endpoint] // id
