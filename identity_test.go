@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"strconv"
 	"testing"
 	"time"
@@ -65,6 +66,7 @@ func TestPeopleAndAccounts(t *testing.T) {
 		known, err := c.Evidence(ctx, ref("ann"))
 		require.NoError(t, err)
 		require.Len(t, known, 2)
+		slices.SortFunc(known, func(a, b gateway.Evidence) int { return strings.Compare(a.Issuer, b.Issuer) }) // eve's first
 
 		who, err := c.WhoIs(ctx, ref("ann"))
 		require.NoError(t, err)

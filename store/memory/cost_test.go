@@ -161,7 +161,12 @@ func TestCostOfPeople(t *testing.T) {
 		"a page of a platform":    page(store.AccountQuery{Plugin: "b", PlatformID: "T"}),
 		"the first of a plugin":   first(store.AccountQuery{Plugin: "b"}),
 		"the first of a platform": first(store.AccountQuery{Plugin: "b", PlatformID: "T"}),
-		"an account":              first(store.AccountQuery{Plugin: "b", PlatformID: "T", UserID: "000003"}),
+		"the end of a platform": func(tx store.Tx, last store.Account) error {
+			got, err := tx.AccountsBy(store.AccountQuery{Community: "c", Plugin: last.Plugin, PlatformID: last.PlatformID}, last, 0)
+			require.Len(t, got, 1)
+			return err
+		},
+		"an account": first(store.AccountQuery{Plugin: "b", PlatformID: "T", UserID: "000003"}),
 		"another line of a history": func(tx store.Tx, _ store.Account) error {
 			return tx.PutChange(store.Change{Community: "c", Person: "p"})
 		},

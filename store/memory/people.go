@@ -58,9 +58,6 @@ func (t *tx) AccountsIn(community, plugin, platformID string, people []string) (
 }
 
 func (t *tx) MergedInto(community, id string) ([]store.Person, error) {
-	if id == "" {
-		return nil, nil
-	}
 	return first(t.mergedInto.under(community, id), -1, func(k key, _ none) (store.Person, bool) {
 		p, err := t.Person(community, k[2])
 		return p, err == nil
@@ -151,9 +148,6 @@ func (t *tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([
 }
 
 func (t *tx) AccountsByMail(community, mail string, limit int) ([]store.Account, error) {
-	if mail == "" {
-		return nil, nil
-	}
 	return first(t.accountsMail.under(community, mail), atMost(limit), t.indexed), nil
 }
 
@@ -181,8 +175,8 @@ func (t *tx) PutEvidence(e store.Evidence) error {
 	e.Data = own(e.Data)
 	e.At, e.Expires, e.Revoked = when(e.At), when(e.Expires), when(e.Revoked)
 	t.evidence.put(key{e.Community, e.ID}, &e)
-	t.evidenceOf.put(key{e.Community, e.A, e.ID}, none{})
-	t.evidenceOf.put(key{e.Community, e.B, e.ID}, none{})
+	t.evidenceOf.put(key{e.Community, e.A, e.ID}, &e)
+	t.evidenceOf.put(key{e.Community, e.B, e.ID}, &e)
 	return nil
 }
 
@@ -207,16 +201,17 @@ func (t *tx) Evidence(community, id string) (store.Evidence, error) {
 	if !ok {
 		return store.Evidence{}, missing("evidence", community, id)
 	}
+	return evidenceRow(e), nil
+}
+
+func evidenceRow(e *store.Evidence) store.Evidence {
 	out := *e
 	out.Data = own(out.Data)
-	return out, nil
+	return out
 }
 
 func (t *tx) EvidenceOf(community, subject string) ([]store.Evidence, error) {
-	return first(t.evidenceOf.under(community, subject), -1, func(k key, _ none) (store.Evidence, bool) {
-		e, err := t.Evidence(community, k[2])
-		return e, err == nil
-	}), nil
+	return first(t.evidenceOf.under(community, subject), -1, func(_ key, e *store.Evidence) (store.Evidence, bool) { return evidenceRow(e), true }), nil
 }
 
 func (t *tx) PutClaim(c store.Claim) error {
@@ -226,7 +221,7 @@ func (t *tx) PutClaim(c store.Claim) error {
 	c.Data, c.Sealed = own(c.Data), own(c.Sealed)
 	c.At, c.Checked, c.Expires, c.Revoked = when(c.At), when(c.Checked), when(c.Expires), when(c.Revoked)
 	t.claims.put(key{c.Community, c.Subject, c.Kind, c.Name, c.Issuer}, &c)
-	t.claimsBy.put(key{c.Community, c.Kind, c.Name, c.Subject, c.Issuer}, none{})
+	t.claimsBy.put(key{c.Community, c.Kind, c.Name, c.Subject, c.Issuer}, &c)
 	return nil
 }
 
@@ -250,10 +245,7 @@ func (t *tx) Claims(community, subject string) ([]store.Claim, error) {
 
 func (t *tx) ClaimsBy(q store.ClaimQuery, afterSubject, afterIssuer string, limit int) ([]store.Claim, error) {
 	walk := t.claimsBy.after(key{q.Community, q.Kind, q.Name, afterSubject, afterIssuer}, 3, afterSubject != "" || afterIssuer != "")
-	return first(walk, atMost(limit), func(k key, _ none) (store.Claim, bool) {
-		c, err := t.ClaimOf(k[0], k[3], k[1], k[2], k[4])
-		return c, err == nil && matches(q.Issuer, c.Issuer)
-	}), nil
+	return first(walk, atMost(limit), func(_ key, c *store.Claim) (store.Claim, bool) { return claimRow(c), matches(q.Issuer, c.Issuer) }), nil
 }
 
 func (t *tx) DeleteClaim(community, subject, kind, name, issuer string) error {

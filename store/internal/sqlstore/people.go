@@ -48,9 +48,6 @@ func (t *Tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
 
 // MergedInto implements store.Tx.
 func (t *Tx) MergedInto(community, id string) ([]store.Person, error) {
-	if id == "" {
-		return nil, nil // those that stand for themselves were merged into nobody
-	}
 	return list(t, scanPerson, `SELECT `+personCols+` FROM people WHERE community = $1 AND merged_into = $2 AND merged_into <> '' ORDER BY id`, community, id)
 }
 
@@ -120,9 +117,6 @@ func (t *Tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([
 
 // AccountsByMail implements store.Tx.
 func (t *Tx) AccountsByMail(community, mail string, limit int) ([]store.Account, error) {
-	if mail == "" {
-		return nil, nil
-	}
 	return list(t, scanAccount, `SELECT `+accountCols+` FROM accounts WHERE community = $1 AND mail = $2 AND mail <> ''
 		ORDER BY plugin, platform_id, user_id LIMIT $3 + 0`, community, mail, bound(limit))
 }
