@@ -64,7 +64,9 @@ const (
 	AuditToken         = "token.refused"     // person, plugin, platform_id
 	AuditReheld        = "process.recounted" // holders: how many people's ballots became one person's, or were parted
 
-	AuditAction  = "action"  // name, result (done, failed or unknown), code of the error, calls, and more_calls where there were too many to list
+	// name, result (done, failed or unknown), code of the error, calls, and more_calls where there were too many to list; of what is done on behalf of
+	// a person as: the [Identity] that was used, and for: the person
+	AuditAction  = "action"
 	AuditCommand = "command" // likewise
 	AuditStep    = "step"    // likewise, of a start or close that called the platform
 

@@ -67,7 +67,7 @@ func (c *Community) ErasePerson(ctx context.Context, id string) error {
 	}), "erasing person %s of community %s", id, c.row.Slug)
 }
 
-// dropAccount deletes an account with its person's credentials.
+// dropAccount deletes an account, and its person's credentials, which are revoked at the platform.
 func (g *Gateway) dropAccount(tx store.Tx, community string, a AccountRef) error {
 	if err := tx.DeleteAccount(community, a.Plugin, a.PlatformID, a.UserID); err != nil {
 		return err

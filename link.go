@@ -311,8 +311,8 @@ func (j *joint) own(tx store.Tx) error {
 
 // ownerOf finds whose an account is, "" where it is linked to nobody.
 func ownerOf(tx store.Tx, community string, a AccountRef) (string, error) {
-	row, err := tx.Account(community, a.Plugin, a.PlatformID, a.UserID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && row.LinkType == linkErased {
+	row, err := linkedAccount(tx, community, a)
+	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}
 	return row.Person, err
@@ -458,19 +458,9 @@ func (j *joint) issuer(a, b int) string {
 	return strings.Join(names, "+")
 }
 
-// evidence keeps evidence between two subjects. What is known and holds without end is not kept again: people log in every day.
+// evidence keeps evidence between two subjects, and says whether it is news.
 func (j *joint) evidence(tx store.Tx, a, b, kind, issuer string) (ev store.Evidence, fresh bool, err error) {
-	known, err := tx.EvidenceOf(j.community, a)
-	if err != nil {
-		return ev, false, err
-	}
-	for _, k := range known {
-		if (k.A == b || k.B == b) && k.Kind == kind && k.Issuer == issuer && k.Revoked.IsZero() && k.Expires.IsZero() {
-			return k, false, nil
-		}
-	}
-	ev, err = j.g.putEvidence(tx, j.community, a, b, Ground{Kind: kind, Issuer: issuer, At: j.now}, 0)
-	return ev, err == nil, err
+	return j.g.keepEvidence(tx, j.community, a, b, Ground{Kind: kind, Issuer: issuer, At: j.now}, 0)
 }
 
 // prove keeps that the accounts logged in together, each with each: should one be unlinked, the others stay as sure of each other.

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -36,7 +37,10 @@ func (a who) grant(x gateway.OAuthExchange, place string) (string, gateway.Grant
 	}
 	u := gateway.GrantUser{ID: a.User, Name: a.User, Email: a.Mail, EmailVerified: a.Verified}
 	if a.Token != "" {
-		u.Token = &gateway.UserToken{Access: gateway.Secret(a.Token), Refresh: gateway.Secret(a.Refresh), Scopes: strings.Fields(a.Scopes)}
+		u.Token = &gateway.UserToken{Access: gateway.Secret(a.Token), Refresh: gateway.Secret(a.Refresh)}
+		if a.Scopes != "" {
+			u.Token.Scopes = strings.Fields(a.Scopes)
+		}
 		if a.Lasts > 0 {
 			u.Token.Expires = x.Now.Add(time.Duration(a.Lasts) * time.Minute)
 		}
@@ -77,7 +81,46 @@ func (t *tokens) gone() []string {
 	return slices.Clone(t.revoked)
 }
 
-type hubPlugin struct{ *gateway.Instance }
+type hubPlugin struct {
+	*gateway.Instance
+	l *linkRig
+}
+
+// comment says as whom it is written, by the token that came with it.
+func (h *hubPlugin) comment(ctx context.Context, in post) (posted, error) {
+	if err := gateway.CallOf(ctx).Save(ctx, in.Text); err != nil {
+		return posted{}, err
+	}
+	who := "the bot"
+	if a, ok := gateway.ActingAs(ctx); ok {
+		who = a.UserID + " with " + a.Token.Reveal()
+		if h.l.renews {
+			next, err := a.Renew(ctx)
+			if err != nil {
+				return posted{}, err
+			}
+			who = a.UserID + " with " + next.Reveal()
+		}
+	}
+	h.l.done = append(h.l.done, who+": "+in.Text)
+	return posted{ID: "1"}, h.l.fails
+}
+
+func (h *hubPlugin) find(ctx context.Context, in post) (posted, gateway.Found, error) {
+	who := "the bot"
+	if a, ok := gateway.ActingAs(ctx); ok {
+		who = a.UserID + " with " + a.Token.Reveal()
+	}
+	h.l.done = append(h.l.done, who+" looks")
+	return posted{ID: "found"}, h.l.found, nil
+}
+
+// plain knows nothing of identities.
+func (h *hubPlugin) plain(ctx context.Context, _ post) (posted, error) {
+	_, acting := gateway.ActingAs(ctx)
+	h.l.done = append(h.l.done, fmt.Sprint("plain ", acting))
+	return posted{ID: "1"}, nil
+}
 
 type hubConfig struct {
 	Org string `json:"org" gateway:"platform_id,public" jsonschema_description:"The organization."`
@@ -89,14 +132,22 @@ type linkRig struct {
 	c      *gateway.Community
 	tokens *tokens
 	asked  map[string]gateway.OAuthParams // by plugin, of the last consent page
+	inst   *gateway.Instance              // of the second
+
+	done   []string // on the second platform
+	fails  error
+	found  gateway.Found
+	renews bool
 }
 
 func newLinkRig(t *testing.T, s store.Store, opts ...func(*gateway.Options)) *linkRig {
 	t.Helper()
 	l := &linkRig{tokens: &tokens{}, asked: map[string]gateway.OAuthParams{}}
 	hub := gateway.Define("github", "Another platform.", func(_ context.Context, i *gateway.Instance, _ hubConfig) (*hubPlugin, error) {
-		return &hubPlugin{i}, nil
+		return &hubPlugin{i, l}, nil
 	},
+		gateway.ActionFunc("comment", "Writes a comment.", (*hubPlugin).comment, gateway.Acts("repo|public_repo"), gateway.Lookup((*hubPlugin).find)),
+		gateway.ActionFunc("plain", "Does something.", (*hubPlugin).plain),
 		gateway.OAuth[*hubPlugin, hubConfig]{
 			Authorize: func(p gateway.OAuthParams) (string, error) {
 				l.asked["github"] = p
@@ -118,7 +169,8 @@ func newLinkRig(t *testing.T, s store.Store, opts ...func(*gateway.Options)) *li
 		return g, err
 	}
 	l.c, _ = l.town("town", "S1")
-	_, err := l.c.Enable(t.Context(), "github", hubConfig{"acme"})
+	var err error
+	l.inst, err = l.c.Enable(t.Context(), "github", hubConfig{"acme"})
 	require.NoError(t, err)
 	return l
 }
