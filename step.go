@@ -315,7 +315,8 @@ func (s *Step) ask(tx store.Tx, status string) error {
 // for it: what closing changed stays.
 func (s *Step) merge(now store.Process) store.Process {
 	out := s.row
-	out.Rev, out.Updated, out.Closing = now.Rev, now.Updated, now.Closing
+	// A step changes neither what closed it nor what was asked.
+	out.Rev, out.Updated, out.Closing, out.Input = now.Rev, now.Updated, now.Closing, now.Input
 	if ended(now) { // the first end counts, whoever made it
 		out.Status, out.Reason, out.Outcome, out.Ended = now.Status, now.Reason, now.Outcome, now.Ended
 		return out
