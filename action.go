@@ -18,6 +18,8 @@ type doOptions struct {
 	once   string
 	within time.Duration
 	fresh  time.Duration
+	behalf *behalf   // nil: on behalf of nobody
+	acted  *Identity // where to say as whom it was done
 }
 
 // Once gives what is asked a name, unique in the community. Asking again with the same name gives the first answer and
@@ -52,13 +54,16 @@ func (i *Instance) Do(ctx context.Context, name string, in any, opts ...DoOption
 	for _, f := range opts {
 		f(&o)
 	}
+	if o.acted != nil {
+		*o.acted = ""
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.within)
 	defer cancel()
 	opened, err := i.active(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return i.g.call(ctx, opened, asking{name: actionName(a), once: o.once, act: a, in: raw, run: doAction})
+	return i.g.call(ctx, opened, asking{name: actionName(a), once: o.once, act: a, in: raw, run: doAction, behalf: o.behalf, acted: o.acted})
 }
 
 // actionName is what an action is called in the row of a call; it says no version, so that a driver may ask again after an upgrade.
@@ -85,6 +90,8 @@ type asking struct {
 	act        *action // nil where it is no action
 	in         json.RawMessage
 	run        func(ctx context.Context, self any, a *action, in json.RawMessage) (json.RawMessage, error)
+	behalf     *behalf   // nil: it is asked for on behalf of nobody
+	acted      *Identity // where to say as whom it was done
 }
 
 // errInside refuses what would keep everybody waiting for a platform.
@@ -121,12 +128,22 @@ func (g *Gateway) call(ctx context.Context, o *opened, w asking) (json.RawMessag
 		ID: id, Community: o.row.Community, Instance: o.row.ID, Name: w.name, Once: w.once, Status: callOpen, Started: g.now(), Origin: t.id,
 	}}
 	c.keepAsked(w.act, w.in)
+	if w.acted != nil {
+		defer func() {
+			if a := c.wanted.Acting; a != nil {
+				*w.acted = a.As
+			}
+		}()
+	}
 	if w.once == "" {
+		if err := c.become(ctx, o, w.behalf); err != nil {
+			return nil, err
+		}
 		return g.finish(ctx, c, o, w)
 	}
 	var out json.RawMessage
 	err := g.exclusive(ctx, onceLease(o.row.Community, w.once), func(ctx context.Context) error {
-		answer, answered, err := g.begin(ctx, c, o)
+		answer, answered, err := g.begin(ctx, c, o, w.behalf)
 		if err != nil || answered {
 			out = answer
 			return err
@@ -140,16 +157,25 @@ func (g *Gateway) call(ctx context.Context, o *opened, w asking) (json.RawMessag
 func onceLease(community, once string) string { return "once:" + community + ":" + once }
 
 // begin keeps a named call, or finds what became of the earlier one with its name.
-func (g *Gateway) begin(ctx context.Context, c *Call, o *opened) (answer json.RawMessage, answered bool, err error) {
+func (g *Gateway) begin(ctx context.Context, c *Call, o *opened, b *behalf) (answer json.RawMessage, answered bool, err error) {
 	var old store.Call
 	err = g.view(ctx, func(tx store.Tx) (err error) { old, err = tx.CallByOnce(c.row.Community, c.row.Once); return err })
 	switch {
 	case errors.Is(err, store.ErrNotFound):
+		if err := c.become(ctx, o, b); err != nil {
+			return nil, true, err
+		}
 		return nil, false, c.keep(ctx, nil)
 	case err != nil:
 		return nil, false, storeError(err, "looking for an earlier call %q", c.row.Once)
 	case old.Name != c.row.Name || old.Instance != c.row.Instance:
 		return nil, true, Errorf(Conflict, "%q was the name of another call (%s)", c.row.Once, old.Name)
+	}
+	c.wanted.Acting = g.kept(old).wanted.Acting
+	if err := c.sameActing(ctx, b); err != nil {
+		return nil, true, err
+	}
+	switch {
 	case old.Status == callDone:
 		return old.Output, true, nil
 	case old.Status == callFailed:
@@ -157,6 +183,9 @@ func (g *Gateway) begin(ctx context.Context, c *Call, o *opened) (answer json.Ra
 			return nil, true, failure
 		}
 		c.adopt(old, o.p)
+		if err := c.resume(ctx); err != nil {
+			return nil, true, err
+		}
 		return nil, false, c.anew(ctx) // it did not happen
 	}
 	c.adopt(old, o.p)
@@ -167,6 +196,9 @@ func (g *Gateway) begin(ctx context.Context, c *Call, o *opened) (answer json.Ra
 	case c.guessed(), len(old.Saved) == 0 && !idempotent:
 		// Open or unknown, and nothing by which to look: a second try could do it twice.
 		return nil, true, Errorf(Unknown, "call %q was interrupted and left nothing by which to find out whether it happened", c.row.Once)
+	}
+	if err := c.resume(ctx); err != nil {
+		return nil, true, c.unsettled(err)
 	}
 	c.row.Status = callOpen
 	return nil, false, nil

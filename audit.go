@@ -57,13 +57,16 @@ const (
 	AuditEvidenceEnded = "evidence.revoked"  // likewise
 	AuditSuggested     = "link.suggested"    // person, other: the evidence, how, issuer
 	AuditPrompted      = "link.prompted"     // person, other: the prompt
+	AuditOpened        = "link.opened"       // likewise
 	AuditClaim         = "claim.granted"     // person, other: the claim, if it is a role, membership, capability or consent, how: its kind, issuer
 	AuditClaimEnded    = "claim.revoked"     // likewise
 	AuditRevealed      = "claim.revealed"    // person, how: the claim's kind, issuer, purpose: its secret was given out
 	AuditToken         = "token.refused"     // person, plugin, platform_id
 	AuditReheld        = "process.recounted" // holders: how many people's ballots became one person's, or were parted
 
-	AuditAction  = "action"  // name, result (done, failed or unknown), code of the error, calls, and more_calls where there were too many to list
+	// name, result (done, failed or unknown), code of the error, calls, and more_calls where there were too many to list; of what is done on behalf of
+	// a person as: the [Identity] that was used, and for: the person
+	AuditAction  = "action"
 	AuditCommand = "command" // likewise
 	AuditStep    = "step"    // likewise, of a start or close that called the platform
 

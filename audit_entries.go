@@ -38,6 +38,8 @@ type auditCall struct {
 	Name   string         `json:"name"`
 	Result string         `json:"result"`
 	Code   Code           `json:"code,omitempty"`
+	As     Identity       `json:"as,omitempty"`
+	For    string         `json:"for,omitempty"`
 	Calls  []PlatformCall `json:"calls,omitempty"`
 	More   int            `json:"more_calls,omitempty"`
 }
@@ -51,6 +53,9 @@ func (c *Call) tell(tx store.Tx, a store.Audit, failure error) error {
 		d.Result = callUnknown
 	default:
 		d.Result = callFailed
+	}
+	if a := c.wanted.Acting; a != nil {
+		d.As, d.For = a.As, a.For
 	}
 	if c.seen != nil {
 		var n int

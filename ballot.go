@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -18,10 +19,11 @@ import (
 // changed; Denied, the voter may not vote, and the message says why; Invalid, the question or choice does not
 // exist, or there are too few or too many. Nothing has changed then.
 type Ballot struct {
-	Voter    string    // who votes: a user ID on the process's own platform, or another account or a person ([AccountKey], [PersonKey])
-	Question string    // "" where there is one question
-	Choices  []string  // none: the vote is taken back
-	At       time.Time // the platform's time; zero: now
+	Voter    string         // who votes: a user ID on the process's own platform, or another account or a person ([AccountKey], [PersonKey])
+	Question string         // "" where there is one question
+	Choices  []string       // of a ranked vote in order; none, and no points: the vote is taken back
+	Points   map[string]int // of score and dot votes, by option
+	At       time.Time      // the platform's time; zero: now
 }
 
 // Receipt says what became of a ballot that was taken.
@@ -105,6 +107,11 @@ func (a *asked) lines(b Ballot, weight vote.Weight) ([]store.Choice, error) {
 		return []store.Choice{c}, nil
 	}
 	picked, err := a.Pick(b.Question, b.Choices...)
+	if len(b.Points) > 0 {
+		if picked, err = a.Points(b.Question, b.Points); len(b.Choices) > 0 {
+			return nil, Errorf(Invalid, "a ballot has either choices or points")
+		}
+	}
 	if err != nil {
 		return nil, &Error{Code: Invalid, Err: err}
 	}
@@ -172,11 +179,49 @@ func (g *Gateway) cast(tx store.Tx, row store.Process, a *asked, b Ballot) (Rece
 	return Receipt{Changed: r.Changed, Stale: r.Stale}, err
 }
 
-// moved is the part of a transaction that moves a tally: people and callbacks are to hear of it.
+// moved is the part of a transaction that moves a tally: people and callbacks are to hear of it, and a vote that is decided by it may be over.
 func (g *Gateway) moved(tx store.Tx, row store.Process, a *asked) error {
 	now := g.now()
+	if a != nil && a.CloseWhenDecided {
+		if err := g.closeDecided(tx, row, a); err != nil {
+			return err
+		}
+	}
 	due := maxTime(now, row.Shown.Add(showEvery))
 	return tx.Schedule(store.Task{Kind: taskShow, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: due, Created: now})
+}
+
+// closeDecided has a vote closed that nobody who has not voted could change any more, when it has been open for the shortest time. Whether it still
+// is decided then is looked at again.
+func (g *Gateway) closeDecided(tx store.Tx, row store.Process, a *asked) error {
+	decided, err := decidedNow(tx, row, a)
+	if err != nil || !decided {
+		return err
+	}
+	now := g.now()
+	why, err := json.Marshal(vote.Closing{By: vote.ByDecision})
+	if err != nil {
+		return err
+	}
+	return tx.Schedule(store.Task{
+		Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: maxTime(now, a.Earliest(row.Created)), Payload: why, Created: now,
+	})
+}
+
+// decidedNow says whether a vote is decided as it stands.
+func decidedNow(tx store.Tx, row store.Process, a *asked) (bool, error) {
+	t, err := tally(tx, row)
+	if err != nil {
+		return false, err
+	}
+	return a.counted().Decided(t), nil
+}
+
+// counted is the Ask as its votes are counted: how many may vote says the tally, for a list may name groups, and one person more than once.
+func (a *asked) counted() vote.Ask {
+	out := a.Ask
+	out.EligibleVoters, out.IneligibleVoters = nil, nil
+	return out
 }
 
 // showEvery is how often people, and process callbacks, hear of ballots at most.
@@ -276,6 +321,28 @@ func tally(tx store.Tx, row store.Process) (vote.Tally, error) {
 	return t, err
 }
 
+// thatCount reads up to limit ballots that count, those after the given pair: passing by those of accounts whose person has voted with another.
+func thatCount(tx store.Tx, process, voter, question string, limit int) (out []vote.Ballot, err error) {
+	limit = positive(limit, 100)
+	for len(out) < limit {
+		held, err := tx.Ballots(process, voter, question, limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range ballotsOf(held) {
+			if len(out) < limit {
+				out = append(out, b)
+			}
+		}
+		if len(held) < limit {
+			break
+		}
+		last := held[len(held)-1]
+		voter, question = last.Voter, last.Question
+	}
+	return out, nil
+}
+
 // listed reads the ballots of a small vote.
 func listed(tx store.Tx, process string) ([]vote.Ballot, error) {
 	var out []vote.Ballot
@@ -329,8 +396,7 @@ func (c *Community) Ballots(ctx context.Context, process, afterVoter, afterQuest
 		if a != nil && !a.VotersVisible() {
 			return Errorf(Denied, "process %s does not show who voted for what", process)
 		}
-		held, err := tx.Ballots(process, afterVoter, afterQuestion, limit)
-		out = ballotsOf(held)
+		out, err = thatCount(tx, process, afterVoter, afterQuestion, limit)
 		return err
 	})
 	return out, storeError(err, "listing the ballots of process %s", process)

@@ -30,8 +30,9 @@ type Call struct {
 	row    store.Call
 	act    *action // nil where it is no action
 	wanted wanted
-	kept   bool // the row is in the store
-	taken  bool // an earlier attempt left it, and nobody knows whether it did it
+	acting *acting // nil: as the instance itself
+	kept   bool    // the row is in the store
+	taken  bool    // an earlier attempt left it, and nobody knows whether it did it
 	caused []string
 	trail  trail
 	seen   *sightings // the calls to the platform

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -23,6 +24,7 @@ const (
 	EvidenceRevoked = "evidence_revoked"
 	LinkSuggested   = "link_suggested"
 	LinkPrompted    = "link_prompted"
+	LinkOpened      = "link_opened" // somebody followed a prompt to a consent page
 	ClaimGranted    = "claim_granted"
 	ClaimChanged    = "claim_changed" // it says something else now
 	ClaimRevoked    = "claim_revoked"
@@ -97,6 +99,9 @@ func (g *Gateway) auditIdentity(tx store.Tx, t trail, c change) error {
 		Issuer   string `json:"issuer,omitempty"`
 		Evidence string `json:"evidence,omitempty"`
 	}
+	if (c.kind == ClaimGranted || c.kind == ClaimRevoked) && !slices.Contains([]string{ClaimRole, ClaimMember, ClaimCapability, ClaimConsent}, c.how) {
+		c.subject = "" // an identifier, a key, or who knows what
+	}
 	d := entry{Person: c.person, Other: c.subject, How: c.how, Issuer: shorten(c.issuer), Evidence: c.evidence}
 	if c.account != nil {
 		d.Plugin, d.Platform, d.Other = c.account.Plugin, c.account.PlatformID, ""
@@ -116,7 +121,7 @@ func saltedHash(salt, text string) string {
 func auditKinds() map[string]string {
 	return map[string]string{
 		PersonCreated: AuditPerson, AccountLinked: AuditLinked, AccountUnlinked: AuditUnlinked, PeopleMerged: AuditMerged, PersonSplit: AuditSplit,
-		PersonErased: AuditErased, EvidenceAdded: AuditEvidence, EvidenceRevoked: AuditEvidenceEnded, LinkSuggested: AuditSuggested, LinkPrompted: AuditPrompted,
+		PersonErased: AuditErased, EvidenceAdded: AuditEvidence, EvidenceRevoked: AuditEvidenceEnded, LinkSuggested: AuditSuggested, LinkPrompted: AuditPrompted, LinkOpened: AuditOpened,
 		ClaimGranted: AuditClaim, ClaimRevoked: AuditClaimEnded, TokenRefused: AuditToken,
 	}
 }
@@ -130,6 +135,10 @@ type Change struct {
 	By      string          `json:"by,omitempty"`      // who asked, see [Reason]
 	Text    string          `json:"text,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"` // an [IdentityChange]
+}
+
+func changeOf(r store.Change) Change {
+	return Change{Seq: r.Seq, At: r.At, Kind: r.Kind, Subject: r.Subject, By: r.By, Text: r.Text, Data: r.Data}
 }
 
 // History lists up to limit changes to a person, those after the given number, oldest first. Who was merged into another keeps a history of
@@ -146,7 +155,7 @@ func (c *Community) History(ctx context.Context, person string, after int64, lim
 		}
 		rows, err := tx.Changes(c.row.Slug, person, after, limit)
 		for _, r := range rows {
-			out = append(out, Change{Seq: r.Seq, At: r.At, Kind: r.Kind, Subject: r.Subject, By: r.By, Text: r.Text, Data: r.Data})
+			out = append(out, changeOf(r))
 		}
 		return err
 	})

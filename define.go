@@ -37,6 +37,7 @@ type options struct {
 	look       *lookup
 	idempotent bool
 	grace      time.Duration
+	acts       *ActsDef
 }
 
 // Version numbers an action, a process's input and state, or a lister's cursor (see [ListFunc]). It is 1 where it is not given. Several
@@ -105,7 +106,7 @@ func ActionFunc[T Owner, In, Out any](name, doc string, fn func(T, context.Conte
 		b.checkLookup(name, o, reflect.TypeFor[T](), reflect.TypeFor[In](), reflect.TypeFor[Out]())
 		d := ActionDef{
 			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Timeout: o.timeout, Needs: o.needs,
-			Idempotent: o.idempotent, Grace: o.grace,
+			Idempotent: o.idempotent, Grace: o.grace, Acts: o.acts,
 			Input:  b.schema(reflect.TypeFor[In](), "input of action "+name),
 			Output: b.schema(reflect.TypeFor[Out](), "output of action "+name),
 			Run: func(ctx context.Context, self any, in json.RawMessage) (json.RawMessage, error) {

@@ -359,3 +359,50 @@ func TestNobodyCountsTwice(t *testing.T) {
 		})
 	})
 }
+
+func TestCloseWhenDecided(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, inst := r.town("town", "S1")
+		five := []string{"a", "b", "c", "d", "e"}
+		closing := r.clock.now().Add(48 * time.Hour)
+		p := r.poll(inst, vote.Ask{Title: "now", EligibleVoters: five, Quorum: 3, CloseWhenDecided: true, ClosingAt: &closing})
+		slow := r.poll(inst, vote.Ask{Title: "slow", EligibleVoters: five, CloseWhenDecided: true, MinMinutes: 60, ClosingAt: &closing})
+		for i, voter := range five[:3] {
+			for _, id := range []string{p.ID, slow.ID} {
+				require.Equal(t, gateway.StatusPending, r.process(c, id).Status, "%d", i)
+				require.NoError(t, cast(t, c, id, voter, vote.Yes, r.clock.now()))
+				r.due()
+			}
+		}
+		out := r.outcome(r.process(c, p.ID))
+		require.Equal(t, vote.Passed, out.Result)
+		require.Equal(t, vote.ByDecision, out.ClosedBy)
+		require.Equal(t, gateway.StatusPending, r.process(c, slow.ID).Status, "not before the shortest time")
+		require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "close", User: "a", Process: slow.ID, At: r.clock.now()}).Code)
+		r.wait(30 * time.Minute)
+		require.Equal(t, gateway.StatusPending, r.process(c, slow.ID).Status, "nor by a person")
+		r.wait(31 * time.Minute)
+		require.Equal(t, gateway.StatusCompleted, r.process(c, slow.ID).Status)
+
+		p = r.poll(inst, vote.Ask{Title: "changed", EligibleVoters: five, CloseWhenDecided: true, MinMinutes: 10, ClosingAt: &closing})
+		for _, voter := range five[:3] {
+			require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, r.clock.now()))
+		}
+		require.NoError(t, cast(t, c, p.ID, "a", vote.No, r.clock.now().Add(time.Second)))
+		r.wait(time.Hour)
+		require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status, "it was decided, and is not any more")
+		r.wait(48 * time.Hour)
+		require.Equal(t, vote.ByTime, r.outcome(r.process(c, p.ID)).ClosedBy, "and goes on to its closing time")
+		ann := person(t, c, ref("a"), ref("b"))
+		_, err := c.Person(ctx, ann.ID)
+		require.NoError(t, err)
+		p = r.poll(inst, vote.Ask{Title: "people", EligibleVoters: five[:4], CloseWhenDecided: true})
+		require.NoError(t, cast(t, c, p.ID, "a", vote.Yes, r.clock.now()))
+		r.due()
+		require.NoError(t, cast(t, c, p.ID, "c", vote.Yes, r.clock.now()))
+		r.due()
+		require.Equal(t, gateway.StatusCompleted, r.process(c, p.ID).Status, "a and b are one of three")
+	})
+}

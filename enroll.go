@@ -11,8 +11,8 @@ import (
 	"github.com/metagov/gateway-go/vote"
 )
 
-// listPiece is how many entries of a list of voters are kept in one transaction: some milliseconds, for which others wait.
-const listPiece = 500
+// listPiece is how many entries of a list of voters are kept in one transaction: some ten milliseconds, for which others wait.
+const listPiece = 2000
 
 // simple says that the lists can be kept at once, with the process: nobody has to be asked for them, and they are short.
 func (r *roll) simple() bool {
@@ -167,61 +167,67 @@ func (g *Gateway) enlist(ctx context.Context, s *Step, allowed bool, keys []stri
 // onPlatform lists who may and who may not vote as user IDs of the process's own platform: all accounts there of those who are on the lists.
 // Invalid: there are more than the voting standard lists.
 func (g *Gateway) onPlatform(ctx context.Context, s *Step) (may, mayNot []string, err error) {
-	r := s.asked.roll
-	may, mayNot = []string{}, []string{}
-	seen := map[string]bool{}
-	for after, n := "", listPiece; n >= listPiece; {
-		err := g.view(ctx, func(tx store.Tx) error {
-			listed, err := tx.Voters(s.row.ID, after, listPiece)
-			n = len(listed)
-			for _, l := range listed {
-				after = l.Key
-				if seen[l.Holder] {
-					continue
-				}
-				seen[l.Holder] = true
-				allowed, denied, err := tx.Voter(s.row.ID, l.Holder)
-				if err != nil {
-					return err
-				}
-				users, err := r.usersOf(tx, s.row.Community, l.Holder)
-				if err != nil {
-					return err
-				}
-				if allowed && !denied {
-					may = append(may, users...)
-				}
-				if denied {
-					mayNot = append(mayNot, users...)
-				}
-			}
-			return err
-		})
+	var holders []string
+	lists := map[string][2]bool{} // by holder: on the one list, on the other
+	for after, n := "", listPage; n >= listPage; {
+		var listed []store.Listed
+		err := g.view(ctx, func(tx store.Tx) (err error) { listed, err = tx.Voters(s.row.ID, after, listPage); return err })
 		if err != nil {
 			return nil, nil, storeError(err, "reading the voters of process %s", s.row.ID)
 		}
-		if len(may) > vote.MaxVoters || len(mayNot) > vote.MaxVoters {
-			return nil, nil, Errorf(Invalid, "more than %d people are listed", vote.MaxVoters)
+		n = len(listed)
+		for _, l := range listed {
+			after = l.Key
+			on, seen := lists[l.Holder]
+			if !seen {
+				holders = append(holders, l.Holder)
+			}
+			lists[l.Holder] = [2]bool{on[0] || l.Allowed, on[1] || l.Denied}
 		}
+	}
+	may, mayNot = []string{}, []string{}
+	for page := range slices.Chunk(holders, listPage) {
+		users, err := g.usersOf(ctx, s, page)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, holder := range page {
+			switch on := lists[holder]; {
+			case on[1]:
+				mayNot = append(mayNot, users[holder]...)
+			case on[0]:
+				may = append(may, users[holder]...)
+			}
+		}
+	}
+	if len(may) > vote.MaxVoters || len(mayNot) > vote.MaxVoters {
+		return nil, nil, Errorf(Invalid, "more than %d accounts are listed", vote.MaxVoters)
 	}
 	return may, mayNot, nil
 }
 
-// usersOf lists a holder's accounts on the process's own platform.
-func (r *roll) usersOf(tx store.Tx, community, holder string) ([]string, error) {
-	person, linked := strings.CutPrefix(holder, kindPerson+":")
-	if !linked {
-		if bare(holder) {
-			return []string{holder}, nil
+// listPage is how many entries are read at once: nobody waits for who reads.
+const listPage = 5000
+
+// usersOf lists the accounts of some holders on the process's own platform.
+func (g *Gateway) usersOf(ctx context.Context, s *Step, holders []string) (map[string][]string, error) {
+	r := s.asked.roll
+	out := make(map[string][]string, len(holders))
+	var people []string
+	for _, holder := range holders {
+		if person, linked := strings.CutPrefix(holder, kindPerson+":"); linked {
+			people = append(people, person)
+		} else if bare(holder) {
+			out[holder] = []string{holder}
 		}
-		return nil, nil
 	}
-	accounts, err := tx.Accounts(community, person)
-	var out []string
-	for _, a := range accounts {
-		if a.Plugin == r.plugin && a.PlatformID == r.platform {
-			out = append(out, a.UserID)
+	err := g.view(ctx, func(tx store.Tx) error {
+		accounts, err := tx.AccountsIn(s.row.Community, r.plugin, r.platform, people)
+		for _, a := range accounts {
+			holder := PersonKey(a.Person)
+			out[holder] = append(out[holder], a.UserID)
 		}
-	}
-	return out, err
+		return err
+	})
+	return out, storeError(err, "reading the accounts of those who may vote in process %s", s.row.ID)
 }

@@ -107,10 +107,16 @@ type Ground struct {
 	At      time.Time       // zero: now
 	Expires time.Time       // zero: it does not
 	Data    json.RawMessage // more about it; no secrets
+
+	proof  string // ID of the evidence between two accounts that it is: no other is kept
+	prompt string // ID of the prompt that brought it about
 }
 
-// maxEvidence bounds what may be known about one person's accounts.
-const maxEvidence = 1000
+// maxGroundData is how much may be said about one piece of evidence, in bytes.
+const maxGroundData = 16 << 10
+
+// maxEvidence bounds what may be known about one subject, with what was revoked. It is more than a person has accounts.
+const maxEvidence = 2 * maxAccounts
 
 func (g *Gateway) evidenceOf(s Settings, e store.Evidence) Evidence {
 	return Evidence{
@@ -135,39 +141,65 @@ func (g *Gateway) checkGround(s Settings, e *Ground) error {
 		return Errorf(Invalid, "the evidence is from the future: %s", e.At.UTC().Format(time.RFC3339))
 	case !e.Expires.IsZero() && !e.Expires.After(now):
 		return Errorf(Invalid, "the evidence has expired at %s", e.Expires.UTC().Format(time.RFC3339))
-	case len(e.Data) > 0 && !json.Valid(e.Data):
-		return Errorf(Invalid, "the evidence's data is not JSON")
+	case len(e.Issuer) > maxName:
+		return Errorf(Invalid, "the issuer has %d bytes, at most %d are possible", len(e.Issuer), maxName)
+	case len(e.Data) > maxGroundData || len(e.Data) > 0 && !json.Valid(e.Data):
+		return Errorf(Invalid, "the evidence's data is JSON of at most %d bytes", maxGroundData)
 	case !s.links(wayOf(e.Kind)):
 		return Errorf(Denied, "this community does not link people by %s", wayOf(e.Kind))
 	}
 	return nil
 }
 
-// putEvidence keeps a ground as evidence between two subjects. What is known already, word for word, is not kept again.
+// putEvidence is keepEvidence for whom it does not matter whether it is news.
 func (g *Gateway) putEvidence(tx store.Tx, community, a, b string, e Ground, score int64) (store.Evidence, error) {
+	row, _, err := g.keepEvidence(tx, community, a, b, e, score)
+	return row, err
+}
+
+// keepEvidence keeps a ground as evidence between two subjects, and says whether it is news. What an issuer has said of both in the same way, and
+// what still holds, is renewed instead: whoever logs in daily is known by one login, the last.
+func (g *Gateway) keepEvidence(tx store.Tx, community, a, b string, e Ground, score int64) (row store.Evidence, fresh bool, err error) {
 	if a > b {
 		a, b = b, a
 	}
-	row := store.Evidence{
+	row = store.Evidence{
 		ID: newID("e"), Community: community, A: a, B: b, Kind: e.Kind, Issuer: e.Issuer, Score: score, Data: e.Data,
 		At: e.At.UTC().Truncate(time.Microsecond), Expires: e.Expires.UTC().Truncate(time.Microsecond),
 	}
 	if e.Expires.IsZero() {
 		row.Expires = time.Time{}
 	}
-	known, err := tx.EvidenceOf(community, a)
-	if err != nil {
-		return row, err
-	}
-	for _, k := range known {
-		if k.B == b && k.A == a && k.Kind == row.Kind && k.Issuer == row.Issuer && k.At.Equal(row.At) && k.Expires.Equal(row.Expires) && k.Revoked.IsZero() {
-			return k, nil
+	for _, subject := range []string{b, a} {
+		known, err := tx.EvidenceOf(community, subject)
+		if err != nil {
+			return row, false, err
+		}
+		for _, k := range known {
+			if k.A == a && k.B == b && k.Kind == row.Kind && k.Issuer == row.Issuer && holds(k, g.now()) {
+				return renewed(k, row), false, tx.PutEvidence(renewed(k, row))
+			}
+		}
+		if len(known) >= maxEvidence {
+			return row, false, Errorf(Conflict, "there are %d pieces of evidence about %s already", len(known), subject)
 		}
 	}
-	if len(known) >= maxEvidence {
-		return row, Errorf(Conflict, "there are %d pieces of evidence about %s already", len(known), a)
+	return row, true, tx.PutEvidence(row)
+}
+
+// renewed is evidence that was given again: it never says less than before.
+func renewed(old, again store.Evidence) store.Evidence {
+	if again.At.After(old.At) {
+		old.At = again.At
 	}
-	return row, tx.PutEvidence(row)
+	if again.Expires.IsZero() || !old.Expires.IsZero() && again.Expires.After(old.Expires) {
+		old.Expires = again.Expires
+	}
+	if again.Data != nil {
+		old.Data = again.Data
+	}
+	old.Score = max(old.Score, again.Score)
+	return old
 }
 
 // holds says whether evidence counts at a time.
@@ -185,7 +217,8 @@ func (g *Gateway) revoke(tx store.Tx, e store.Evidence, reason string) error {
 }
 
 // AddEvidence keeps evidence between two accounts of one person, which may strengthen what is known of them. Conflict: they are not known to be
-// one person's; link or merge them, or suggest it with [Community.Suggest]. Denied: the community does not link people this way.
+// one person's; link or merge them, or suggest it with [Community.Suggest]. Denied: the community does not link people this way. What the same
+// issuer has said of them in the same way is renewed.
 func (c *Community) AddEvidence(ctx context.Context, a, b AccountRef, e Ground) (Evidence, error) {
 	if e.Kind == Inferred {
 		return Evidence{}, Errorf(Invalid, "a suggestion is made with Suggest")
@@ -199,14 +232,17 @@ func (c *Community) AddEvidence(ctx context.Context, a, b AccountRef, e Ground) 
 		if err != nil {
 			return err
 		}
+		if x.key() == y.key() {
+			return Errorf(Invalid, "%s is one account: there is nothing to be said", x.key())
+		}
 		if x.Person != y.Person {
 			return Errorf(Conflict, "accounts %s and %s are not known to be one person's", x.key(), y.key())
 		}
-		row, err := c.g.putEvidence(tx, c.row.Slug, x.key(), y.key(), e, 0)
-		if err != nil {
+		row, fresh, err := c.g.keepEvidence(tx, c.row.Slug, x.key(), y.key(), e, 0)
+		out = c.g.evidenceOf(s, row)
+		if err != nil || !fresh {
 			return err
 		}
-		out = c.g.evidenceOf(s, row)
 		return c.g.identityChanged(ctx, tx, change{kind: EvidenceAdded, community: c.row.Slug, person: x.Person, subject: row.ID, how: e.Kind, issuer: e.Issuer})
 	})
 	return out, storeError(err, "adding evidence in community %s", c.row.Slug)
@@ -253,7 +289,7 @@ func personOf(tx store.Tx, community, text string) (string, error) {
 	s, ok := parseSubject(text)
 	switch {
 	case ok && s.kind == kindAccount:
-		a, err := tx.Account(community, s.plugin, s.platform, s.id)
+		a, err := linkedAccount(tx, community, AccountRef{s.plugin, s.platform, s.id})
 		return a.Person, err
 	case ok && (s.kind == kindPerson || s.kind == kindOrganization || s.kind == kindResource):
 		p, err := standing(tx, community, s.id)

@@ -202,7 +202,7 @@ func newForum(api *forumAPI, more ...gateway.Feature[*forum]) gateway.Plugin {
 		gateway.ActionFunc("broken", "Answers badly.", (*forum).broken),
 		gateway.ActionFunc("careful", "Writes a post once.", (*forum).careful, gateway.Timeout(time.Minute)),
 		gateway.ProcessFunc("poll", "Asks the forum.", (*pollState).Start, gateway.Can(vote.Can{
-			Eligibility: true, ClosingAt: true, NoChange: true, Weights: true,
+			Eligibility: true, Live: true, Early: true, ClosingAt: true, NoChange: true, Weights: true,
 			PollTypes: []vote.PollType{vote.Boolean, vote.Choice}, Secrecy: []vote.Secrecy{vote.Public, vote.CountsOnly, vote.Hidden},
 		})),
 		gateway.CommandFunc("poll", "extend", "Gives it more time.", (*pollState).extend),

@@ -17,7 +17,7 @@ import (
 //
 //	POST /api/hooks/{plugin}                      one app's deliveries for all communities
 //	POST /api/hooks/{community}/{plugin}[/{token}] an instance's own deliveries, see [Instance.WebhookURL]
-//	GET  /auth/{plugin}/authorize                 sends a browser to a platform, see [Gateway.AuthorizeURL]
+//	GET  /auth/{plugin}/authorize                 sends a browser to a platform, see [Gateway.AuthorizeURL]; POST from the page of a prompt
 //	GET  /auth/{plugin}/callback                  where it comes back
 //
 // Mount it where you like, with http.StripPrefix; Options.PublicURL then ends in the same prefix.
@@ -27,6 +27,7 @@ func (g *Gateway) Handler() http.Handler {
 	mux.HandleFunc("POST /api/hooks/{community}/{plugin}", g.serveInstanceHook)
 	mux.HandleFunc("POST /api/hooks/{community}/{plugin}/{token}", g.serveInstanceHook)
 	mux.HandleFunc("GET /auth/{plugin}/authorize", g.serveAuthorize)
+	mux.HandleFunc("POST /auth/{plugin}/authorize", g.serveAuthorize)
 	mux.HandleFunc("GET /auth/{plugin}/callback", g.serveCallback)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

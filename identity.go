@@ -41,14 +41,14 @@ func (a Account) Ref() AccountRef { return AccountRef{a.Plugin, a.PlatformID, a.
 
 func (a Account) key() string { return AccountKey(a.Plugin, a.PlatformID, a.UserID) }
 
-// Account finds an account that is linked in this community. NotFound: it is not.
+// Account finds an account that is linked in this community. Where it has one instance of the plugin, platformID may be "". NotFound: it is not linked.
 func (c *Community) Account(ctx context.Context, plugin, platformID, userID string) (Account, error) {
-	var row store.Account
+	var out Account
 	err := c.g.view(ctx, func(tx store.Tx) (err error) {
-		row, err = tx.Account(c.row.Slug, plugin, platformID, userID)
+		out, err = c.account(tx, AccountRef{plugin, platformID, userID})
 		return err
 	})
-	return accountOf(row), storeError(err, "account %s of %s in community %s", userID, plugin, c.row.Slug)
+	return out, storeError(err, "account %s of %s in community %s", userID, plugin, c.row.Slug)
 }
 
 // Accounts lists a person's linked accounts in this community. A person who was merged into another has that one's.
@@ -124,11 +124,20 @@ func (c *Community) account(tx store.Tx, r AccountRef) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	row, err := tx.Account(c.row.Slug, r.Plugin, r.PlatformID, r.UserID)
+	row, err := linkedAccount(tx, c.row.Slug, r)
 	if errors.Is(err, store.ErrNotFound) {
 		return Account{}, Errorf(NotFound, "account %s is not linked in community %s", r, c.row.Slug)
 	}
 	return accountOf(row), err
+}
+
+// linkedAccount reads an account that is linked, and not only remembered until votes are over.
+func linkedAccount(tx store.Tx, community string, r AccountRef) (store.Account, error) {
+	row, err := tx.Account(community, r.Plugin, r.PlatformID, r.UserID)
+	if err == nil && row.LinkType == linkErased {
+		return store.Account{}, fmt.Errorf("account %s: %w", r, store.ErrNotFound)
+	}
+	return row, err
 }
 
 func (c *Community) pair(tx store.Tx, a, b AccountRef) (x, y Account, err error) {

@@ -14,29 +14,30 @@ import (
 // install resumes it.
 const BadCredentials = "bad_credentials"
 
-// conclude exchanges the code and puts what it gave where it belongs.
-func (g *Gateway) conclude(ctx context.Context, f flow, q url.Values) (LoginResult, error) {
-	p := g.plugins[f.Plugin]
-	callback, err := g.publicURL("/auth/" + f.Plugin + "/callback")
+// conclude exchanges the code and puts what it gave where it belongs. Where further logins are to follow it gives what there is so far.
+func (g *Gateway) conclude(ctx context.Context, f *flow, q url.Values) (LoginResult, []leg, error) {
+	p := g.plugins[f.plugin()]
+	callback, err := g.publicURL("/auth/" + f.plugin() + "/callback")
 	if err != nil {
-		return LoginResult{}, err
+		return LoginResult{}, nil, err
 	}
 	q.Del("state")
 	x := OAuthExchange{
 		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, HTTP: g.out.http,
-		Log: g.log.With("plugin", f.Plugin), Now: g.now(),
+		Log: g.log.With("plugin", f.plugin()), Now: g.now(),
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Timeout) // a browser that goes away must not leave half an install
 	defer cancel()
 	var grant Grant[json.RawMessage]
-	err = g.guard("exchanging a code of "+f.Plugin, func() (err error) { grant, err = p.m.OAuth.Exchange(ctx, x); return err })
-	if err != nil && (f.Type == Login || grant.PlatformID == "") {
-		return LoginResult{}, err
-	}
+	err = g.guard("exchanging a code of "+f.plugin(), func() (err error) { grant, err = p.m.OAuth.Exchange(ctx, x); return err })
 	if f.Type == Login {
-		return g.login(ctx, f, grant)
+		return g.login(ctx, f, grant, err)
 	}
-	return g.settleInstall(ctx, p, f, grant, err)
+	if err != nil && grant.PlatformID == "" {
+		return LoginResult{}, nil, err
+	}
+	result, err := g.settleInstall(ctx, p, *f, grant, err)
+	return result, nil, err
 }
 
 // settleInstall puts what an exchange gave in its place, or has it taken back, whatever happens to us in between. failed is how
@@ -97,9 +98,18 @@ func (g *Gateway) welcome(ctx context.Context, f flow, grant Grant[json.RawMessa
 	if grant.User.ID == "" {
 		return result, nil
 	}
-	var err error
-	result.Account, err = g.link(ctx, inst.row.Community, f.Plugin, grant)
-	return result, err
+	l, err := g.legOf(ctx, f, inst.row.Community, grant)
+	if err != nil {
+		return result, err
+	}
+	f = flow{linkTicket: linkTicket{AuthRequest: AuthRequest{Plugin: f.Plugin, Type: Install, Community: inst.row.Community}}}
+	accounts, err := g.settleLogins(ctx, f, []leg{l})
+	if err != nil {
+		g.letGo(ctx, []leg{l})
+		return result, err
+	}
+	result.Account = accounts[0]
+	return result, nil
 }
 
 // place finds the community and the name under which an install belongs.
@@ -164,32 +174,4 @@ func slugify(s string) string {
 	}
 	out := b.String()
 	return out[:min(len(out), 63)]
-}
-
-// login links the account of a person who showed who they are.
-func (g *Gateway) login(ctx context.Context, f flow, grant Grant[json.RawMessage]) (LoginResult, error) {
-	result := LoginResult{Type: Login, Plugin: f.Plugin, Community: f.Community, Admin: grant.Admin}
-	if grant.User.ID == "" {
-		return result, Errorf(Denied, "the platform did not say who logged in")
-	}
-	rows, err := g.installed(ctx, f.Plugin, grant.PlatformID)
-	if err != nil {
-		return result, err
-	}
-	if f.Community == "" {
-		if len(rows) != 1 {
-			return result, Errorf(Conflict, "the account's platform object is installed in %s; say which community is meant", plural(len(rows), "communitie"))
-		}
-		result.Community, result.Instance = rows[0].Community, rows[0].Name
-	}
-	for _, row := range rows {
-		if row.Community == result.Community {
-			result.Instance = row.Name
-		}
-	}
-	if result.Instance == "" {
-		return result, Errorf(Denied, "the account belongs to a platform object that is not installed in community %s", f.Community)
-	}
-	result.Account, err = g.link(byOAuth(ctx, f.Plugin, grant.User.ID), result.Community, f.Plugin, grant)
-	return result, err
 }

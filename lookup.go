@@ -99,6 +99,7 @@ type wanted struct {
 	Version int             `json:"version,omitempty"` // of the action
 	Input   json.RawMessage `json:"input,omitempty"`   // of an action that can be looked up
 	Reason  Reason          `json:"reason,omitzero"`
+	Acting  *acting         `json:"acting,omitempty"` // on whose behalf, as whom
 }
 
 // keepAsked puts into the row what whoever takes up the call has to know.
@@ -108,7 +109,12 @@ func (c *Call) keepAsked(a *action, in json.RawMessage) {
 	if a != nil && a.Look != nil {
 		c.wanted.Version, c.wanted.Input = a.Version, in
 	}
-	if c.wanted.Input != nil || c.wanted.Reason != (Reason{}) {
+	c.keepWanted()
+}
+
+// keepWanted puts what was asked for into the row.
+func (c *Call) keepWanted() {
+	if c.wanted.Input != nil || c.wanted.Reason != (Reason{}) || c.wanted.Acting != nil {
 		c.row.Input, _ = json.Marshal(c.wanted) // it has passed a schema: it marshals
 	}
 }
@@ -158,6 +164,11 @@ func (c *Call) grace() time.Duration { return positive(c.act.Grace, usualGrace) 
 
 // look asks the plugin what became of the call.
 func (c *Call) look(ctx context.Context, o *opened) (out json.RawMessage, found Found, err error) {
+	if c.acting == nil { // as whom it was done, or nothing can be told
+		if err := c.resume(ctx); err != nil {
+			return nil, CannotTell, err
+		}
+	}
 	err = c.g.guard("look-up of "+c.row.Name, func() (err error) {
 		out, found, err = c.act.Look(withScope(ctx, scope{call: c, trail: c.trail}), o.self, c.input(nil))
 		return err

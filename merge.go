@@ -68,12 +68,14 @@ func (g *Gateway) mergeTx(ctx context.Context, tx store.Tx, community, into, fro
 	if err := g.own(tx, accounts, a.ID); err != nil {
 		return a, err
 	}
-	ev, err := g.putEvidence(tx, community, PersonKey(a.ID), PersonKey(b.ID), e, 0)
-	if err != nil {
-		return a, err
+	ev := store.Evidence{ID: e.proof}
+	if e.proof == "" {
+		if ev, err = g.putEvidence(tx, community, PersonKey(a.ID), PersonKey(b.ID), e, 0); err != nil {
+			return a, err
+		}
 	}
 	for _, c := range []change{{person: b.ID, subject: PersonKey(a.ID), quiet: true}, {person: a.ID, subject: PersonKey(b.ID)}} {
-		c.kind, c.community, c.how, c.issuer, c.evidence = PeopleMerged, community, e.Kind, e.Issuer, ev.ID
+		c.kind, c.community, c.how, c.issuer, c.evidence, c.prompt = PeopleMerged, community, e.Kind, e.Issuer, ev.ID, e.prompt
 		if err := g.identityChanged(ctx, tx, c); err != nil {
 			return a, err
 		}

@@ -23,6 +23,9 @@ type OAuthOptions struct {
 	Begin func(*http.Request, AuthRequest) error
 	// Page is what a browser sees at the end where there is no redirect. Nil: one English sentence.
 	Page func(w http.ResponseWriter, ok bool, message string)
+	// Ask is what a browser sees before the consent page where a prompt wants a page, see [LinkPrompt]: the reason, which is to be escaped, and an
+	// empty form that is posted to action. Nil: a bare page.
+	Ask func(w http.ResponseWriter, reason, action string)
 }
 
 // The types of authorization, with the names that the original gave them.
@@ -41,6 +44,15 @@ type AuthRequest struct {
 	State        string `json:"state,omitempty"`         // the driver's own, given back on the redirect
 	RequireAdmin bool   `json:"require_admin,omitempty"` // only an admin of the platform may install
 	Shared       bool   `json:"shared,omitempty"`        // the platform object may stand in another community too
+
+	// Then are further plugins to log in to, one after the other, in the same browser. All accounts become one person's, with the strongest evidence
+	// that there is, or, where a login fails or is refused, nothing is kept of any.
+	Then []string `json:"then,omitempty"`
+	// Merge says that people become one where the accounts of several logins are theirs already. Otherwise that is a Conflict.
+	Merge bool `json:"merge,omitempty"`
+	// Person is who is at the browser, as the driver knows from a session of its own: the account is linked to them. Whoever opens the link
+	// is believed to be them; see [Community.PromptLink] for links that others may see. A login needs Community for it.
+	Person string `json:"person,omitempty"`
 }
 
 // OAuth says how a plugin's platform gives credentials. It is a [Feature]; C is the plugin's configuration. The gateway owns
@@ -55,6 +67,12 @@ type OAuth[T Owner, C any] struct {
 	// Undo takes back what an exchange gave when the install could not be finished. first says that nothing was
 	// installed before; otherwise a working installation may hold the same credentials, and must go on working. Nil: nothing is undone.
 	Undo func(ctx context.Context, x OAuthExchange, g Grant[C], first bool) error
+	// Refresh trades a person's token for a fresh one, before it ends or when the platform has refused it. Denied: the platform takes neither any more,
+	// and the person has to log in again; any other error is tried again later. What it leaves empty stays as it was. Nil: nothing is refreshed.
+	Refresh func(context.Context, TokenCall) (UserToken, error)
+	// Revoke has the platform forget a person's token. It is called until it succeeds, or says Denied or NotFound, which mean that the token does not
+	// work any more. Nil: tokens work until they expire.
+	Revoke func(context.Context, TokenCall) error
 }
 
 // OAuthParams is what goes into a consent page's address.
@@ -64,6 +82,7 @@ type OAuthParams struct {
 	RedirectURI string // our callback
 	Challenge   string // PKCE, S256
 	PlatformID  string // of the instance that is to be installed again or logged in to, where it is known
+	Email       bool   // the community compares verified e-mail addresses: the platform is to say the person's, if it can
 }
 
 // OAuthExchange is what an exchange needs.
@@ -92,6 +111,13 @@ type GrantUser struct {
 	ID   string
 	Name string
 	Data json.RawMessage // what else is worth keeping; no secrets
+
+	// Email is the person's address, and EmailVerified that the platform has made sure of it: only then does it count for anything. It is kept only
+	// as a keyed hash, and only where the community compares addresses.
+	Email         string `json:"-"`
+	EmailVerified bool   `json:"-"`
+	// Token are the person's own credentials. Nil: the platform gave none that are worth keeping.
+	Token *UserToken `json:"-"`
 }
 
 // OAuthDef is an OAuth as the manifest has it.
@@ -99,6 +125,8 @@ type OAuthDef struct {
 	Authorize func(OAuthParams) (string, error)                                                      `json:"-"`
 	Exchange  func(context.Context, OAuthExchange) (Grant[json.RawMessage], error)                   `json:"-"`
 	Undo      func(ctx context.Context, x OAuthExchange, g Grant[json.RawMessage], first bool) error `json:"-"`
+	Refresh   func(context.Context, TokenCall) (UserToken, error)                                    `json:"-"`
+	Revoke    func(context.Context, TokenCall) error                                                 `json:"-"`
 }
 
 func (o OAuth[T, C]) feature(_ T, b *builder) {
@@ -131,6 +159,7 @@ func (o OAuth[T, C]) feature(_ T, b *builder) {
 			}
 			return o.Undo(ctx, x, in, first)
 		},
+		Refresh: o.Refresh, Revoke: o.Revoke,
 	}
 }
 
@@ -171,4 +200,7 @@ type LoginResult struct {
 	Instance  string  `json:"instance,omitempty"` // name
 	Account   Account `json:"account,omitzero"`
 	Admin     bool    `json:"admin,omitempty"` // the person is an admin on the platform
+
+	Accounts []Account `json:"accounts,omitempty"` // of several logins, in their order
+	Prompt   string    `json:"prompt,omitempty"`   // the ID of the prompt that brought the person here
 }

@@ -29,13 +29,31 @@ const (
 	ticketCode  = "oauth-code"
 )
 
+// linkTicket is what a link stands for.
+type linkTicket struct {
+	AuthRequest
+	Asked *prompt `json:"asked,omitempty"` // what it is a prompt for
+}
+
 // flow is what the gateway remembers of a browser that is at the platform's consent page.
 type flow struct {
-	AuthRequest
+	linkTicket
 	Verifier string `json:"verifier"`
 	Session  string `json:"session"`        // hash of the browser's cookie
 	Link     string `json:"link,omitempty"` // hash of the link's token
+	At       int    `json:"at,omitempty"`   // which of several logins this is
+	Legs     []byte `json:"legs,omitempty"` // what the logins before it brought, see [Gateway.packLegs]
 }
+
+// logins are the plugins whose consent pages the browser visits.
+func (f flow) logins() []string { return append([]string{f.Plugin}, f.Then...) }
+
+// plugin is the one whose consent page the browser is at.
+func (f flow) plugin() string { return f.logins()[f.At] }
+
+// together says that the link is used up in the transaction that keeps what came of it, and not before: who turns round at the second consent
+// page may try again.
+func (f flow) together() bool { return len(f.Then) > 0 || f.Asked != nil }
 
 const usedLink = "This link has been used or is too old. Please ask for another one."
 
@@ -47,7 +65,7 @@ func (g *Gateway) AuthorizeURL(ctx context.Context, r AuthRequest) (string, erro
 		return "", err
 	}
 	token := newToken()
-	if err := g.putTicket(ctx, ticketLink, token, r, linkTime); err != nil {
+	if err := g.putTicket(ctx, ticketLink, token, linkTicket{AuthRequest: r}, linkTime); err != nil {
 		return "", err
 	}
 	return g.publicURL("/auth/" + r.Plugin + "/authorize?request=" + token)
@@ -76,7 +94,7 @@ func (g *Gateway) checkAuth(ctx context.Context, r *AuthRequest) error {
 			return err
 		}
 	}
-	return nil
+	return g.checkLink(ctx, r)
 }
 
 // serveAuthorize begins: it remembers the request under a random state, bound to this browser, and goes to the platform.
@@ -85,11 +103,18 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	var f flow
 	if token := q.Get("request"); token != "" {
-		if err := g.readTicket(ctx, ticketLink, token, &f.AuthRequest); err != nil || f.Plugin != r.PathValue("plugin") {
+		if err := g.readTicket(ctx, ticketLink, token, &f.linkTicket); err != nil || f.Plugin != r.PathValue("plugin") {
 			g.page(w, http.StatusBadRequest, usedLink)
 			return
 		}
 		f.Link = digest(token)
+		if f.Asked != nil && f.Asked.Page && r.Method != http.MethodPost {
+			g.showPrompt(w, f.Asked, token)
+			return
+		}
+	} else if r.Method == http.MethodPost {
+		g.page(w, http.StatusBadRequest, usedLink)
+		return
 	} else {
 		f.AuthRequest = AuthRequest{
 			Plugin: r.PathValue("plugin"), Type: q.Get("type"), Community: q.Get("community"), Redirect: q.Get("redirect_uri"), State: q.Get("state"),
@@ -104,33 +129,49 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := g.checkAuth(ctx, &f.AuthRequest); err != nil {
+	check := g.checkAuth
+	if f.Asked != nil {
+		check = g.checkPrompt
+	}
+	if err := check(ctx, &f.AuthRequest); err != nil {
 		g.log.Info("an authorization was refused", "plugin", f.Plugin, "error", err)
 		g.page(w, http.StatusBadRequest, "This cannot be authorized.")
 		return
 	}
-	to, err := g.depart(ctx, w, f)
+	to, err := g.depart(ctx, w, f, nil)
+	if err == nil && f.Asked != nil {
+		err = g.promptOpened(ctx, f)
+	}
 	if err != nil {
 		g.refuse(w, r, err)
 		return
 	}
 	quiet(w)
-	http.Redirect(w, r, to, http.StatusFound)
+	status := http.StatusFound
+	if r.Method == http.MethodPost {
+		status = http.StatusSeeOther
+	}
+	http.Redirect(w, r, to, status)
 }
 
-// depart keeps the flow and makes the consent page's address.
-func (g *Gateway) depart(ctx context.Context, w http.ResponseWriter, f flow) (string, error) {
+// depart keeps the flow, with what the logins before brought, and makes the consent page's address.
+func (g *Gateway) depart(ctx context.Context, w http.ResponseWriter, f flow, legs []leg) (string, error) {
 	state, session := newToken(), newToken()
 	f.Verifier, f.Session = newToken()+newToken(), digest(session)
-	callback, err := g.publicURL("/auth/" + f.Plugin + "/callback")
+	var err error
+	if f.Legs, err = g.packLegs(f, legs); err != nil {
+		return "", err
+	}
+	callback, err := g.publicURL("/auth/" + f.plugin() + "/callback")
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256([]byte(f.Verifier))
 	params := OAuthParams{
-		Type: f.Type, State: state, RedirectURI: callback, Challenge: base64.RawURLEncoding.EncodeToString(sum[:]), PlatformID: g.known(ctx, f.AuthRequest),
+		Type: f.Type, State: state, RedirectURI: callback, Challenge: base64.RawURLEncoding.EncodeToString(sum[:]), PlatformID: g.known(ctx, f),
+		Email: f.Type == Login && g.comparesMail(ctx, f.Community),
 	}
-	to, err := g.plugins[f.Plugin].m.OAuth.Authorize(params)
+	to, err := g.plugins[f.plugin()].m.OAuth.Authorize(params)
 	if err != nil {
 		return "", err
 	}
@@ -145,16 +186,16 @@ func (g *Gateway) depart(ctx context.Context, w http.ResponseWriter, f flow) (st
 }
 
 // known is the platform object that an instance of the community stands for, if there is one.
-func (g *Gateway) known(ctx context.Context, r AuthRequest) string {
-	if r.Community == "" {
+func (g *Gateway) known(ctx context.Context, f flow) string {
+	if f.Community == "" {
 		return ""
 	}
-	name := r.Name
-	if name == "" {
-		name = r.Plugin
+	name := f.Name
+	if name == "" || f.At > 0 {
+		name = f.plugin()
 	}
 	var row store.Instance
-	if err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.InstanceByName(r.Community, name); return err }); err != nil {
+	if err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.InstanceByName(f.Community, name); return err }); err != nil || row.Plugin != f.plugin() {
 		return ""
 	}
 	return row.PlatformID
@@ -168,7 +209,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *http.Request) {
 	quiet(w)
 	state := q.Get("state")
 	var f flow
-	if err := g.takeTicket(ctx, ticketState, state, &f); err != nil || f.Plugin != r.PathValue("plugin") {
+	if err := g.takeTicket(ctx, ticketState, state, &f); err != nil || f.plugin() != r.PathValue("plugin") {
 		g.page(w, http.StatusBadRequest, "This authorization is unknown, was used, or is too old. Please begin again.")
 		return
 	}
@@ -179,6 +220,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, &http.Cookie{Name: cookieName(state), Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: g.public.Scheme == "https"})
 	var result LoginResult
+	var onward []leg
 	switch {
 	case q.Get("error") == "access_denied":
 		err = Errorf(Denied, "the person did not agree")
@@ -187,17 +229,26 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *http.Request) {
 	case q.Get("code") == "":
 		err = Errorf(Invalid, "the platform sent no code")
 	default:
-		if f.Link != "" {
+		if f.Link != "" && !f.together() {
 			// Used up here and not when it is opened: chat programs open links to show what is behind them.
-			if err := g.ticket(ctx, ticketLink, f.Link, &f.AuthRequest, usedUp); err != nil {
+			if err := g.ticket(ctx, ticketLink, f.Link, &f.linkTicket, usedUp); err != nil {
 				g.page(w, http.StatusBadRequest, usedLink)
 				return
 			}
 		}
-		result, err = g.conclude(ctx, f, q)
+		result, onward, err = g.conclude(ctx, &f, q)
+	}
+	if err == nil && onward != nil {
+		f.At++
+		var to string
+		if to, err = g.depart(ctx, w, f, onward); err == nil {
+			http.Redirect(w, r, to, http.StatusFound)
+			return
+		}
 	}
 	if err != nil {
-		g.log.WarnContext(ctx, "an authorization failed", "plugin", f.Plugin, "community", f.Community, "type", f.Type, "error", err)
+		g.log.WarnContext(ctx, "an authorization failed", "plugin", f.plugin(), "community", f.Community, "type", f.Type, "error", err)
+		g.letGo(ctx, append(g.unpackLegs(f), onward...))
 	}
 	g.leave(w, r, f, result, err)
 }
@@ -249,14 +300,25 @@ func (g *Gateway) Redeem(ctx context.Context, code string) (LoginResult, error) 
 
 // putTicket keeps something under the hash of a token: who reads the database cannot use it.
 func (g *Gateway) putTicket(ctx context.Context, kind, token string, v any, good time.Duration) error {
+	err := g.update(ctx, func(tx store.Tx) error { return g.putTicketTx(tx, kind, token, v, good) })
+	return storeError(err, "keeping a ticket")
+}
+
+// putTicketTx is putTicket within a transaction.
+func (g *Gateway) putTicketTx(tx store.Tx, kind, token string, v any, good time.Duration) error {
+	raw, err := ticketData(v)
+	if err != nil {
+		return err
+	}
+	return tx.PutTicket(store.Ticket{Kind: kind, ID: digest(token), Data: raw, Until: g.now().Add(good)})
+}
+
+func ticketData(v any) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return Errorf(Internal, "encoding a ticket: %w", err)
+		return nil, Errorf(Internal, "encoding a ticket: %w", err)
 	}
-	err = g.update(ctx, func(tx store.Tx) error {
-		return tx.PutTicket(store.Ticket{Kind: kind, ID: digest(token), Data: raw, Until: g.now().Add(good)})
-	})
-	return storeError(err, "keeping a ticket")
+	return raw, nil
 }
 
 // takeTicket reads a ticket that then is used up.

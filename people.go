@@ -143,6 +143,7 @@ type PersonFilter struct {
 	UserID     string
 	LinkType   string
 	Quality    string
+	AtLeast    Strength // how surely the account is the person's, see [Community.Strength]
 }
 
 func (f PersonFilter) byAccount() bool {
@@ -150,46 +151,86 @@ func (f PersonFilter) byAccount() bool {
 	return f != PersonFilter{}
 }
 
-func (f PersonFilter) fits(p Person) bool {
+// byName says that the filter names one account.
+func (f PersonFilter) byName() bool { return f.Plugin != "" && f.PlatformID != "" && f.UserID != "" }
+
+// fits says whether a person is selected.
+func (f PersonFilter) fits(g *Gateway, tx store.Tx, s Settings, p Person) (bool, error) {
 	if f.Kind != "" && f.Kind != p.Kind {
-		return false
+		return false, nil
 	}
-	return !f.byAccount() || slices.ContainsFunc(p.Accounts, func(a Account) bool {
-		is := func(want, have string) bool { return want == "" || want == have }
-		return is(f.Plugin, a.Plugin) && is(f.PlatformID, a.PlatformID) && is(f.UserID, a.UserID) && is(f.LinkType, a.LinkType) && is(f.Quality, a.Quality)
-	})
+	if !f.byAccount() {
+		return true, nil
+	}
+	is := func(want, have string) bool { return want == "" || want == have }
+	for _, a := range p.Accounts {
+		if !is(f.Plugin, a.Plugin) || !is(f.PlatformID, a.PlatformID) || !is(f.UserID, a.UserID) || !is(f.LinkType, a.LinkType) || !is(f.Quality, a.Quality) {
+			continue
+		}
+		if f.AtLeast == None {
+			return true, nil
+		}
+		link, err := g.walk(tx, s, a).best(a.key(), PersonKey(p.ID))
+		if err != nil || link.Strength >= f.AtLeast {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // People lists up to limit people of the community by ID, those after the given one: each once, whoever was merged into them. Without a Kind
-// that is people, organizations and resources.
+// that is people, organizations and resources. A filter that names an account, with plugin, platform and user, is answered at once; others
+// go through all people until so many are found, in short transactions.
 func (c *Community) People(ctx context.Context, f PersonFilter, after string, limit int) ([]Person, error) {
 	limit = positive(limit, 100)
 	out := []Person{}
+	if f.byName() {
+		p, err := c.WhoIs(ctx, AccountRef{f.Plugin, f.PlatformID, f.UserID})
+		switch {
+		case CodeOf(err) == NotFound:
+			return out, nil
+		case err != nil:
+			return nil, err
+		case p.ID <= after:
+			return out, nil
+		}
+		return c.FilterPeople(ctx, []string{p.ID}, f)
+	}
 	for len(out) < limit {
-		var rows []store.Person
-		err := c.g.view(ctx, func(tx store.Tx) (err error) {
-			out := &out
-			rows, err = tx.People(store.PersonQuery{Community: c.row.Slug, Kind: f.Kind, Standing: true}, after, 100)
+		const some = 100
+		var found []Person
+		n := 0
+		err := c.look(ctx, func(tx store.Tx, s Settings) error {
+			rows, err := tx.People(store.PersonQuery{Community: c.row.Slug, Kind: f.Kind, Standing: true}, after, some)
+			if err != nil {
+				return err
+			}
+			found, n = nil, len(rows)
 			for _, row := range rows {
 				p, err := whole(tx, row)
 				if err != nil {
 					return err
 				}
-				if f.fits(p) && len(*out) < limit {
-					*out = append(*out, p)
+				fits, err := f.fits(c.g, tx, s, p)
+				if err != nil {
+					return err
 				}
+				if fits {
+					found = append(found, p)
+				}
+				after = row.ID
 			}
-			return err
+			return nil
 		})
 		if err != nil {
 			return nil, storeError(err, "listing the people of %s", c.row.Slug)
 		}
-		if len(rows) < 100 {
+		out = append(out, found...)
+		if n < some {
 			break
 		}
-		after = rows[len(rows)-1].ID
 	}
-	return out, nil
+	return out[:min(len(out), limit)], nil
 }
 
 // FilterPeople keeps of some people those who fit, each once and as who stands for them, in the order given. NotFound: one of them is unknown.
@@ -197,11 +238,22 @@ func (c *Community) FilterPeople(ctx context.Context, ids []string, f PersonFilt
 	out := []Person{}
 	seen := map[string]bool{}
 	for _, id := range ids {
-		p, err := c.Person(ctx, id)
+		var p Person
+		fits := false
+		err := c.look(ctx, func(tx store.Tx, s Settings) error {
+			row, err := standing(tx, c.row.Slug, id)
+			if err != nil {
+				return err
+			}
+			if p, err = whole(tx, row); err == nil {
+				fits, err = f.fits(c.g, tx, s, p)
+			}
+			return err
+		})
 		if err != nil {
-			return nil, err
+			return nil, storeError(err, "person %s in community %s", id, c.row.Slug)
 		}
-		if !seen[p.ID] && f.fits(p) {
+		if fits && !seen[p.ID] {
 			out = append(out, p)
 		}
 		seen[p.ID] = true
@@ -330,18 +382,19 @@ const maxAccounts = 1000
 // linkTx links an account to a person within a transaction, on a ground that was checked. What is not given about an account that is linked
 // already stays.
 func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a store.Account, e Ground) (store.Account, error) {
-	root, err := standing(tx, a.Community, person)
-	if err != nil {
-		return a, storeError(err, "person %s", person)
-	}
-	if root.Kind == AResource {
-		return a, Errorf(Invalid, "a resource has no accounts")
-	}
 	key := AccountKey(a.Plugin, a.PlatformID, a.UserID)
 	now := g.now()
 	old, err := tx.Account(a.Community, a.Plugin, a.PlatformID, a.UserID)
+	if err == nil && old.LinkType == linkErased {
+		return a, Errorf(Conflict, "account %s is being erased; it can be linked when the votes are over that were open then", key)
+	}
 	fresh := errors.Is(err, store.ErrNotFound)
+	root, missing := standing(tx, a.Community, person)
 	switch {
+	case missing != nil:
+		return a, storeError(missing, "person %s", person)
+	case root.Kind == AResource:
+		return a, Errorf(Invalid, "a resource has no accounts")
 	case fresh:
 		have, err := tx.Accounts(a.Community, root.ID)
 		if err != nil {
@@ -367,11 +420,16 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := tx.PutAccount(a); err != nil {
 		return a, err
 	}
-	ev, err := g.putEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0)
-	if err != nil {
-		return a, err
+	ev, news := store.Evidence{ID: e.proof}, true
+	if e.proof == "" {
+		if ev, news, err = g.keepEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0); err != nil {
+			return a, err
+		}
 	}
-	c := change{kind: AccountLinked, community: a.Community, person: root.ID, subject: key, how: e.Kind, issuer: e.Issuer, evidence: ev.ID, account: &a}
+	if !fresh && !news {
+		return a, nil
+	}
+	c := change{kind: AccountLinked, community: a.Community, person: root.ID, subject: key, how: e.Kind, issuer: e.Issuer, evidence: ev.ID, prompt: e.prompt, account: &a}
 	if !fresh {
 		c.kind = EvidenceAdded
 		c.subject = ev.ID
@@ -391,10 +449,7 @@ func first(a, b string) string {
 
 // unlinkTx parts an account from its person within a transaction.
 func (g *Gateway) unlinkTx(ctx context.Context, tx store.Tx, a Account) error {
-	if err := tx.DeleteAccount(a.community, a.Plugin, a.PlatformID, a.UserID); err != nil {
-		return err
-	}
-	if err := tx.DeleteToken(a.community, a.Plugin, a.PlatformID, a.UserID); err != nil {
+	if err := g.dropAccount(tx, a.community, a.Ref()); err != nil {
 		return err
 	}
 	known, err := tx.EvidenceOf(a.community, a.key())

@@ -64,6 +64,7 @@ type ActionDef struct {
 	Lookup     bool            `json:"lookup,omitempty"`     // an answer that was lost can be found out: there is a Look
 	Idempotent bool            `json:"idempotent,omitempty"` // doing it twice is as good as once, see [Idempotent]
 	Grace      time.Duration   `json:"grace,omitempty"`      // see [Grace]
+	Acts       *ActsDef        `json:"acts,omitempty"`       // it can be done on behalf of a person, see [Acts]
 
 	// Look finds out what became of a call, see [Lookup]. in is what the call was tried with, its output passes Output.
 	Look func(ctx context.Context, self any, in json.RawMessage) (out json.RawMessage, found Found, err error) `json:"-"`

@@ -82,6 +82,9 @@ func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOpt
 	for _, f := range opts {
 		f(&o)
 	}
+	if err := o.refuseBehalf("process " + name); err != nil {
+		return Process{}, err
+	}
 	if o.fresh != 0 && !def.looks() {
 		return Process{}, Errorf(Invalid, "process %s does not read its platform: what it knows is as fresh as it gets", name)
 	}
@@ -417,6 +420,9 @@ func (c *Community) Command(ctx context.Context, process, name string, in any, o
 	o := doOptions{within: c.g.o.Timeout}
 	for _, f := range opts {
 		f(&o)
+	}
+	if err := o.refuseBehalf("command " + name); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.within)
 	defer cancel()

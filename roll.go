@@ -114,14 +114,13 @@ func (r *roll) holder(tx store.Tx, community, key string) (string, error) {
 		if linked, err := tx.HasAccounts(community); err != nil || !linked {
 			return key, err
 		}
-		a, err := tx.Account(community, s.plugin, s.platform, s.id)
-		if errors.Is(err, store.ErrNotFound) {
-			return key, nil
-		}
+		whose, err := tx.PersonsOf(community, s.plugin, s.platform, []string{s.id})
 		if err != nil {
 			return "", err
 		}
-		person = a.Person
+		if person = whose[0]; person == "" {
+			return key, nil
+		}
 	case kindPerson:
 		p, err := standing(tx, community, s.id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -137,38 +136,62 @@ func (r *roll) holder(tx store.Tx, community, key string) (string, error) {
 	return PersonKey(person), nil
 }
 
-// voters gives entries of a list their holders: those of accounts of the process's own platform are looked up together.
+// voters gives entries of a list their holders, all together: a list may be long.
 func (r *roll) voters(tx store.Tx, community string, keys []string) ([]store.Voter, error) {
 	out := make([]store.Voter, len(keys))
-	var own []string
-	var at []int
+	var users, people []string
+	at := map[string][]int{} // by person: where in the list
+	var own []int
 	for i, key := range keys {
 		out[i].Key = key
-		if bare(key) {
-			own, at = append(own, key), append(at, i)
-			continue
-		}
-		s, ok := parseSubject(key)
-		if ok && s.kind == kindPerson {
-			if _, err := standing(tx, community, s.id); errors.Is(err, store.ErrNotFound) {
-				return nil, Errorf(Invalid, "there is no person %s in community %s", s.id, community)
+		s, ok := r.subject(key)
+		switch {
+		case bare(key):
+			users, own = append(users, key), append(own, i)
+		case ok && s.kind == kindPerson:
+			people = append(people, s.id)
+			at[s.id] = append(at[s.id], i)
+		default:
+			var err error
+			if out[i].Holder, err = r.holder(tx, community, key); err != nil {
+				return nil, err
 			}
 		}
-		var err error
-		if out[i].Holder, err = r.holder(tx, community, key); err != nil {
+	}
+	if len(users) > 0 {
+		theirs, err := tx.PersonsOf(community, r.plugin, r.platform, users)
+		if err != nil {
 			return nil, err
 		}
-	}
-	if len(own) == 0 {
-		return out, nil
-	}
-	people, err := tx.PersonsOf(community, r.plugin, r.platform, own)
-	for i, person := range people {
-		if person != "" {
-			out[at[i]].Holder = PersonKey(person)
+		for i, person := range theirs {
+			if person != "" {
+				out[own[i]].Holder = PersonKey(person)
+			}
 		}
 	}
-	return out, err
+	if len(people) == 0 {
+		return out, nil
+	}
+	rows, err := tx.PeopleIn(community, people)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range rows {
+		stands := p
+		if p.Into != "" || !p.Erased.IsZero() {
+			if stands, err = standing(tx, community, p.ID); err != nil {
+				return nil, storeError(err, "person %s", p.ID)
+			}
+		}
+		for _, i := range at[p.ID] {
+			out[i].Holder = PersonKey(stands.ID)
+		}
+		delete(at, p.ID)
+	}
+	for id := range at {
+		return nil, Errorf(Invalid, "there is no person %s in community %s", id, community)
+	}
+	return out, nil
 }
 
 // allows says whether a holder may vote: on the one list by any of their accounts, and off the other with all of them.

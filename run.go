@@ -71,6 +71,9 @@ func ProcessFunc[S any, T Owner, Out, In any](name, doc string, start func(*S, c
 		if o.look != nil || o.idempotent {
 			b.fail("process %s: Lookup and Idempotent are for actions; a step that is tried again looks by itself, see CallOf", name)
 		}
+		if o.acts != nil {
+			b.fail("process %s: Acts is for actions", name)
+		}
 		state := reflect.TypeFor[S]()
 		d := ProcessDef{
 			Name: name, Version: o.version, Deprecated: o.deprecated, Doc: doc, Can: o.can, Needs: o.needs, Least: o.least,

@@ -30,7 +30,10 @@ const (
 	taskClaim  = "claim"        // the end of a claim
 	taskForget = "forget"       // what a delivery said, when nothing needs it any more
 
+	taskErase = "erase" // what is left to be done of erasing a person
+
 	taskInstall = "install" // one that was begun and may not have been finished
+	taskToken   = "token"   // a person's own credentials that nobody uses any more, to be revoked
 )
 
 // punctual are the tasks that keep time, and have workers of their own, so that no backlog of others holds them up; urgent those that
@@ -38,7 +41,7 @@ const (
 var (
 	punctual = []string{taskClose, taskStart}
 	urgent   = []string{taskInbox, taskShow, taskEvent}
-	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskClaim}
+	patient  = []string{taskUpdate, taskPoll, taskPolls, taskRepair, taskCall, taskTidy, taskInstall, taskForget, taskRoll, taskErase, taskClaim, taskToken}
 )
 
 // reserved is how many workers there are beside Options.Workers for what keeps time.
@@ -148,12 +151,16 @@ func (g *Gateway) do(ctx context.Context, t store.Task) error {
 		return g.redeliver(ctx, t)
 	case taskInstall:
 		return g.undoInstall(ctx, t)
+	case taskToken:
+		return g.revokeToken(ctx, t)
 	case taskRoll:
 		return g.readAgain(ctx, t.Key)
 	case taskClaim:
 		return g.expired(ctx, t)
 	case taskForget:
 		return g.forgetLater(ctx, t)
+	case taskErase:
+		return g.eraseMore(ctx, t)
 	case taskTidy:
 		return g.tidy(ctx)
 	}
@@ -226,6 +233,12 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 			return &nextRun{early}
 		}
 	}
+	if why.By == vote.ByDecision && row.Status == store.Pending {
+		if still, err := g.stillDecided(ctx, row); err != nil || !still {
+			return err
+		}
+		why.At = g.now()
+	}
 	if why.At.IsZero() {
 		why.At = row.CloseAt
 	}
@@ -247,6 +260,29 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		}
 	}
 	return g.shut(ctx, t.Key, why, inst)
+}
+
+// stillDecided says whether a vote that is to close because it is decided still is: people may have changed their votes until the shortest time was over.
+// If not, it goes on until its closing time.
+func (g *Gateway) stillDecided(ctx context.Context, row store.Process) (decided bool, err error) {
+	def, err := g.define(row)
+	if err != nil {
+		return false, err
+	}
+	err = g.update(ctx, func(tx store.Tx) error {
+		a, err := g.askedOf(row, def, platformIn(tx, row))
+		if err != nil || a == nil {
+			return err
+		}
+		if decided, err = decidedNow(tx, row, a); err != nil || decided || row.CloseAt.IsZero() {
+			return err
+		}
+		if err := tx.Unschedule(taskClose, row.ID); err != nil {
+			return err
+		}
+		return tx.Schedule(store.Task{Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: row.CloseAt, Created: g.now()})
+	})
+	return decided, storeError(err, "whether process %s is decided", row.ID)
 }
 
 // catchingUp reports whether deliveries of an instance are still on their way that came before now: after a pause they and the

@@ -45,15 +45,19 @@ func (s Settings) worth(kind, issuer string, otherwise Strength) Strength {
 const (
 	ByAdmin        = "admin"       // a driver says so for an admin
 	ByBothLogins   = "both_logins" // both accounts log in, in one browser session
-	ByLogin        = "login"       // an account logs in for a person whom the driver names, or proves its key; also by a prompt
+	ByLogin        = "login"       // an account logs in for a person whom the driver names, or proves its key
+	ByPrompt       = "prompt"      // somebody is asked, with a reason, to link another account; see [Community.PromptLink]
 	ByEmail        = "email"       // both platforms have verified the same e-mail address; silently, and so off by default
+	ByEmailConsent = "email_asked" // the same address is a suggestion, on which somebody may log in with both
 	BySuggestion   = "suggestion"  // something looks alike: it is suggested, and joins nobody by itself
 	ByUnprovenWord = "unproven"    // somebody says so
 )
 
 // ways are all of them, and whether they are on by default.
 func ways() map[string]bool {
-	return map[string]bool{ByAdmin: true, ByBothLogins: true, ByLogin: true, ByEmail: false, BySuggestion: true, ByUnprovenWord: true}
+	return map[string]bool{
+		ByAdmin: true, ByBothLogins: true, ByLogin: true, ByPrompt: true, ByEmail: false, ByEmailConsent: true, BySuggestion: true, ByUnprovenWord: true,
+	}
 }
 
 // wayOf is the way by which evidence of a kind links.

@@ -84,12 +84,16 @@ func (s *Step) UpdateAt(t time.Time) {
 }
 
 // CloseNow has the process closed as soon as this step is over, because nothing can change its outcome any more or somebody who
-// may ended it. It works in Receive too.
+// may ended it. It works in Receive too. Where the vote has a shortest time, a person's word, and that it is decided, hold only from then on.
 func (s *Step) CloseNow(why vote.Closing) {
 	if why.At.IsZero() {
 		why.At = s.Now()
 	}
-	t := s.task(taskClose, s.Now())
+	due := s.Now()
+	if s.asked != nil && (why.By == vote.ByPerson || why.By == vote.ByDecision) {
+		due = maxTime(due, s.asked.Earliest(s.row.Created))
+	}
+	t := s.task(taskClose, due)
 	t.Payload, _ = json.Marshal(why) // plain fields
 	id := s.row.ID
 	s.effect = append(s.effect,
@@ -169,7 +173,7 @@ func (s *Step) Decide(ctx context.Context) (out vote.Outcome, err error) {
 				return err
 			}
 		}
-		out = s.asked.Decide(t, closing(s.row))
+		out = s.asked.counted().Decide(t, closing(s.row))
 		return nil
 	})
 	return out, storeError(err, "deciding process %s", s.row.ID)
@@ -179,8 +183,7 @@ func (s *Step) Decide(ctx context.Context) (out vote.Outcome, err error) {
 // [vote.Ask.VotersVisible] first.
 func (s *Step) Ballots(ctx context.Context, afterVoter, afterQuestion string, limit int) (out []vote.Ballot, err error) {
 	err = s.g.view(ctx, func(tx store.Tx) error {
-		held, err := tx.Ballots(s.row.ID, afterVoter, afterQuestion, limit)
-		out = ballotsOf(held)
+		out, err = thatCount(tx, s.row.ID, afterVoter, afterQuestion, limit)
 		return err
 	})
 	return out, storeError(err, "listing the ballots of process %s", s.row.ID)
@@ -312,7 +315,8 @@ func (s *Step) ask(tx store.Tx, status string) error {
 // for it: what closing changed stays.
 func (s *Step) merge(now store.Process) store.Process {
 	out := s.row
-	out.Rev, out.Updated, out.Closing = now.Rev, now.Updated, now.Closing
+	// A step changes neither what closed it nor what was asked.
+	out.Rev, out.Updated, out.Closing, out.Input = now.Rev, now.Updated, now.Closing, now.Input
 	if ended(now) { // the first end counts, whoever made it
 		out.Status, out.Reason, out.Outcome, out.Ended = now.Status, now.Reason, now.Outcome, now.Ended
 		return out

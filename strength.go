@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/metagov/gateway-go/store"
 )
@@ -12,7 +13,7 @@ import (
 type Link struct {
 	Strength Strength   `json:"strength"`
 	Path     []Evidence `json:"path,omitempty"`    // the evidence that it rests on, from the one account to the other: the strongest way, of equal ones the shortest
-	Missing  string     `json:"missing,omitempty"` // what would make it stronger; "" where nothing could
+	Missing  string     `json:"missing,omitempty"` // what would make it stronger; "" where it is as strong as can be
 }
 
 // Strength says how surely two accounts are one person's: as surely as the weakest evidence on the strongest way from the one to the other, by
@@ -53,22 +54,13 @@ func (g *Gateway) strength(tx store.Tx, s Settings, a, b Account) (Link, error) 
 	case from == to:
 		return Link{Strength: Verified}, nil
 	}
-	w := walk{g: g, tx: tx, settings: s, community: a.community, person: a.Person, in: map[string]bool{}}
+	w := g.walk(tx, s, a)
+	w.in[to] = true
 	link, err := w.best(from, to)
-	if err != nil || link.Strength == Verified {
-		return link, err
+	if err == nil {
+		link.Missing = w.missing(link, from, to)
 	}
-	link.Missing = missing(link.Strength, from, to)
-	return link, nil
-}
-
-// missing says what would make a link stronger than it is.
-func missing(s Strength, from, to string) string {
-	both := fmt.Sprintf("a login of %s and one of %s in the same session", from, to)
-	if s < Proven {
-		return fmt.Sprintf("a login of %s or a challenge signed with its key would make it %s, %s would make it %s", to, Proven, both, Verified)
-	}
-	return both + " would make it " + Verified.String()
+	return link, err
 }
 
 // walk looks for the strongest way between two accounts of one person. Ways lead only over what is that person's now: evidence about
@@ -80,6 +72,50 @@ type walk struct {
 	community string
 	person    string
 	in        map[string]bool // whether a subject is the person's
+}
+
+func (g *Gateway) walk(tx store.Tx, s Settings, a Account) *walk {
+	return &walk{g: g, tx: tx, settings: s, community: a.community, person: a.Person, in: map[string]bool{a.key(): true, PersonKey(a.Person): true}}
+}
+
+// missing says what would make a link stronger than it is: what is weakest about it, where a login would do, and what always does.
+func (w *walk) missing(link Link, from, to string) string {
+	var ways []string
+	if accounts, reach := w.oneLogin(link); len(accounts) > 0 {
+		ways = append(ways, fmt.Sprintf("a login of %s would make it %s", strings.Join(accounts, " and one of "), reach))
+	}
+	if reach := w.settings.worth(BothLogins, "", Verified); reach > link.Strength && w.settings.links(ByBothLogins) {
+		ways = append(ways, fmt.Sprintf("a login of %s in the same session as one of %s would make it %s", from, to, reach))
+	}
+	switch {
+	case link.Strength == Verified:
+		return ""
+	case len(ways) == 0:
+		return "no login that this community knows of or trusts would make it stronger"
+	}
+	return strings.Join(ways, "; ")
+}
+
+// oneLogin names the accounts whose logins, each by itself, would make a link stronger, and how strong: those of the weakest evidence on its
+// path, if all of that is about an account and the person to whom it was linked.
+func (w *walk) oneLogin(link Link) (accounts []string, reach Strength) {
+	reach = w.settings.worth(OneLogin, "", Proven)
+	if reach <= link.Strength || !w.settings.links(ByLogin) {
+		return nil, None
+	}
+	for _, e := range link.Path {
+		if e.Strength > link.Strength {
+			reach = min(reach, e.Strength)
+			continue
+		}
+		a, _ := parseSubject(e.A)
+		b, _ := parseSubject(e.B)
+		if a.kind != kindAccount || b.kind == kindAccount {
+			return nil, None
+		}
+		accounts = append(accounts, e.A)
+	}
+	return accounts, reach
 }
 
 // reached is a subject with the strongest way to it.

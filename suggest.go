@@ -62,30 +62,40 @@ func (c *Community) Suggest(ctx context.Context, s Suggestion, issuer string) (E
 		if err != nil {
 			return err
 		}
-		if x.Person == y.Person {
-			return Errorf(Conflict, "%s and %s are one person's already", x.key(), y.key())
-		}
-		known, err := tx.EvidenceOf(c.row.Slug, x.key())
-		if err != nil {
-			return err
-		}
-		for _, k := range known {
-			if k.Kind == Inferred && (k.A == y.key() || k.B == y.key()) && k.Issuer == issuer {
-				if !k.Revoked.IsZero() {
-					return Errorf(Conflict, "that %s and %s are one person's was suggested and dismissed before", x.key(), y.key())
-				}
-				out = c.g.evidenceOf(set, k)
-				return nil
-			}
-		}
-		row, err := c.g.putEvidence(tx, c.row.Slug, x.key(), y.key(), e, int64(math.Round(s.Score*1e6)))
-		if err != nil {
-			return err
-		}
+		row, err := c.g.suggestTx(ctx, tx, x, y, e, s.Score)
 		out = c.g.evidenceOf(set, row)
-		return c.g.identityChanged(ctx, tx, change{kind: LinkSuggested, community: c.row.Slug, person: x.Person, subject: row.ID, how: Inferred, issuer: issuer})
+		return err
 	})
 	return out, storeError(err, "suggesting that %s and %s are one person's", s.A, s.B)
+}
+
+// suggestTx keeps a suggestion about two accounts within a transaction, on a ground that was checked.
+func (g *Gateway) suggestTx(ctx context.Context, tx store.Tx, x, y Account, e Ground, score float64) (store.Evidence, error) {
+	if x.Person == y.Person {
+		return store.Evidence{}, Errorf(Conflict, "%s and %s are one person's already", x.key(), y.key())
+	}
+	known, err := tx.EvidenceOf(x.community, x.key())
+	if err != nil {
+		return store.Evidence{}, err
+	}
+	for _, k := range known {
+		if k.Kind == Inferred && (k.A == y.key() || k.B == y.key()) && k.Issuer == e.Issuer {
+			if !k.Revoked.IsZero() {
+				return k, Errorf(Conflict, "that %s and %s are one person's was suggested and dismissed before", x.key(), y.key())
+			}
+			return k, nil
+		}
+	}
+	row, err := g.putEvidence(tx, x.community, x.key(), y.key(), e, int64(math.Round(score*1e6)))
+	if err != nil {
+		return row, err
+	}
+	told := change{kind: LinkSuggested, community: x.community, person: y.Person, subject: row.ID, how: Inferred, issuer: e.Issuer, quiet: true}
+	if err := g.identityChanged(ctx, tx, told); err != nil {
+		return row, err
+	}
+	told.person, told.quiet = x.Person, false
+	return row, g.identityChanged(ctx, tx, told)
 }
 
 // Suggestions lists what is suggested about a person's accounts and was neither dismissed nor settled. [Community.RevokeEvidence] dismisses one.

@@ -17,7 +17,7 @@ func TestNormalizeDefaults(t *testing.T) {
 	a, err := vote.Ask{Title: " Shall we? "}.Normalize(now)
 	require.NoError(t, err)
 	require.Equal(t, vote.Ask{
-		Title: "Shall we?", PollType: vote.Boolean, MinChoices: 1, MaxChoices: 1, Threshold: ">1/2", TieRule: vote.TieNone,
+		Title: "Shall we?", PollType: vote.Boolean, Eligibility: vote.Snapshot, MinChoices: 1, MaxChoices: 1, Threshold: ">1/2", TieRule: vote.TieNone,
 		Secrecy: vote.Public, MayChange: new(true), IneligibleVoterMessage: vote.DefaultIneligibleVoterMessage,
 	}, a)
 

@@ -23,12 +23,17 @@ type Can struct {
 
 	Eligibility   bool `json:"eligibility,omitempty"`     // it can leave out the votes of those who may not vote, and tell them
 	EligibleCount bool `json:"eligible_count,omitempty"`  // it knows how many may vote without being given the list
+	Live          bool `json:"live,omitempty"`            // it takes each ballot through the gateway, which can look at roles and claims then
 	Weights       bool `json:"weights,omitempty"`         // it knows who voted and can weigh each vote
 	NoChange      bool `json:"no_change,omitempty"`       // it can hold people to their first vote
 	AlwaysFinal   bool `json:"always_final,omitempty"`    // it cannot let people change their vote
 	CloseByPeople bool `json:"close_by_people,omitempty"` // certain people can close it on the platform
 	ClosingAt     bool `json:"closing_at,omitempty"`      // it closes at a time
 	NeedsClosing  bool `json:"needs_closing,omitempty"`   // it cannot stay open without a closing time
+	Early         bool `json:"early,omitempty"`           // it can close when the vote is decided, and hold people to the shortest time
+	Reminders     bool `json:"reminders,omitempty"`       // it can remind people
+
+	RankingMethods []RankingMethod `json:"ranking_methods,omitempty"` // nil: all, where it holds ranked votes
 }
 
 // Check refuses what cannot be enforced, naming each parameter. Its error is *Invalid. Call it with an Ask that was
@@ -59,7 +64,7 @@ func (c Can) Check(a Ask) error {
 			bad.add("/questions", "has one of more than %d characters, which are possible here", c.MaxOption)
 		}
 	}
-	if a.PollType == Multiple {
+	if a.severalChoices() {
 		if a.MinChoices > 1 && !c.AnyMinChoice {
 			bad.add("/min_choices", here+"more than one choice")
 		}
@@ -68,6 +73,24 @@ func (c Can) Check(a Ask) error {
 		}
 	}
 
+	if a.PollType == Ranked && c.RankingMethods != nil && !slices.Contains(c.RankingMethods, a.RankingMethod) {
+		bad.add("/ranking_method", here+"%s", a.RankingMethod)
+	}
+	if a.CloseWhenDecided && !c.Early {
+		bad.add("/close_when_decided", here+"an end before its time")
+	}
+	if a.CloseWhenDecided && a.EligibleVoters == nil && !c.EligibleCount {
+		bad.add("/close_when_decided", "needs eligible_voters: how many people may vote is not known here")
+	}
+	if a.MinMinutes > 0 && !c.Early {
+		bad.add("/min_minutes", here+"a shortest time")
+	}
+	if len(a.Reminders) > 0 && !c.Reminders {
+		bad.add("/reminders", here+"reminders")
+	}
+	if a.Eligibility == Live && !c.Live {
+		bad.add("/eligibility", here+"who may vote at each ballot")
+	}
 	if a.EligibleVoters != nil && !c.Eligibility {
 		bad.add("/eligible_voters", here+"who may vote")
 	}

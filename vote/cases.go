@@ -16,7 +16,7 @@ var conformance embed.FS
 // cases are JSON files (testdata/conformance), so that other languages and every plugin's tests can run them.
 //
 // To run one: normalise Ask at Now. If Invalid is not empty, exactly these paths must be refused, and that is all.
-// Otherwise hand in the Ballots in their order, each by Pick, with the weight that the Ask gives the voter; each must be
+// Otherwise hand in the Ballots in their order, each by Pick or Points, with the weight that the Ask gives the voter; each must be
 // refused for the reason that it names, or taken. Then Decide.
 type Case struct {
 	Name     string       `json:"name"` // unique
@@ -30,13 +30,15 @@ type Case struct {
 	Outcome  *Outcome     `json:"outcome,omitempty"`
 }
 
-// CaseBallot is what one voter does: choosing options for one question, or, without choices, taking the vote back.
+// CaseBallot is what one voter does: choosing options for one question, or giving them points; with neither, taking the vote back.
 type CaseBallot struct {
-	Voter    string    `json:"voter"`
-	Question string    `json:"question,omitempty"`
-	Choices  []string  `json:"choices"`
-	At       time.Time `json:"at"`
-	Refused  Refusal   `json:"refused,omitempty"`
+	Voter    string   `json:"voter"`
+	Question string   `json:"question,omitempty"`
+	Choices  []string `json:"choices,omitempty"` // of a ranked vote in order
+	// Points are of score and dot votes.
+	Points  map[string]int `json:"points,omitempty"`
+	At      time.Time      `json:"at"`
+	Refused Refusal        `json:"refused,omitempty"`
 }
 
 // Cases gives the conformance cases of this version of the standard, by file and in each file's order.

@@ -36,6 +36,9 @@ func cast(ask vote.Ask, counter *vote.Counter, b vote.CaseBallot) error {
 		return &vote.Refused{Code: vote.Late, Message: "The vote was closed."}
 	}
 	lines, err := ask.Pick(b.Question, b.Choices...)
+	if b.Points != nil {
+		lines, err = ask.Points(b.Question, b.Points)
+	}
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,14 @@ const maxSum Weight = math.MaxInt64
 //
 //   - Cancelled: no result, whatever was counted.
 //   - Deleted: failed. The counts are in the outcome; what they mean is the driver's to say.
+//   - Veto: as many against it (no, object) as asked, by people: failed.
 //   - Quorum: people who voted on the question, at least as many as asked.
 //   - Votes: without any that weigh something, failed.
 //   - Threshold. Of a boolean vote only yes can reach it, and passes the vote; otherwise the option with the most
 //     weight needs it. The whole is the weight of the votes cast on the question, in a multiple vote of all who voted
-//     on it (not of their choices). "2/3" is met at exactly two thirds, ">1/2" is not met at exactly one half.
+//     on it (not of their choices); of a score vote all points that were possible, of a dot vote the dots spent, of a
+//     consent vote those who did not abstain; of a ranked vote all who voted, for what the winner has in the last round or, by
+//     condorcet, in its weakest comparison. "2/3" is met at exactly two thirds, ">1/2" is not met at exactly one half.
 //   - Tie: the leading options weigh exactly the same, and either would do: their share is at least the threshold's,
 //     where a ">" does not matter, for it is the tie that keeps them from being over it. A boolean tie is yes and no
 //     being equal where more than half was needed. Then the tie rule says what becomes of it.
@@ -68,6 +71,9 @@ type sheet struct {
 	whole   *big.Int // the weight of all who voted: sums of weights may be more than 64 bits
 	reached int64    // people who voted, for the quorum
 	lines   bool     // counts of the lines of multiple ballots, which say exactly how many voted
+
+	rankings []ranked   // of a ranked vote
+	points   []*big.Int // of a score or dot vote, by option: points times weights
 }
 
 // decide fills in the result of one question.
@@ -80,27 +86,14 @@ func (a Ask) decide(s *sheet, c Closing, eligible int64, known bool) {
 	case c.By == ByDeletion:
 		q.Result, q.Reason = Failed, PostDeleted
 		return
+	case a.Veto > 0 && s.against(a.PollType) >= int64(a.Veto):
+		q.Result, q.Reason = Failed, Vetoed
+		return
 	}
 	if ok, reason := a.quorumMet(s.reached, eligible, known); !ok {
 		q.Result, q.Reason = NoQuorum, reason
 		return
 	}
-
-	var most Weight
-	for _, o := range q.Options {
-		most = max(most, o.Weight)
-	}
-	if most == 0 {
-		q.Result, q.Reason = Failed, NoVotes
-		return
-	}
-	var leaders []string
-	for _, o := range q.Options {
-		if o.Weight == most {
-			leaders = append(leaders, o.Option)
-		}
-	}
-
 	// A threshold that cannot be read was never normalised. It is taken as one that nobody reaches: a vote must not
 	// pass because of a slip in writing.
 	need := fraction{num: 0, den: 1}
@@ -111,26 +104,30 @@ func (a Ask) decide(s *sheet, c Closing, eligible int64, known bool) {
 			return
 		}
 	}
-	top := weightInt(most)
-	if a.PollType == Boolean {
-		yes := weightInt(q.Options[0].Weight)
-		if need.metBy(yes, s.whole) {
-			q.Result, q.Winner = Passed, Yes
-			return
-		}
-	} else if len(leaders) == 1 && need.metBy(top, s.whole) {
-		q.Result, q.Winner = Passed, leaders[0]
+	st := a.standings(s)
+	if st.none {
+		q.Result, q.Reason = Failed, NoVotes
 		return
 	}
-	if len(leaders) == 1 || need.cmp(top, s.whole) < 0 {
+	if a.PollType == Boolean || a.PollType == Consent { // only yes, or consent, can win
+		first := q.Options[0]
+		if first.Weight > 0 && need.metBy(weightInt(first.Weight), st.whole) {
+			q.Result, q.Winner = Passed, first.Option
+			return
+		}
+	} else if len(st.leaders) == 1 && need.metBy(st.top, st.whole) {
+		q.Result, q.Winner = Passed, st.leaders[0]
+		return
+	}
+	if len(st.leaders) == 1 || a.PollType == Consent || need.cmp(st.top, st.whole) < 0 {
 		q.Result, q.Reason = Failed, BelowThreshold
 		return
 	}
 
-	q.Tied = leaders
+	q.Tied = st.leaders
 	switch a.TieRule {
 	case TieFirst:
-		q.Result, q.Winner = Passed, leaders[0]
+		q.Result, q.Winner = Passed, st.leaders[0]
 	case TieStatusQuo:
 		q.Result, q.Reason = Failed, TieFailed
 	default:
@@ -160,17 +157,27 @@ func (a Ask) fold(t Tally) (sheets []sheet, ignored int64) {
 		line             bool // a line of a multiple ballot, whose choice is Yes or No
 	}
 	places := map[countKey]place{}
+	lineOf := map[string]place{}  // of a score or dot ballot, by the question that names the option
+	questions := map[string]int{} // of a ranked ballot
 	for i, q := range a.Asked() {
 		s := sheet{out: QuestionCount{Question: q}, whole: new(big.Int)}
 		for j, o := range options {
 			s.out.Options = append(s.out.Options, OptionCount{Option: o})
-			places[countKey{q, o}] = place{question: i, option: j}
-			if a.PollType == Multiple {
-				key := optionKey(q, o)
-				places[countKey{key, Yes}] = place{i, j, true}
-				places[countKey{key, No}] = place{i, -1, true}
+			key := optionKey(q, o)
+			switch {
+			case a.PollType == Ranked: // whose counts are of rankings
+			case a.points():
+				s.points = append(s.points, new(big.Int))
+				lineOf[key] = place{i, j, true}
+			default:
+				places[countKey{q, o}] = place{question: i, option: j}
+				if a.byOption() {
+					places[countKey{key, Yes}] = place{i, j, true}
+					places[countKey{key, No}] = place{i, -1, true}
+				}
 			}
 		}
+		questions[q] = i
 		sheets = append(sheets, s)
 	}
 
@@ -185,12 +192,29 @@ func (a Ask) fold(t Tally) (sheets []sheet, ignored int64) {
 			continue // Taken back.
 		}
 		p, ok := places[countKey{n.Question, n.Choice}]
+		points := -1
+		var ranking []int
+		if a.points() {
+			if p, ok = lineOf[n.Question]; ok {
+				points, ok = a.readPoints(n.Choice)
+			}
+		} else if a.PollType == Ranked {
+			if p.question, ok = questions[n.Question]; ok {
+				ranking, ok = readRanking(n.Choice, len(options))
+			}
+		}
 		if !ok || n.Ballots < 0 || n.Weight < 0 {
 			ignored += max(n.Ballots, 0)
 			continue
 		}
 		s := &sheets[p.question]
-		if p.option >= 0 {
+		switch {
+		case ranking != nil:
+			s.addRanking(ranking, n)
+			continue
+		case points >= 0:
+			s.addPoints(p.option, points, n)
+		case p.option >= 0:
 			o := &s.out.Options[p.option]
 			o.Ballots += n.Ballots
 			o.Weight = addUpTo(o.Weight, n.Weight)
@@ -211,7 +235,7 @@ func (a Ask) fold(t Tally) (sheets []sheet, ignored int64) {
 			}
 			continue
 		}
-		if a.PollType == Multiple {
+		if a.byOption() {
 			// A platform that counts by itself says how often each option was chosen, but not by how many people in
 			// all: at least as many as chose any one of them.
 			o := s.out.Options[p.option]
@@ -229,7 +253,7 @@ func (a Ask) fold(t Tally) (sheets []sheet, ignored int64) {
 		s := &sheets[i]
 		if len(sheets) == 1 {
 			s.reached = max(s.reached, t.Voters)
-			if a.PollType == Multiple && !s.lines {
+			if a.byOption() && !a.points() && !s.lines {
 				s.widen(t)
 			}
 		}
@@ -241,6 +265,10 @@ func (a Ask) fold(t Tally) (sheets []sheet, ignored int64) {
 		for j := range s.out.Options {
 			s.out.Options[j].Share = share(s.out.Options[j].Weight, s.whole)
 		}
+		if a.points() {
+			a.showPoints(s)
+		}
+		s.sortRankings()
 	}
 	return sheets, ignored
 }
@@ -282,10 +310,13 @@ func (a Ask) listUsers(out *Outcome, ballots []Ballot) {
 		for j := range q.Options {
 			o := &q.Options[j]
 			lists[countKey{q.Question, o.Option}] = &o.Users
-			if a.PollType == Multiple {
+			if a.byOption() {
 				lists[countKey{optionKey(q.Question, o.Option), Yes}] = &o.Users
 			}
 		}
+	}
+	if a.PollType == Ranked || a.points() {
+		return // who prefers what to what is more than a list of names for each option: the ballots say it
 	}
 	var hits []Ballot
 	for _, b := range ballots {

@@ -126,7 +126,7 @@ func TestDecideWithoutNormalize(t *testing.T) {
 func TestOpenVoteStands(t *testing.T) {
 	raw, err := json.Marshal(vote.Ask{Title: "t"}.Decide(vote.Tally{Counts: []vote.Count{vote.Votes("", "yes", 1)}}, vote.Closing{}))
 	require.NoError(t, err)
-	require.JSONEq(t, `{"version":"1","title":"t","poll_type":"boolean","result":"passed","winner":"yes","turnout":{"voters":1,"weight":1},
+	require.JSONEq(t, `{"version":"2","title":"t","poll_type":"boolean","result":"passed","winner":"yes","turnout":{"voters":1,"weight":1},
 		"questions":[{"result":"passed","winner":"yes","voters":1,"weight":1,"options":[
 			{"option":"yes","ballots":1,"weight":1,"share":1},{"option":"no","ballots":0,"weight":0,"share":0}]}]}`, string(raw))
 }

@@ -16,16 +16,20 @@
 //
 // # What can be voted on
 //
-// Yes or no (boolean), one of several options (choice), or some of them (multiple, with the fewest and the most), each
-// over one question or over several that share the options, every question decided by itself.
+// Yes or no (boolean), one of several options (choice), some of them (multiple, with the fewest and the most; approval, as many as one likes), the
+// options in order (ranked, by instant run-off or Condorcet with Schulze's method), points for each (score), dots spent on them (dot), or consent,
+// where an objection fails it (consent); each over one question or over several that share the options, every question decided by itself.
+//
+// Everything is decided from counts alone, so that a recount always equals the running count: a ranking is one choice ("2>0>1"), points are the choice
+// of a line for each option. Sums are exact.
 //
 // # The rules
 //
 // A voter has one ballot for each question; the one with the latest platform time counts, taking it back included.
 // Votes weigh 1 unless the Ask says otherwise; weights are decimals and their sums exact ([Weight]). A quorum counts
 // people and is met at exactly the number or share asked for. A threshold is a share of the weight of the votes cast:
-// "2/3" means at least two thirds, ">1/2" more than half ([Fraction]). [Ask.Decide] says in which order they are looked
-// at, and what a tie is.
+// "2/3" means at least two thirds, ">1/2" more than half ([Fraction]). So many against it are a veto. [Ask.Decide] says in which order they are looked
+// at, and what a tie is. A vote may end when it is decided ([Ask.Decided]), but not before its shortest time.
 //
 // # Versions
 //

@@ -65,6 +65,9 @@ func (a Ask) Normalize(now time.Time) (Ask, error) {
 	if len(a.Options) == 0 {
 		a.Options = nil
 	}
+	if len(a.Reminders) == 0 {
+		a.Reminders = nil
+	}
 
 	if a.ClosingAt != nil {
 		t := a.ClosingAt.UTC().Truncate(time.Microsecond)
@@ -106,21 +109,26 @@ func checkBallot(bad *Invalid, a Ask) {
 		if len(a.Options) > 0 {
 			bad.add("/options", "a boolean vote has none: its answers are yes and no")
 		}
-	case Choice, Multiple:
+	case Consent:
+		if len(a.Options) > 0 {
+			bad.add("/options", "a consent vote has none: its answers are consent, abstain and object")
+		}
+	case Choice, Multiple, Approval, Ranked, Score, Dot:
 		if len(a.Options) < 2 {
 			bad.add("/options", "has %d, at least 2 are needed", len(a.Options))
 		}
 		checkLines(bad, "/options", a.Options, MaxOptions)
 	default:
-		bad.add("/poll_type", "%q is not one of boolean, choice, multiple", clip(string(a.PollType)))
+		bad.add("/poll_type", "%q is not one of boolean, choice, multiple, approval, ranked, score, dot, consent", clip(string(a.PollType)))
 		return
 	}
-	if a.PollType != Multiple {
+	checkPoints(bad, a)
+	if !a.severalChoices() {
 		if a.MinChoices > 1 {
-			bad.add("/min_choices", "only a multiple vote has more than one choice")
+			bad.add("/min_choices", "only a multiple, approval or ranked vote has more than one choice")
 		}
 		if a.MaxChoices > 1 {
-			bad.add("/max_choices", "only a multiple vote has more than one choice")
+			bad.add("/max_choices", "only a multiple, approval or ranked vote has more than one choice")
 		}
 		return
 	}
@@ -132,7 +140,54 @@ func checkBallot(bad *Invalid, a Ask) {
 	}
 }
 
+// checkPoints wants what belongs to one poll type only there.
+func checkPoints(bad *Invalid, a Ask) {
+	if a.RankingMethod != "" && a.PollType != Ranked {
+		bad.add("/ranking_method", "only a ranked vote has one")
+	} else if a.PollType == Ranked && a.RankingMethod != InstantRunoff && a.RankingMethod != Condorcet {
+		bad.add("/ranking_method", "%q is not one of irv, condorcet", clip(string(a.RankingMethod)))
+	}
+	for _, n := range []struct {
+		path string
+		n    int
+		of   PollType
+	}{{"/max_score", a.MaxScore, Score}, {"/dots", a.Dots, Dot}} {
+		switch {
+		case n.n != 0 && a.PollType != n.of:
+			bad.add(n.path, "only a %s vote has them", n.of)
+		case n.n < 0 || n.n > MaxPoints:
+			bad.add(n.path, "is not between 1 and %d", MaxPoints)
+		}
+	}
+}
+
+// checkTimes wants minutes that can be meant.
+func checkTimes(bad *Invalid, a Ask) {
+	if a.MinMinutes < 0 || a.MinMinutes > MaxMinutes {
+		bad.add("/min_minutes", "is not between 0 and %d", MaxMinutes)
+	}
+	if len(a.Reminders) > MaxReminders {
+		bad.add("/reminders", "has %d, at most %d are possible", len(a.Reminders), MaxReminders)
+	}
+	if len(a.Reminders) > 0 && a.ClosingAt == nil {
+		bad.add("/reminders", "need closing_at: they come so long before the end")
+	}
+	for i, m := range a.Reminders {
+		if m <= 0 || m > MaxMinutes {
+			bad.add(fmt.Sprintf("/reminders/%d", i), "is not between 1 and %d", MaxMinutes)
+		} else if slices.Contains(a.Reminders[:i], m) {
+			bad.add(fmt.Sprintf("/reminders/%d", i), "is there twice")
+		}
+	}
+}
+
 func checkRules(bad *Invalid, a Ask) {
+	checkTimes(bad, a)
+	if a.Veto < 0 {
+		bad.add("/veto", "is negative")
+	} else if a.Veto > 0 && a.PollType != Boolean && a.PollType != Consent {
+		bad.add("/veto", "only a boolean or consent vote has votes against it")
+	}
 	if a.Quorum < 0 {
 		bad.add("/quorum", "is negative")
 	}

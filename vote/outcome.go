@@ -61,6 +61,7 @@ const (
 	BelowThreshold  Reason = "threshold"        // the leading option did not reach it
 	NoVotes         Reason = "no_votes"         // nobody voted, or only with votes that weigh nothing
 	TieFailed       Reason = "tie"              // a tie, and the tie rule is "status_quo"
+	Vetoed          Reason = "veto"             // so many were against it that it fails whatever the others say
 	PostDeleted     Reason = "deleted"          // what carried the vote was deleted
 	EligibleUnknown Reason = "eligible_unknown" // the quorum is a share of the eligible, whose number is not known
 )
@@ -69,12 +70,12 @@ const (
 type Outcome struct {
 	Version  string   `json:"version" jsonschema_description:"The version of the voting standard."`
 	Title    string   `json:"title,omitempty" jsonschema_description:"What was to be decided."`
-	PollType PollType `json:"poll_type" jsonschema_description:"boolean, choice or multiple."`
+	PollType PollType `json:"poll_type" jsonschema_description:"boolean, choice, multiple, approval, ranked, score, dot or consent."`
 
 	// Result of several questions is the worst of theirs, in this order: cancelled, no_quorum, tie, failed, passed. So
 	// it is "passed" only if all of them passed. Reason is that question's.
 	Result Result `json:"result" jsonschema:"enum=passed,enum=failed,enum=tie,enum=no_quorum,enum=cancelled" jsonschema_description:"How the vote ended; of several questions, the worst result of any."`
-	Reason Reason `json:"reason,omitempty" jsonschema_description:"Why it failed: threshold, no_votes, tie, deleted; or eligible_unknown where a quorum could not be judged."`
+	Reason Reason `json:"reason,omitempty" jsonschema_description:"Why it failed: threshold, no_votes, tie, veto, deleted; or eligible_unknown where a quorum could not be judged."`
 	// Winner is the option that won, if there was one question.
 	Winner    string          `json:"winner,omitempty" jsonschema_description:"The option that won, where there was one question and it passed."`
 	Questions []QuestionCount `json:"questions" jsonschema_description:"Each question, in the order asked; a vote without questions has one, whose text is empty."`
@@ -100,13 +101,32 @@ type QuestionCount struct {
 	Voters  int64         `json:"voters" jsonschema_description:"How many people voted on this question."`
 	Weight  Weight        `json:"weight" jsonschema:"type=number" jsonschema_description:"What their votes weigh together."`
 	Options []OptionCount `json:"options" jsonschema_description:"Each option, in the order asked."`
+
+	// Rounds are those of a ranked vote by irv, first to last.
+	Rounds []Round `json:"rounds,omitempty" jsonschema_description:"The rounds of an instant run-off, first to last."`
+	// Pairs are of a ranked vote by condorcet with at most [MaxPairs] options: what the ballots weigh that prefer the option of the row to that of the column.
+	Pairs [][]Weight `json:"pairs,omitempty" jsonschema_description:"Of a ranked vote by condorcet: what the ballots weigh that prefer the option of the row to that of the column, in the order asked."`
+}
+
+// MaxPairs is up to how many options an outcome shows how they compare, each with each other.
+const MaxPairs = 20
+
+// Round is one round of an instant run-off.
+type Round struct {
+	Weights    []Weight `json:"weights" jsonschema_description:"What the ballots weigh that have each option first now, in the order asked; 0 for those that are out."`
+	Exhausted  Weight   `json:"exhausted,omitempty" jsonschema:"type=number" jsonschema_description:"What the ballots weigh that rank none of those who are left."`
+	Eliminated string   `json:"eliminated,omitempty" jsonschema_description:"Who is out after this round."`
 }
 
 // OptionCount is what one option got.
 type OptionCount struct {
-	Option  string `json:"option" jsonschema_description:"The option's text, as it was asked."`
-	Ballots int64  `json:"ballots" jsonschema_description:"How many people chose it."`
+	Option string `json:"option" jsonschema_description:"The option's text, as it was asked."`
+	// Ballots and Weight are of those who chose it: of a ranked vote, who ranked it first; of a score or dot vote, who gave it any points.
+	Ballots int64  `json:"ballots" jsonschema_description:"How many people chose it: ranked it first, or gave it any points."`
 	Weight  Weight `json:"weight" jsonschema:"type=number" jsonschema_description:"What their votes weigh together."`
+	// Points is the sum of points of a score or dot vote, each times what the vote weighs, and Mean that sum for each vote of weight 1, rounded down.
+	Points Weight `json:"points,omitempty" jsonschema:"type=number" jsonschema_description:"Of a score or dot vote: the sum of the points, each times what the vote weighs."`
+	Mean   Weight `json:"mean,omitempty" jsonschema:"type=number" jsonschema_description:"Of a score vote: the points for each vote of weight 1, rounded down to six decimals."`
 	// Share of the question's weight, rounded down to six decimals: for showing. Decide compares exactly.
 	Share Weight   `json:"share" jsonschema:"type=number" jsonschema_description:"Its share of the weight, from 0 to 1, rounded down to six decimals."`
 	Users []string `json:"users,omitempty" jsonschema_description:"Who chose it, in the order of voting, where ballots are public and not too many."`

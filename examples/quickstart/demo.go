@@ -26,12 +26,12 @@ func demo(ctx context.Context) error {
 	fake := fakeslack.New(fakeslack.Options{})
 	defer fake.Close()
 	team := fake.AddWorkspace("T1", "Commons")
-	for _, name := range []string{"ALICE", "BOB", "CAROL", "DAVE"} {
+	for _, name := range []string{"ALICE", "BOB", "CAROL", "DAVE", "DAVID"} {
 		team.AddUser("U"+name, strings.ToLower(name))
 	}
 	token := team.Install()
-	team.AddChannel(channel, "town-hall", "UALICE", "UBOB", "UCAROL", "UDAVE").WithApp()
-	say("An in-process Slack has a workspace with four members and a channel, #town-hall.")
+	team.AddChannel(channel, "town-hall", "UALICE", "UBOB", "UCAROL", "UDAVE", "UDAVID").WithApp()
+	say("An in-process Slack has a workspace with four members, one of whom has two accounts, and a channel, #town-hall.")
 
 	dir, err := os.MkdirTemp("", "quickstart")
 	if err != nil {
@@ -76,6 +76,9 @@ func start(ctx context.Context, fake *fakeslack.Server, token, file string) (*ga
 	if _, err := town.Enable(ctx, "slack", slack.Config{BotToken: gateway.Secret(token)}); err != nil {
 		return nil, nil, err
 	}
+	if err := dave(ctx, town); err != nil {
+		return nil, nil, err
+	}
 	server := httptest.NewServer(g.Handler())
 	fake.SetRequestURL(server.URL+"/api/hooks/slack", nil)
 	say("The gateway keeps everything in SQLite; the workspace has installed the app, and its token is sealed.")
@@ -91,6 +94,22 @@ func start(ctx context.Context, fake *fakeslack.Server, token, file string) (*ga
 		server.Close()
 		_ = db.Close()
 	}, nil
+}
+
+// dave is known to the community as one person with two accounts: an admin says so.
+func dave(ctx context.Context, town *gateway.Community) error {
+	p, err := town.CreatePerson(ctx, gateway.NewPerson{Name: "Dave"})
+	if err != nil {
+		return err
+	}
+	for _, user := range []string{"UDAVE", "UDAVID"} {
+		account := gateway.NewAccount{AccountRef: gateway.AccountRef{Plugin: "slack", UserID: user}}
+		if _, err := town.Link(ctx, p.ID, account, gateway.Ground{Kind: gateway.AdminAsserted, Issuer: "the secretary"}); err != nil {
+			return err
+		}
+	}
+	say("The community knows that Dave has two accounts, dave and david.")
+	return nil
 }
 
 // act is what the members do, and what they must then see.
@@ -111,12 +130,12 @@ func act(ctx context.Context, g *gateway.Gateway, team *fakeslack.Workspace) err
 	for _, click := range []struct {
 		who string
 		b   button
-	}{{"UBOB", no}, {"UCAROL", yes}, {"UDAVE", yes}, {"UBOB", yes}, {"UALICE", yes}} {
+	}{{"UBOB", no}, {"UCAROL", yes}, {"UDAVE", no}, {"UDAVID", yes}, {"UBOB", yes}, {"UALICE", yes}} {
 		if _, err := team.Click(ctx, click.who, channel, ballot.TS, click.b.ActionID, click.b.Value); err != nil {
 			return err
 		}
 	}
-	say("Bob clicks no, Carol and Dave click yes; Bob changes his mind; Alice tries to vote on her own proposal.")
+	say("Bob clicks no, Carol yes; Dave clicks no, and yes with his other account; Bob changes his mind; Alice tries to vote on her own proposal.")
 	if _, err := await(ctx, "Alice being told why not", func() (bool, bool) { return true, len(team.Ephemerals("UALICE")) > 0 }); err != nil {
 		return err
 	}
@@ -133,15 +152,18 @@ func act(ctx context.Context, g *gateway.Gateway, team *fakeslack.Workspace) err
 	if err != nil {
 		return err
 	}
-	for _, who := range []string{"UBOB", "UCAROL", "UDAVE"} {
-		if !strings.Contains(string(final.Blocks), who) {
+	blocks := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(final.Blocks))
+	for _, who := range []string{"<@UBOB>", "<@UCAROL>", "<@UDAVID>"} {
+		if !strings.Contains(blocks, who) {
 			return fmt.Errorf("the final tally does not show the vote of %s", who)
 		}
 	}
-	if strings.Contains(string(final.Blocks), "<@UALICE>") {
-		return errors.New("the final tally shows a vote of Alice, who may not vote")
+	for who, why := range map[string]string{"<@UALICE>": "Alice, who may not vote", "<@UDAVE>": "Dave by both of his accounts"} {
+		if strings.Contains(blocks, who) {
+			return fmt.Errorf("the final tally shows a vote of %s", why)
+		}
 	}
-	say("The vote's message shows the final tally: three votes for, none against, none by Alice. Every step happened.")
+	say("The vote's message shows the final tally: three votes for, none against; Dave's counts once, and none is Alice's. Every step happened.")
 	return nil
 }
 

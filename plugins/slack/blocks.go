@@ -72,7 +72,7 @@ type view struct {
 func (v *view) arrange() {
 	v.choices, v.asked = v.ask.Choices(), v.ask.Asked()
 	v.details = chunks(escape(strings.TrimSpace(v.ask.Details)), maxSection)
-	multiple := v.ask.PollType == vote.Multiple
+	multiple := takesSeveral(v.ask)
 	room := maxBlocks - fixedBlocks - len(v.details)
 	switch {
 	case len(v.ask.Questions) > 0:
@@ -307,7 +307,7 @@ func (v *view) full() string {
 }
 
 func (v *view) pick() string {
-	if v.ask.PollType != vote.Multiple {
+	if !takesSeveral(v.ask) {
 		return v.texts.Pick
 	}
 	return put(put(v.texts.PickSeveral, "min", itoa(max(v.ask.MinChoices, 1))), "max", itoa(v.ask.MaxChoices))
@@ -320,7 +320,7 @@ func (v *view) menu(question string) *api.Accessory {
 		options[i] = api.NewOptionBlockObject(itoa(i), plain(clip(v.shown(i), maxLabel)), nil)
 	}
 	hint := plain(clip(v.pick(), 150))
-	if v.ask.PollType == vote.Multiple {
+	if takesSeveral(v.ask) {
 		m := api.NewOptionsMultiSelectBlockElement(api.MultiOptTypeStatic, hint, severalMenu, options...)
 		if v.ask.MaxChoices > 0 {
 			m.MaxSelectedItems = &v.ask.MaxChoices
@@ -368,7 +368,7 @@ func (v *view) button(i int) *api.ButtonBlockElement {
 	default:
 		text = itoa(i + 1)
 	}
-	if v.ask.PollType == vote.Multiple {
+	if takesSeveral(v.ask) {
 		name = put(v.texts.Unchoose, "option", choice)
 	}
 	b := api.NewButtonBlockElement(castAction, itoa(i), plain(clip(text, 75)))
@@ -383,7 +383,7 @@ func (v *view) state() []api.MixedElement {
 		return v.result()
 	}
 	var out []string
-	if v.ask.PollType == vote.Multiple && v.layout == buttons && !v.announced {
+	if takesSeveral(v.ask) && v.layout == buttons && !v.announced {
 		out = append(out, putN(t.Several, int64(max(v.ask.MaxChoices, 1))))
 	}
 	switch {

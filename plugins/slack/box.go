@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -29,6 +30,14 @@ type ballotBox struct {
 	PublishText string `json:"publish_text,omitempty" jsonschema_description:"The template of the result."`
 
 	Posts map[string]letter `json:"posts,omitempty" jsonschema_description:"Every message that the vote posted, by what it is for."`
+}
+
+// Upgrade takes over the state of votes that were started by version 1, which is the same: version 2 takes more in its input.
+func (b *ballotBox) Upgrade(_ int, old json.RawMessage) error {
+	if err := json.Unmarshal(old, b); err != nil {
+		return gateway.Errorf(gateway.Internal, "slack: reading the state of a vote: %w", err)
+	}
+	return nil
 }
 
 // letter is one message that a vote posts once.

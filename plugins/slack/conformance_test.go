@@ -22,9 +22,9 @@ func TestTheVotingStandardsCasesByClicks(t *testing.T) {
 	played := 0
 	for _, c := range cases {
 		byClicks := !slices.ContainsFunc(c.Ballots, func(b vote.CaseBallot) bool {
-			return b.Question != "" || len(b.Choices) != 1 || !slices.Contains(c.Ask.Choices(), b.Choices[0])
+			return b.Question != "" || len(b.Choices) != 1 || b.Points != nil || !slices.Contains(c.Ask.Choices(), b.Choices[0])
 		})
-		if len(c.Invalid) > 0 || c.Outcome == nil || c.Eligible > 0 || len(c.Ask.Questions) > 0 || c.Ask.PollType == vote.Multiple || !byClicks || c.Ask.QuorumShare != "" && c.Ask.EligibleVoters == nil ||
+		if len(c.Invalid) > 0 || c.Outcome == nil || c.Eligible > 0 || len(c.Ask.Questions) > 0 || !slices.Contains([]vote.PollType{"", vote.Boolean, vote.Choice, vote.Consent}, c.Ask.PollType) || !byClicks || c.Ask.QuorumShare != "" && c.Ask.EligibleVoters == nil ||
 			c.Close.By != vote.ByTime && c.Close.By != vote.ByDriver {
 			continue
 		}

@@ -103,6 +103,7 @@ func New(a App) (gateway.Plugin, error) {
 	}
 	features = append(features, typedActions()...)
 	features = append(features, votes()...)
+	features = append(features, roles()...)
 	if a.ClientID != "" {
 		features = append(features, gateway.PollFunc("fresh-token", refreshPoll, (*Slack).keepFresh))
 		features = append(features, gateway.OAuth[*Slack, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo})

@@ -165,7 +165,11 @@ func (b *ballotBox) Receive(ctx context.Context, r *voteRun, m *message) (gatewa
 			}
 			return b.cast(ctx, r, m, a)
 		case a.ActionID == closeAction:
-			return b.endBy(r, m, r.Ask().ClosableBy(m.user), r.Plugin.app.Texts.MayNotClose, false)
+			may, err := r.MayClose(ctx, m.user)
+			if err != nil {
+				return gateway.Reply{}, err
+			}
+			return b.endBy(r, m, may, r.Plugin.app.Texts.MayNotClose, false)
 		case a.ActionID == cancelAction:
 			return b.endBy(r, m, slices.Contains(b.MayCancel, m.user), r.Plugin.app.Texts.MayNotCancel, true)
 		}
@@ -205,7 +209,7 @@ func (b *ballotBox) cast(ctx context.Context, r *voteRun, m *message, a action) 
 		return tell(texts.UnknownOption)
 	}
 	ballot := gateway.Ballot{Voter: m.user, Question: question, Choices: options, At: firstTime(timestamp(a.ActionTS), m.at)}
-	if ask.PollType == vote.Multiple && a.ActionID == castAction {
+	if takesSeveral(ask) && a.ActionID == castAction {
 		if err := toggle(ctx, r, &ballot, options[0]); err != nil {
 			return gateway.Reply{}, err
 		}
@@ -233,6 +237,11 @@ func (b *ballotBox) cast(ctx context.Context, r *voteRun, m *message, a action) 
 		return tell(texts.VoteClosed)
 	}
 	return gateway.Reply{}, err
+}
+
+// takesSeveral says that a ballot names several options.
+func takesSeveral(a *vote.Ask) bool {
+	return a.PollType == vote.Multiple || a.PollType == vote.Approval
 }
 
 // toggle makes a click on one option the voter's whole selection.

@@ -20,7 +20,6 @@ type Vote struct {
 	Publish        string   `json:"publish,omitempty" jsonschema:"enum=message,enum=thread,enum=channel,enum=none,default=message" jsonschema_description:"Where the result is said at the end: in the vote's message, also in its thread, also in a channel, or not at all (then the message only says that the vote is closed)."`
 	PublishChannel string   `json:"publish_channel,omitempty" choices:"channels" jsonschema_description:"The channel for publish=channel. Absent: the vote's own."`
 	PublishText    string   `json:"publish_text,omitempty" jsonschema:"maxLength=3000" jsonschema_description:"What is published in thread or channel, in Slack's mrkdwn, with {title}, {result}, {winner}, {counts}, {turnout} and {url}."`
-	Reminders      []int    `json:"reminders,omitempty" jsonschema:"maxItems=5" jsonschema_description:"How many minutes before the closing time people are reminded: at most five times."`
 	OnDeleted      string   `json:"on_deleted,omitempty" jsonschema:"enum=close,enum=repost,default=close" jsonschema_description:"What becomes of the vote when its message is deleted: it is closed (failed, with the reason deleted), or the message is posted again."`
 }
 
@@ -35,7 +34,6 @@ type AdvancedVote struct {
 	Publish        string   `json:"publish,omitempty" jsonschema:"enum=message,enum=thread,enum=channel,enum=none,default=message" jsonschema_description:"Where the result is said at the end, as in emoji-vote."`
 	PublishChannel string   `json:"publish_channel,omitempty" choices:"channels" jsonschema_description:"The channel for publish=channel. Absent: the vote's own."`
 	PublishText    string   `json:"publish_text,omitempty" jsonschema:"maxLength=3000" jsonschema_description:"What is published in thread or channel, as in emoji-vote."`
-	Reminders      []int    `json:"reminders,omitempty" jsonschema:"maxItems=5" jsonschema_description:"How many minutes before the closing time people are reminded: at most five times."`
 	OnDeleted      string   `json:"on_deleted,omitempty" jsonschema:"enum=close,enum=repost,default=close" jsonschema_description:"What becomes of the vote when its message is deleted, as in emoji-vote."`
 }
 
@@ -71,7 +69,7 @@ func (v *AdvancedVote) Prepare() error {
 func (v AdvancedVote) vote() Vote {
 	return Vote{
 		Ask: v.Ask, Channel: v.Channel, Private: v.Private, MayCancel: v.MayCancel, Publish: v.Publish, PublishChannel: v.PublishChannel,
-		PublishText: v.PublishText, Reminders: v.Reminders, OnDeleted: v.OnDeleted,
+		PublishText: v.PublishText, OnDeleted: v.OnDeleted,
 	}
 }
 
@@ -87,11 +85,10 @@ const repost = "repost" // of on_deleted
 
 // Limits of what a vote asks of Slack.
 const (
-	maxGroup     = 8   // people in a group message beside the bot (https://docs.slack.dev/reference/methods/conversations.open)
-	maxPrivate   = 500 // ballots by direct message: Slack takes about one message a second of an app
-	maxReminders = 5
-	maxReminded  = 50 // up to how many people are reminded one by one
-	maxReposts   = 10 // somebody who deletes it again and again wins in the end
+	maxGroup    = 8   // people in a group message beside the bot (https://docs.slack.dev/reference/methods/conversations.open)
+	maxPrivate  = 500 // ballots by direct message: Slack takes about one message a second of an app
+	maxReminded = 50  // up to how many people are reminded one by one
+	maxReposts  = 10  // somebody who deletes it again and again wins in the end
 )
 
 // check refuses what cannot be held, before anything is posted.
@@ -113,13 +110,9 @@ func (v *Vote) check(now time.Time) error {
 		return invalid("/publish", "in a thread needs a channel: this vote has no message of its own")
 	case v.Publish == publishChannel && !here && v.PublishChannel == "":
 		return invalid("/publish_channel", "is needed: this vote has no channel of its own")
-	case len(v.Reminders) > 0 && v.ClosingAt == nil:
-		return invalid("/reminders", "need a closing_at")
-	case len(v.Reminders) > maxReminders:
-		return invalid("/reminders", "are more than five")
 	}
 	for i, m := range v.Reminders {
-		if m < 1 || v.ClosingAt.Sub(now) < time.Duration(m)*time.Minute {
+		if v.ClosingAt.Sub(now) < time.Duration(m)*time.Minute {
 			return invalid("/reminders/"+strconv.Itoa(i), "is not between now and the closing time")
 		}
 	}

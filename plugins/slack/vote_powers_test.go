@@ -127,7 +127,7 @@ func TestTheResultIsPublishedWhereItWasAskedFor(t *testing.T) { // S-187
 func TestMoreTime(t *testing.T) {
 	w := newRig(t).town("T1")
 	closing := w.clock.now().Add(time.Hour)
-	p, m := w.vote(slack.Vote{Channel: "CHALL", Reminders: []int{30}, Ask: vote.Ask{Title: "Lunch?", ClosingAt: &closing}})
+	p, m := w.vote(slack.Vote{Channel: "CHALL", Ask: vote.Ask{Reminders: []int{30}, Title: "Lunch?", ClosingAt: &closing}})
 	later := closing.Add(time.Hour)
 	_, err := w.c.Command(t.Context(), p.ID, "extend", slack.Extend{ClosingAt: later})
 	require.NoError(t, err)
@@ -152,9 +152,9 @@ func TestMoreTime(t *testing.T) {
 func TestReminders(t *testing.T) {
 	w := newRig(t).town("T1")
 	closing := w.clock.now().Add(2 * time.Hour)
-	_, m := w.vote(slack.Vote{Channel: "CHALL", Reminders: []int{60, 5}, Ask: vote.Ask{Title: "*Lunch*", ClosingAt: &closing}})
-	ask := vote.Ask{Title: "Supper", ClosingAt: &closing, EligibleVoters: []string{"UANN", "UBOB", "UCID"}, IneligibleVoters: []string{"UCID"}}
-	p, m2 := w.vote(slack.Vote{Channel: "CPARK", Reminders: []int{60}, Ask: ask})
+	_, m := w.vote(slack.Vote{Channel: "CHALL", Ask: vote.Ask{Reminders: []int{60, 5}, Title: "*Lunch*", ClosingAt: &closing}})
+	ask := vote.Ask{Reminders: []int{60}, Title: "Supper", ClosingAt: &closing, EligibleVoters: []string{"UANN", "UBOB", "UCID"}, IneligibleVoters: []string{"UCID"}}
+	p, m2 := w.vote(slack.Vote{Channel: "CPARK", Ask: ask})
 	w.click("UANN", m2, "0")
 	w.later(59 * time.Minute)
 	require.Empty(t, w.replies(m))
@@ -173,10 +173,10 @@ func TestReminders(t *testing.T) {
 	require.LessOrEqual(t, len(w.replies(m)), 1, "none after the end")
 	require.Equal(t, 1, direct("UBOB"))
 	for name, v := range map[string]slack.Vote{
-		"/reminders":   {Reminders: []int{1}},
-		"/reminders/1": {Reminders: []int{1, 600}},
-		"/reminders/0": {Reminders: []int{0}},
-		"/reminders: ": {Reminders: []int{1, 2, 3, 4, 5, 6}},
+		"/reminders":   {Ask: vote.Ask{Reminders: []int{1}}},
+		"/reminders/1": {Ask: vote.Ask{Reminders: []int{1, 600}}},
+		"/reminders/0": {Ask: vote.Ask{Reminders: []int{0}}},
+		"/reminders: ": {Ask: vote.Ask{Reminders: []int{1, 2, 3, 4, 5, 6}}},
 	} {
 		v.Channel, v.Title = "CHALL", "x"
 		if name != "/reminders" {

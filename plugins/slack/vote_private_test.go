@@ -68,8 +68,8 @@ func TestAPrivateVotesTallyCannotBeReadBeforeItsEnd(t *testing.T) {
 	closing := w.clock.now().Add(time.Hour)
 	options := []string{"Quokka", "Numbat"}
 	p, err := w.inst.Start(t.Context(), "emoji-vote", slack.Vote{
-		Channel: "CHALL", Private: true, Publish: "thread", Reminders: []int{10},
-		Ask: vote.Ask{Title: "Mascot?", PollType: vote.Choice, Options: options, EligibleVoters: []string{"UANN", "UBOB", "UCID"}, ClosingAt: &closing},
+		Channel: "CHALL", Private: true, Publish: "thread",
+		Ask: vote.Ask{Reminders: []int{10}, Title: "Mascot?", PollType: vote.Choice, Options: options, EligibleVoters: []string{"UANN", "UBOB", "UCID"}, ClosingAt: &closing},
 	})
 	require.NoError(t, err)
 	w.due()

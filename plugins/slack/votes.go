@@ -12,8 +12,8 @@ func votes() []gateway.Feature[*Slack] {
 	advanced := can
 	advanced.MaxQuestions = maxBlocks - fixedBlocks
 	out := []gateway.Feature[*Slack]{
-		gateway.ProcessFunc("emoji-vote", "A vote with buttons under a message.", (*ballotBox).Start, gateway.Can(can)),
-		gateway.ProcessFunc("advanced-vote", "A vote on several candidates, each with the same options and a menu of its own.", (*ballotBox).StartAdvanced, gateway.Can(advanced)),
+		gateway.ProcessFunc("emoji-vote", "A vote with buttons under a message.", (*ballotBox).Start, gateway.Version(2), gateway.Can(can)),
+		gateway.ProcessFunc("advanced-vote", "A vote on several candidates, each with the same options and a menu of its own.", (*ballotBox).StartAdvanced, gateway.Version(2), gateway.Can(advanced)),
 	}
 	for _, p := range []string{"emoji-vote", "advanced-vote"} {
 		out = append(out,
@@ -27,7 +27,8 @@ func votes() []gateway.Feature[*Slack] {
 
 // can is what an emoji-vote enforces. A menu of Slack's takes a hundred options (https://docs.slack.dev/reference/block-kit/block-elements).
 var can = vote.Can{
-	PollTypes: []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple}, Secrecy: []vote.Secrecy{vote.Public, vote.CountsOnly, vote.Hidden},
+	PollTypes: []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple, vote.Approval, vote.Consent}, Secrecy: []vote.Secrecy{vote.Public, vote.CountsOnly, vote.Hidden},
 	MaxOptions: 100, AnyMinChoice: true, AnyMaxChoice: true,
 	Eligibility: true, Weights: true, NoChange: true, CloseByPeople: true, ClosingAt: true,
+	Live: true, Early: true, Reminders: true,
 }

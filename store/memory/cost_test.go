@@ -109,6 +109,81 @@ func TestCostOfTaskQueries(t *testing.T) {
 	}
 }
 
+// A page of accounts and another line of a history cost the same however many stand before them.
+func TestCostOfPeople(t *testing.T) {
+	of := func(n int) *memory.Store {
+		s := memory.New()
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		update(t, s, func(tx store.Tx) error {
+			for i := range n {
+				for _, a := range []store.Account{{Plugin: "a", PlatformID: "T"}, {Plugin: "b", PlatformID: "S"}, {Plugin: "b", PlatformID: "T"}, {Plugin: "z"}} {
+					a.Community, a.UserID = "c", fmt.Sprintf("%06d", i)
+					if err := tx.PutAccount(a); err != nil {
+						return err
+					}
+				}
+				if err := tx.PutChange(store.Change{Community: "c", Person: "p"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return s
+	}
+	took := func(s *memory.Store, n int, do func(tx store.Tx, last store.Account) error) time.Duration {
+		last := store.Account{Plugin: "b", PlatformID: "T", UserID: fmt.Sprintf("%06d", n-2)}
+		best := time.Hour
+		for range 50 {
+			update(t, s, func(tx store.Tx) error {
+				began := time.Now()
+				defer func() { best = min(best, time.Since(began)) }()
+				return do(tx, last)
+			})
+		}
+		return best
+	}
+	page := func(q store.AccountQuery) func(tx store.Tx, last store.Account) error {
+		return func(tx store.Tx, last store.Account) error {
+			q.Community = "c"
+			got, err := tx.AccountsBy(q, last, 1)
+			require.Len(t, got, 1)
+			return err
+		}
+	}
+	first := func(q store.AccountQuery) func(tx store.Tx, last store.Account) error {
+		return func(tx store.Tx, _ store.Account) error { return page(q)(tx, store.Account{}) }
+	}
+	const small, large = 10, 10_000
+	few, many := of(small), of(large)
+	for name, do := range map[string]func(tx store.Tx, last store.Account) error{
+		"a page":                  page(store.AccountQuery{}),
+		"a page of a plugin":      page(store.AccountQuery{Plugin: "b"}),
+		"a page of a platform":    page(store.AccountQuery{Plugin: "b", PlatformID: "T"}),
+		"the first of a plugin":   first(store.AccountQuery{Plugin: "b"}),
+		"the first of a platform": first(store.AccountQuery{Plugin: "b", PlatformID: "T"}),
+		"the end of a platform": func(tx store.Tx, last store.Account) error {
+			got, err := tx.AccountsBy(store.AccountQuery{Community: "c", Plugin: last.Plugin, PlatformID: last.PlatformID}, last, 0)
+			require.Len(t, got, 1)
+			return err
+		},
+		"an account": first(store.AccountQuery{Plugin: "b", PlatformID: "T", UserID: "000003"}),
+		"another line of a history": func(tx store.Tx, _ store.Account) error {
+			return tx.PutChange(store.Change{Community: "c", Person: "p"})
+		},
+		"whether there are accounts": func(tx store.Tx, _ store.Account) error { _, err := tx.HasAccounts("c"); return err },
+		"nothing after the place": func(tx store.Tx, _ store.Account) error {
+			_, err := tx.AccountsBy(store.AccountQuery{Community: "c", Plugin: "a"}, store.Account{Plugin: "b"}, 0)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := took(few, small, do), took(many, large, do)
+			t.Logf("%v with %d rows, %v with %d", before, small, after, large)
+			require.Less(t, after, 20*before)
+		})
+	}
+}
+
 func BenchmarkCast(b *testing.B) {
 	for _, n := range []int{100, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/metagov/gateway-go/store"
+import (
+	"slices"
+
+	"github.com/metagov/gateway-go/store"
+)
 
 func (t *tx) PutPerson(p store.Person) error {
 	if t.locked != nil {
@@ -35,10 +39,25 @@ func (t *tx) People(q store.PersonQuery, after string, limit int) ([]store.Perso
 	}), nil
 }
 
-func (t *tx) MergedInto(community, id string) ([]store.Person, error) {
-	if id == "" {
-		return nil, nil
+func (t *tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
+	var out []store.Person
+	for _, id := range distinct(ids) {
+		if p, err := t.Person(community, id); err == nil {
+			out = append(out, p)
+		}
 	}
+	return out, nil
+}
+
+func (t *tx) AccountsIn(community, plugin, platformID string, people []string) ([]store.Account, error) {
+	var out []store.Account
+	for _, id := range distinct(people) {
+		out = append(out, first(t.accountsOf.under(community, id, plugin, platformID), -1, t.indexed)...)
+	}
+	return out, nil
+}
+
+func (t *tx) MergedInto(community, id string) ([]store.Person, error) {
 	return first(t.mergedInto.under(community, id), -1, func(k key, _ none) (store.Person, bool) {
 		p, err := t.Person(community, k[2])
 		return p, err == nil
@@ -106,9 +125,22 @@ func (t *tx) Accounts(community, person string) ([]store.Account, error) {
 }
 
 func (t *tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([]store.Account, error) {
-	from := key{q.Community, after.Plugin, after.PlatformID, after.UserID}
-	past := after.Plugin != "" || after.PlatformID != "" || after.UserID != ""
-	return first(t.accounts.after(from, 1, past), atMost(limit), func(_ key, a store.Account) (store.Account, bool) {
+	from, past := key{q.Community, after.Plugin, after.PlatformID, after.UserID}, true
+	lowest, n := key{q.Community}, 1
+	for _, wanted := range []string{q.Plugin, q.PlatformID, q.UserID} {
+		if wanted == "" {
+			break
+		}
+		lowest[n] = wanted
+		n++
+	}
+	switch c := from.compare(lowest); {
+	case c < 0, after.Plugin == "" && after.PlatformID == "" && after.UserID == "":
+		from, past = lowest, false
+	case !slices.Equal(from[:n], lowest[:n]):
+		return nil, nil // all that begin so stand before the place
+	}
+	return first(t.accounts.after(from, n, past), atMost(limit), func(_ key, a store.Account) (store.Account, bool) {
 		a.Data = own(a.Data)
 		return a, matches(q.Plugin, a.Plugin) && matches(q.PlatformID, a.PlatformID) && matches(q.UserID, a.UserID) &&
 			matches(q.LinkType, a.LinkType) && matches(q.Quality, a.Quality)
@@ -116,9 +148,6 @@ func (t *tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([
 }
 
 func (t *tx) AccountsByMail(community, mail string, limit int) ([]store.Account, error) {
-	if mail == "" {
-		return nil, nil
-	}
 	return first(t.accountsMail.under(community, mail), atMost(limit), t.indexed), nil
 }
 
@@ -146,8 +175,8 @@ func (t *tx) PutEvidence(e store.Evidence) error {
 	e.Data = own(e.Data)
 	e.At, e.Expires, e.Revoked = when(e.At), when(e.Expires), when(e.Revoked)
 	t.evidence.put(key{e.Community, e.ID}, &e)
-	t.evidenceOf.put(key{e.Community, e.A, e.ID}, none{})
-	t.evidenceOf.put(key{e.Community, e.B, e.ID}, none{})
+	t.evidenceOf.put(key{e.Community, e.A, e.ID}, &e)
+	t.evidenceOf.put(key{e.Community, e.B, e.ID}, &e)
 	return nil
 }
 
@@ -172,16 +201,17 @@ func (t *tx) Evidence(community, id string) (store.Evidence, error) {
 	if !ok {
 		return store.Evidence{}, missing("evidence", community, id)
 	}
+	return evidenceRow(e), nil
+}
+
+func evidenceRow(e *store.Evidence) store.Evidence {
 	out := *e
 	out.Data = own(out.Data)
-	return out, nil
+	return out
 }
 
 func (t *tx) EvidenceOf(community, subject string) ([]store.Evidence, error) {
-	return first(t.evidenceOf.under(community, subject), -1, func(k key, _ none) (store.Evidence, bool) {
-		e, err := t.Evidence(community, k[2])
-		return e, err == nil
-	}), nil
+	return first(t.evidenceOf.under(community, subject), -1, func(_ key, e *store.Evidence) (store.Evidence, bool) { return evidenceRow(e), true }), nil
 }
 
 func (t *tx) PutClaim(c store.Claim) error {
@@ -191,7 +221,7 @@ func (t *tx) PutClaim(c store.Claim) error {
 	c.Data, c.Sealed = own(c.Data), own(c.Sealed)
 	c.At, c.Checked, c.Expires, c.Revoked = when(c.At), when(c.Checked), when(c.Expires), when(c.Revoked)
 	t.claims.put(key{c.Community, c.Subject, c.Kind, c.Name, c.Issuer}, &c)
-	t.claimsBy.put(key{c.Community, c.Kind, c.Name, c.Subject, c.Issuer}, none{})
+	t.claimsBy.put(key{c.Community, c.Kind, c.Name, c.Subject, c.Issuer}, &c)
 	return nil
 }
 
@@ -215,10 +245,7 @@ func (t *tx) Claims(community, subject string) ([]store.Claim, error) {
 
 func (t *tx) ClaimsBy(q store.ClaimQuery, afterSubject, afterIssuer string, limit int) ([]store.Claim, error) {
 	walk := t.claimsBy.after(key{q.Community, q.Kind, q.Name, afterSubject, afterIssuer}, 3, afterSubject != "" || afterIssuer != "")
-	return first(walk, atMost(limit), func(k key, _ none) (store.Claim, bool) {
-		c, err := t.ClaimOf(k[0], k[3], k[1], k[2], k[4])
-		return c, err == nil && matches(q.Issuer, c.Issuer)
-	}), nil
+	return first(walk, atMost(limit), func(_ key, c *store.Claim) (store.Claim, bool) { return claimRow(c), matches(q.Issuer, c.Issuer) }), nil
 }
 
 func (t *tx) DeleteClaim(community, subject, kind, name, issuer string) error {
@@ -234,11 +261,10 @@ func (t *tx) PutChange(c store.Change) error {
 	if t.locked != nil {
 		return t.locked
 	}
-	c.Seq = 1
-	for _, old := range t.changes.under(c.Community, c.Person) {
-		c.Seq = old.Seq + 1
-	}
+	last, _ := t.lastChange.get(key{c.Community, c.Person})
+	c.Seq = last + 1
 	c.Data, c.At = own(c.Data), when(c.At)
+	t.lastChange.put(key{c.Community, c.Person}, c.Seq)
 	t.changes.put(key{c.Community, c.Person, num(c.Seq)}, &c)
 	return nil
 }
@@ -259,6 +285,7 @@ func (t *tx) DeleteChanges(community, person string) error {
 	for k := range t.changes.under(community, person) {
 		t.changes.del(k)
 	}
+	t.lastChange.del(key{community, person})
 	return nil
 }
 

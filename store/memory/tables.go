@@ -71,10 +71,11 @@ type tables struct {
 	accountsOf   tree[none]            // community, person, plugin, platform ID, user
 	accountsMail tree[none]            // community, mail, plugin, platform ID, user
 	evidence     tree[*store.Evidence] // community, id
-	evidenceOf   tree[none]            // community, subject, id
+	evidenceOf   tree[*store.Evidence] // community, subject, id
 	claims       tree[*store.Claim]    // community, subject, kind, name, issuer
-	claimsBy     tree[none]            // community, kind, name, subject, issuer
+	claimsBy     tree[*store.Claim]    // community, kind, name, subject, issuer
 	changes      tree[*store.Change]   // community, person, seq
+	lastChange   tree[int64]           // community, person
 	tokens       tree[*store.Token]    // community, plugin, platform ID, user
 
 	endpoints  tree[*store.Endpoint] // id

@@ -85,7 +85,7 @@ func TestSharedRowsOfTwoPrograms(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, theirs.Close()) }()
 	update(t, mine, func(tx store.Tx) error { return tx.PutProcess(store.Process{ID: "p", Status: store.Pending}) })
-	read := func(tx store.Tx) (status, ref string, instances int, listed bool, turnout int64) {
+	read := func(tx store.Tx) (status, ref string, instances int, listed, linked bool, turnout int64) {
 		p, err := tx.Process("p")
 		require.NoError(t, err)
 		ref, _ = tx.ProcessByRef("i", "r")
@@ -93,9 +93,11 @@ func TestSharedRowsOfTwoPrograms(t *testing.T) {
 		require.NoError(t, err)
 		listed, _, err = tx.Voter("p", "v")
 		require.NoError(t, err)
+		linked, err = tx.HasAccounts("c")
+		require.NoError(t, err)
 		turnout, err = tx.Turnout("p")
 		require.NoError(t, err)
-		return p.Status, ref, len(is), listed, turnout
+		return p.Status, ref, len(is), listed, linked, turnout
 	}
 	update(t, mine, func(tx store.Tx) error {
 		require.NoError(t, tx.PutRef("i", "r", "p"))
@@ -108,14 +110,16 @@ func TestSharedRowsOfTwoPrograms(t *testing.T) {
 		require.NoError(t, tx.PutProcess(store.Process{ID: "p", Status: store.Closing, Rev: 1}))
 		require.NoError(t, tx.PutRef("i", "r", "q"))
 		require.NoError(t, tx.PutInstance(store.Instance{ID: "i", Plugin: "forum", PlatformID: "T"}))
+		require.NoError(t, tx.PutAccount(store.Account{Community: "c"}))
 		return tx.PutVoters("p", true, []store.Voter{{Key: "v"}})
 	})
 	update(t, mine, func(tx store.Tx) error {
-		status, ref, instances, listed, turnout := read(tx)
+		status, ref, instances, listed, linked, turnout := read(tx)
 		require.Equal(t, store.Closing, status)
 		require.Equal(t, "q", ref)
 		require.Equal(t, 1, instances)
 		require.True(t, listed)
+		require.True(t, linked)
 		require.EqualValues(t, 1, turnout)
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -270,6 +271,44 @@ func TestGroupSharedReads(t *testing.T) {
 		require.Empty(t, rows)
 		return err
 	})
+}
+
+// Whether a community has accounts is asked for each ballot and found once for all members of a transaction; what one of them changed, and
+// what was undone, is seen.
+func TestGroupSharesWhetherThereAreAccounts(t *testing.T) {
+	s := openTemp(t, Options{})
+	asked := 0
+	commits(s, func(query string) error {
+		if strings.HasPrefix(query, "SELECT 1 FROM accounts") {
+			asked++
+		}
+		return nil
+	})
+	saw := map[string]bool{}
+	look := func(name string) func(store.Tx) error {
+		return func(tx store.Tx) (err error) {
+			saw[name], err = tx.HasAccounts("c")
+			return errors.Join(err, tx.PutSub(store.Sub{Name: name}))
+		}
+	}
+	for range 2 { // the second time with savepoints
+		asked = 0
+		errs := crowd(t, s, map[string]func(store.Tx) error{
+			"none": look("none"), "again": look("again"), "third": look("third"),
+			"bad": func(tx store.Tx) error {
+				return errors.Join(tx.PutAccount(store.Account{Community: "c"}), look("inside")(tx), errors.New("mine"))
+			},
+			"undone": look("undone"), "put": func(tx store.Tx) error { return tx.PutAccount(store.Account{Community: "c"}) }, "one": look("one"),
+			"delete": func(tx store.Tx) error { return tx.DeleteAccount("c", "", "", "") }, "gone": look("gone"),
+		}, "none", "again", "third", "bad", "undone", "put", "one", "delete", "gone")
+		require.EqualError(t, errs["bad"], "mine")
+		delete(errs, "bad")
+		for name, err := range errs {
+			require.NoError(t, err, name)
+		}
+		require.Equal(t, map[string]bool{"none": false, "again": false, "third": false, "inside": true, "undone": false, "one": true, "gone": false}, saw)
+	}
+	require.Equal(t, 5, asked, "once, and after each change: the bad one's, its undoing, the put one's, the deletion")
 }
 
 // What another program has changed between two transactions is seen.

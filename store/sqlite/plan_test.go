@@ -133,8 +133,11 @@ func everyVerb(tx store.Tx) {
 	_ = tx.DeleteAccount("c", "slack", "T", "U")
 	_, _ = tx.HasAccounts("c")
 	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U"})
+	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U", "V"})
 	_, _ = tx.AccountsByMail("c", "m", 0)
 	_, _ = tx.MergedInto("c", "h")
+	_, _ = tx.PeopleIn("c", []string{"h"})
+	_, _ = tx.AccountsIn("c", "slack", "T", []string{"h"})
 	_, _ = tx.EvidenceOf("c", "h")
 	_, _ = tx.Claims("c", "h")
 	_, _ = tx.ClaimOf("c", "h", "k", "n", "i")
@@ -155,8 +158,13 @@ func everyVerb(tx store.Tx) {
 		for _, q := range []store.PersonQuery{{Community: "c"}, {Community: "c", Kind: "k", Standing: true}} {
 			_, _ = tx.People(q, after, 0)
 		}
-		for _, q := range []store.AccountQuery{{Community: "c"}, {Community: "c", Plugin: "p"}, {Community: "c", Plugin: "p", PlatformID: "T"}, {Community: "c", LinkType: "l", Quality: "q", UserID: "u"}} {
+		for _, q := range []store.AccountQuery{
+			{}, {Plugin: "x"}, {Plugin: "x", PlatformID: "T"}, {Plugin: "x", PlatformID: "T", UserID: "u"}, {Plugin: "x", UserID: "u"}, {PlatformID: "T"},
+			{LinkType: "l", Quality: "q", UserID: "u"}, {Plugin: "x", PlatformID: "T", LinkType: "l", Quality: "q"},
+		} {
+			q.Community = "c"
 			_, _ = tx.AccountsBy(q, store.Account{Plugin: after}, 0)
+			_, _ = tx.AccountsBy(q, store.Account{Plugin: after, PlatformID: "T", UserID: after}, 0)
 		}
 		for _, issuer := range []string{"", "i"} {
 			_, _ = tx.ClaimsBy(store.ClaimQuery{Community: "c", Kind: "k", Name: "n", Issuer: issuer}, after, "", 0)
@@ -171,6 +179,7 @@ func everyVerb(tx store.Tx) {
 		_, _ = tx.Audits(q, 0)
 	}
 	_ = tx.BlankDelivery("d")
+	_ = tx.RedactEvent(1, "", nil)
 	_, _ = tx.PruneAudits("c", t0.Add(1e9), 1)
 	later := t0.Add(1e9)
 	_, _ = tx.PruneAudits("c", later, 0)
@@ -233,6 +242,57 @@ func TestPlans(t *testing.T) {
 	require.Greater(t, seen, 150)
 }
 
+// Every statement about people, accounts and what is known of them finds its rows by all that it is given, and a page begins where the last ended.
+func TestPeoplePlans(t *testing.T) {
+	s := openTemp(t, Options{})
+	update(t, s, func(tx store.Tx) error { everyVerb(tx); return nil })
+	const (
+		inPlace = " ORDER BY plugin, platform_id, user_id LIMIT $"
+		account = "FROM accounts WHERE community = $1 AND "
+	)
+	for _, tt := range []struct {
+		table, has, without, want string
+	}{
+		{"people", "WHERE community = $1 AND id = $2", "", "USING PRIMARY KEY (community=? AND id=?)"},
+		{"people", "WHERE community = $1 AND id >", "", "USING PRIMARY KEY (community=? AND id>?)"},
+		{"people", "merged_into = $2", "", "USING INDEX people_merged (community=? AND merged_into=?)"},
+		{"accounts", account + "plugin = $2 AND platform_id = $3 AND user_id = $4", "", "USING PRIMARY KEY (community=? AND plugin=? AND platform_id=? AND user_id=?)"},
+		{"accounts", account + "person = $2", "", "USING INDEX accounts_person (community=? AND person=?)"},
+		{"accounts", account + "mail = $2", "", "USING INDEX accounts_mail (community=? AND mail=?)"},
+		{"accounts", "SELECT 1", "", "USING COVERING INDEX accounts_person (community=?)"},
+		{"accounts", account + "(plugin, platform_id, user_id) >", "", "USING PRIMARY KEY (community=? AND (plugin,platform_id,user_id)>(?,?,?))"},
+		{"accounts", account + "plugin = $2 AND (platform_id, user_id) >", "", "USING PRIMARY KEY (community=? AND plugin=? AND (platform_id,user_id)>(?,?))"},
+		{"accounts", account + "plugin = $2 AND user_id || '' = $3 AND (platform_id, user_id) >", "", "USING PRIMARY KEY (community=? AND plugin=? AND (platform_id,user_id)>(?,?))"},
+		{"accounts", account + "plugin = $2 AND platform_id = $3 AND (user_id) >", "", "USING PRIMARY KEY (community=? AND plugin=? AND platform_id=? AND user_id>?)"},
+		{"accounts", account + "plugin = $2 AND platform_id = $3 AND link_type", "user_id) >", "USING PRIMARY KEY (community=? AND plugin=? AND platform_id=?)"},
+		{"accounts", account + "plugin = $2 AND platform_id = $3 AND link_type = $4 AND quality = $5 AND (user_id) >", "", "USING PRIMARY KEY (community=? AND plugin=? AND platform_id=? AND user_id>?)"},
+		{"accounts", account + "platform_id || '' = $2 AND (plugin, platform_id, user_id) >", "", "USING PRIMARY KEY (community=? AND (plugin,platform_id,user_id)>(?,?,?))"},
+		{"accounts", account + "plugin = $2" + inPlace, "", "USING PRIMARY KEY (community=? AND plugin=?)"},
+		{"accounts", "json_each($4) j JOIN", "", "SEARCH a USING PRIMARY KEY (community=? AND plugin=? AND platform_id=? AND user_id=?)"},
+		{"evidence", "WHERE community = $1 AND id = $2", "", "USING PRIMARY KEY (community=? AND id=?)"},
+		{"evidence", "a = $2", "", "USING INDEX evidence_a (community=? AND a=?)"},
+		{"evidence", "b = $2", "", "USING INDEX evidence_b (community=? AND b=?)"},
+		{"claims", "subject = $2 ORDER BY", "", "USING PRIMARY KEY (community=? AND subject=?)"},
+		{"claims", "issuer = $5", "", "USING PRIMARY KEY (community=? AND subject=? AND kind=? AND name=? AND issuer=?)"},
+		{"claims", "(subject, issuer) >", "", "USING INDEX claims_name (community=? AND kind=? AND name=? AND (subject,issuer)>(?,?))"},
+		{"changes", "seq > $3", "", "USING PRIMARY KEY (community=? AND person=? AND seq>?)"},
+		{"changes", "ORDER BY seq DESC LIMIT 1", "", "USING PRIMARY KEY (community=? AND person=?)"},
+		{"changes", "DELETE", "", "USING PRIMARY KEY (community=? AND person=?)"},
+		{"tokens", "WHERE community = $1", "", "USING PRIMARY KEY (community=? AND plugin=? AND platform_id=? AND user_id=?)"},
+	} {
+		found := 0
+		for query := range s.group.w.stmts {
+			if strings.Contains(query, " "+tt.table+" ") && strings.Contains(query, tt.has) && (tt.without == "" || !strings.Contains(query, tt.without)) {
+				found++
+				steps := plan(t, s.group.w, query)
+				require.Contains(t, steps, tt.want, query)
+				require.NotContains(t, steps, "TEMP B-TREE", query)
+			}
+		}
+		require.Positive(t, found, "%+v", tt)
+	}
+}
+
 // These are on the way of every delivery, ballot or look for work: the exact index, all of its columns.
 func TestHotPlans(t *testing.T) {
 	s := openTemp(t, Options{})
@@ -287,7 +347,7 @@ func TestHotPlans(t *testing.T) {
 			require.Contains(t, steps, "INDEX ballots_holder (process=? AND holder=?)", query)
 			require.Contains(t, steps, "PRIMARY KEY (process=? AND voter=?)", query)
 		case strings.Contains(query, "FROM accounts WHERE community = $1 AND person"):
-			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?)", query)
+			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?", query)
 		case strings.Contains(query, "FROM evidence WHERE community = $1 AND a"):
 			require.Contains(t, steps, "INDEX evidence_b (community=? AND b=?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):

@@ -36,6 +36,12 @@ func TestDeletedIsGoneFromTheFile(t *testing.T) {
 			require.NoError(t, tx.PutInstance(store.Instance{ID: id, Name: id, Sealed: said("instance"+id, size)}))
 			require.NoError(t, tx.PutState(id, "k", said("state"+id, size), 0))
 			require.NoError(t, tx.AppendAudit(store.Audit{Community: "c", Seq: int64(i + 1), At: t0, Data: said("audit"+id, size)}))
+			require.NoError(t, tx.PutPerson(store.Person{Community: "c", ID: id, Data: said("person"+id, size)}))
+			require.NoError(t, tx.PutAccount(store.Account{Community: "c", UserID: id, Mail: string(said("mail"+id, 0)), Data: said("account"+id, size)}))
+			require.NoError(t, tx.PutEvidence(store.Evidence{Community: "c", ID: id, A: string(said("subject"+id, 0)), Data: said("evidence"+id, size)}))
+			require.NoError(t, tx.PutClaim(store.Claim{Community: "c", Subject: id, Kind: "k", Data: said("claim"+id, size), Sealed: said("sealed"+id, size)}))
+			require.NoError(t, tx.PutChange(store.Change{Community: "c", Person: id, Text: string(said("text"+id, 0)), Data: said("change"+id, size)}))
+			require.NoError(t, tx.PutToken(store.Token{Community: "c", UserID: id, Sealed: said("token"+id, size)}))
 			return tx.PutEndpoint(store.Endpoint{ID: id, Sealed: said("endpoint"+id, size)})
 		})
 	}
@@ -53,6 +59,12 @@ func TestDeletedIsGoneFromTheFile(t *testing.T) {
 		update(t, s, func(tx store.Tx) error {
 			require.NoError(t, tx.BlankDelivery(id))
 			require.NoError(t, tx.DeleteEndpoint(id))
+			require.NoError(t, tx.PutPerson(store.Person{Community: "c", ID: id, Erased: t0})) // a person's row stays
+			require.NoError(t, tx.DeleteAccount("c", "", "", id))
+			require.NoError(t, tx.DeleteEvidence("c", id))
+			require.NoError(t, tx.DeleteClaim("c", id, "k", "", ""))
+			require.NoError(t, tx.DeleteChanges("c", id))
+			require.NoError(t, tx.DeleteToken("c", "", "", id))
 			return tx.DeleteInstance(id)
 		})
 	}

@@ -157,6 +157,18 @@ func TestSharedRows(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, allowed)
 
+		linked, err := tx.HasAccounts("c")
+		require.NoError(t, err)
+		require.False(t, linked)
+		require.NoError(t, tx.PutAccount(store.Account{Community: "c"}))
+		linked, err = tx.HasAccounts("c")
+		require.NoError(t, err)
+		require.True(t, linked)
+		require.NoError(t, tx.DeleteAccount("c", "", "", ""))
+		linked, err = tx.HasAccounts("c")
+		require.NoError(t, err)
+		require.False(t, linked)
+
 		id, err := tx.ProcessByRef("i", "r")
 		require.NoError(t, err)
 		require.Equal(t, "p", id)

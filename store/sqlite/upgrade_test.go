@@ -150,6 +150,7 @@ func oldFileWorks(t *testing.T, s *Store) {
 		fresh, err = tx.Accept(store.Delivery{ID: "d2", Plugin: "forum", Fact: "f1"})
 		require.NoError(t, err)
 		require.False(t, fresh)
+		oldPeopleWork(t, tx)
 		require.NoError(t, tx.AppendAudit(store.Audit{Community: "old", Seq: 1}))
 		require.NoError(t, tx.PutEndpoint(store.Endpoint{ID: "w2", Community: "old"}))
 		return nil
@@ -174,4 +175,36 @@ func oldFileWorks(t *testing.T, s *Store) {
 		require.Empty(t, keys(tx.Claim([]string{"inbox", "poll"}, at(1000), at(2000), 0)))
 		return nil
 	})
+}
+
+// oldPeopleWork reads those who were known before people were merged: each stands for themselves and was linked to who they are.
+func oldPeopleWork(t *testing.T, tx store.Tx) {
+	at := func(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+	ann := store.Person{ID: "ann", Community: "old", Kind: "person", Created: at(100)}
+	people, err := tx.People(store.PersonQuery{Community: "old", Kind: "person", Standing: true}, "", 0)
+	require.NoError(t, err)
+	require.Equal(t, []store.Person{ann}, people)
+	account := store.Account{
+		Community: "old", Plugin: "forum", PlatformID: "T1", UserID: "u1", Person: "ann", Home: "ann", Name: "Ann", LinkType: "oauth", Quality: "strong",
+		Created: at(101), Updated: at(102), Data: []byte("{}"),
+	}
+	accounts, err := tx.Accounts("old", "ann")
+	require.NoError(t, err)
+	require.Equal(t, []store.Account{account}, accounts)
+
+	require.NoError(t, tx.PutPerson(store.Person{ID: "bob", Community: "old", Kind: "person"}))
+	ann.Into = "bob"
+	require.NoError(t, tx.PutPerson(ann))
+	merged, err := tx.MergedInto("old", "bob")
+	require.NoError(t, err)
+	require.Equal(t, []store.Person{ann}, merged)
+	account.Person, account.Mail = "bob", "m"
+	require.NoError(t, tx.PutAccount(account))
+	accounts, err = tx.AccountsByMail("old", "m", 0)
+	require.NoError(t, err)
+	require.Equal(t, []store.Account{account}, accounts)
+	require.NoError(t, tx.PutEvidence(store.Evidence{ID: "e", Community: "old", A: "a", B: "b"}))
+	require.NoError(t, tx.PutClaim(store.Claim{Community: "old", Subject: "s"}))
+	require.NoError(t, tx.PutChange(store.Change{Community: "old", Person: "ann"}))
+	require.NoError(t, tx.PutToken(store.Token{Community: "old", Plugin: "forum"}))
 }

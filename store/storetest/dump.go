@@ -58,6 +58,7 @@ func dumpTx(t testingT, tx store.Tx) contents {
 		c.keep(t, "endpoints", community)(tx.Endpoints(community, "", all))
 		c.keep(t, "people", community)(tx.People(store.PersonQuery{Community: community}, "", all))
 		c.keep(t, "accounts by", community)(tx.AccountsBy(store.AccountQuery{Community: community}, store.Account{}, all))
+		c.keep(t, "has accounts", community)(tx.HasAccounts(community))
 	}
 	c.keep(t, "tasks")(tx.Tasks(store.TaskQuery{}, "", "", all))
 	c.keep(t, "next")(tx.NextDue([]string{"k", "k2"}))
@@ -93,7 +94,10 @@ func (c contents) dumpNamed(t testingT, tx store.Tx, id string) {
 		c.keep(t, "claims", community, id)(tx.Claims(community, id))
 		c.keep(t, "claims by", community, id)(tx.ClaimsBy(store.ClaimQuery{Community: community, Kind: "k", Name: id}, "", "", all))
 		c.keep(t, "changes", community, id)(tx.Changes(community, id, 0, all))
-		c.keep(t, "token", community, id)(tx.Token(community, "p", "T", id))
+		for _, plugin := range []string{"p", "p2"} {
+			c.keep(t, "token", community, plugin, id)(tx.Token(community, plugin, "T", id))
+			c.keep(t, "persons", community, plugin, id)(tx.PersonsOf(community, plugin, "T", []string{id, "gone"}))
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ func eventTests() []test {
 		within("append", testAppend),
 		within("queries", testEventQueries),
 		within("pruning", testPruneEvents),
+		within("a redacted event", testRedactEvent),
 		on("numbers have no gaps after a rollback", testEventRollback),
 	}
 }
@@ -31,6 +32,31 @@ func seqs(events []store.Event) []int64 {
 		out[i] = e.Seq
 	}
 	return out
+}
+
+// testRedactEvent: who did it and what it said are gone, that it happened is not.
+func testRedactEvent(t *testing.T, tx store.Tx) {
+	require.NoError(t, tx.RedactEvent(1, "U", odd()))
+	full := store.Event{ID: "e", Community: "c", Instance: "i", Plugin: "p", Type: "t", Actor: "U", Data: json(), Delivery: "d", At: kept(1)}
+	for _, id := range []string{"e", "f"} {
+		full.ID = id
+		_, _, err := tx.Append(full)
+		require.NoError(t, err)
+	}
+	data := odd()
+	require.NoError(t, tx.RedactEvent(1, "", data))
+	data[0]++
+	want := full
+	want.Seq, want.ID, want.Actor, want.Data = 1, "e", "", odd()
+	other := full
+	other.Seq = 2
+	require.Equal(t, []store.Event{want, other}, must(tx.Events(store.EventQuery{}, 0))(t))
+	_, fresh, err := tx.Append(want)
+	require.NoError(t, err)
+	require.False(t, fresh, "it stays known")
+	require.NoError(t, tx.RedactEvent(2, "V", nil))
+	require.Empty(t, must(tx.Events(store.EventQuery{After: 1}, 0))(t)[0].Data)
+	require.EqualValues(t, 2, must(tx.LastSeq())(t))
 }
 
 func testAppend(t *testing.T, tx store.Tx) {

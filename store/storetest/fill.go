@@ -92,6 +92,7 @@ func writes(name string) map[string]func(store.Tx) error {
 		"PruneAudits":     func(tx store.Tx) error { _, err := tx.PruneAudits(name, sec(99), 0); return err },
 		"PruneDeliveries": func(tx store.Tx) error { _, err := tx.PruneDeliveries(sec(99), 0); return err },
 		"Append":          func(tx store.Tx) error { _, _, err := tx.Append(store.Event{Type: "t", At: sec(0)}); return err },
+		"RedactEvent":     func(tx store.Tx) error { return tx.RedactEvent(1, "", nil) },
 		"PruneEvents":     func(tx store.Tx) error { _, err := tx.PruneEvents(sec(99), 99, 0); return err },
 		"PutSub":          func(tx store.Tx) error { return tx.PutSub(store.Sub{Name: name, Cursor: 9}) },
 		"DeleteSub":       func(tx store.Tx) error { return tx.DeleteSub(name) },
@@ -159,7 +160,7 @@ func scramble(t testingT, tx store.Tx, name string) {
 	for _, verb := range strings.Fields(`PutCommunity PutState PutTicket TakeTicket PutRef PutVoters Cast Rehold RenameVoter ClearVoters PutProcess SetCounts
 		Accept PutSub DeleteLane PutLane Claim Renew Retry Again Acquire Release PutEcho PutCall PutPerson PutAccount DeleteAccount
 		PutEvidence DeleteEvidence PutClaim DeleteClaim PutChange DeleteChanges PutToken DeleteToken
-		AppendAudit PruneAudits BlankDelivery Append PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets PutEndpoint DeleteEndpoint`) {
+		AppendAudit PruneAudits BlankDelivery Append RedactEvent PruneEvents Schedule Unschedule PruneDeliveries PutInstance DeleteSub DeleteEchoes DeleteInstance PruneTickets PutEndpoint DeleteEndpoint`) {
 		require.NoError(t, all[verb](tx), verb)
 	}
 }

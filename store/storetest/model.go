@@ -16,7 +16,8 @@ import (
 
 func modelTests() []test {
 	return []test{
-		{"the same answers as memory", testSameAsMemory},
+		{"the same answers as memory", sameAsMemory(drawOp())},
+		{"the same people as in memory", sameAsMemory(drawPeopleOp())},
 		{"ballots", testBallotModel},
 		{"tasks", testTaskModel},
 		{"events", testEventModel},
@@ -74,30 +75,34 @@ func (s *side) run(ops []op, undo error) (answers []any, err error) {
 	return answers, err
 }
 
-// testSameAsMemory runs random sequences of verbs on the store and on memory.
-func testSameAsMemory(t *testing.T, open opener) {
-	rapid.Check(t, func(rt *rapid.T) {
-		under := open(t)
-		defer under.Close()
-		mine, other := newSide(under), newSide(memory.New())
-		undo := errors.New("undo")
-		for n := range rapid.IntRange(1, 25).Draw(rt, "transactions") {
-			ops := rapid.SliceOfN(drawOp(), 1, 6).Draw(rt, "ops")
-			var end error
-			if rapid.IntRange(0, 5).Draw(rt, "undo") == 0 {
-				end = undo
-			}
-			got, err := mine.run(ops, end)
-			require.True(rt, err == end, "%v", err)
-			want, err := other.run(ops, end)
-			require.True(rt, err == end, "%v", err)
-			for i := range ops {
-				require.Equal(rt, want[i], got[i], "transaction %d: %s", n, ops[i].name)
-			}
+// sameAsMemory makes a test that runs random sequences of verbs on the store and on memory.
+func sameAsMemory(ops *rapid.Generator[op]) func(t *testing.T, open opener) {
+	return func(t *testing.T, open opener) {
+		rapid.Check(t, func(rt *rapid.T) { compareWithMemory(t, rt, open, ops) })
+	}
+}
+
+func compareWithMemory(t *testing.T, rt *rapid.T, open opener, gen *rapid.Generator[op]) {
+	under := open(t)
+	defer under.Close()
+	mine, other := newSide(under), newSide(memory.New())
+	undo := errors.New("undo")
+	for n := range rapid.IntRange(1, 25).Draw(rt, "transactions") {
+		ops := rapid.SliceOfN(gen, 1, 6).Draw(rt, "ops")
+		var end error
+		if rapid.IntRange(0, 5).Draw(rt, "undo") == 0 {
+			end = undo
 		}
-		require.Equal(rt, withoutRevs(dump(rt, other.store)), withoutRevs(dump(rt, under)))
-		require.NoError(rt, under.Close())
-	})
+		got, err := mine.run(ops, end)
+		require.True(rt, err == end, "%v", err)
+		want, err := other.run(ops, end)
+		require.True(rt, err == end, "%v", err)
+		for i := range ops {
+			require.Equal(rt, want[i], got[i], "transaction %d: %s", n, ops[i].name)
+		}
+	}
+	require.Equal(rt, withoutRevs(dump(rt, other.store)), withoutRevs(dump(rt, under)))
+	require.NoError(rt, under.Close())
 }
 
 // withoutRevs takes out what may differ from store to store.

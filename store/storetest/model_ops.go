@@ -15,7 +15,7 @@ func drawOp() *rapid.Generator[op] {
 		return rapid.SampledFrom([]func(drawer) op{
 			drawer.community, drawer.instance, drawer.instance, drawer.lookups, drawer.state, drawer.state, drawer.ticket,
 			drawer.process, drawer.process, drawer.ref, drawer.voters, drawer.cast, drawer.cast, drawer.cast, drawer.rehold, drawer.rehold, drawer.clearVoters, drawer.setCounts,
-			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people, drawer.people, drawer.peopleBy, drawer.evidence, drawer.claims, drawer.changes, drawer.token,
+			drawer.accept, drawer.event, drawer.sub, drawer.call, drawer.echo, drawer.echo, drawer.people, drawer.people, drawer.peopleBy, drawer.accountsBy, drawer.evidence, drawer.claims, drawer.changes, drawer.token,
 			drawer.schedule, drawer.schedule, drawer.claim, drawer.claim, drawer.settle, drawer.settle, drawer.unpark, drawer.lease,
 			drawer.prune, drawer.deleteThings, drawer.endpoint, drawer.audit, drawer.audit, drawer.rows, drawer.standing, drawer.places,
 		}).Draw(rt, "verb")(d)
@@ -284,7 +284,8 @@ func (d drawer) prune() op {
 }
 
 func (d drawer) deleteThings() op {
-	what, id, other := d.int(0, 6), d.id(), d.id()
+	what, id, other := d.int(0, 7), d.id(), d.id()
+	seq, data := int64(d.int(0, 9)), d.bytes()
 	return op{"delete", func(_ *side, tx store.Tx) any {
 		switch what {
 		case 0:
@@ -299,6 +300,8 @@ func (d drawer) deleteThings() op {
 			return failed(tx.DeleteEchoes(id, other))
 		case 5:
 			return failed(tx.BlankDelivery(id))
+		case 6:
+			return failed(tx.RedactEvent(seq, other, data))
 		default:
 			return failed(tx.Unschedule("k", id))
 		}

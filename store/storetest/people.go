@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,51 +12,138 @@ import (
 func peopleTests() []test {
 	return []test{
 		within("people", testPeople),
+		within("people by what they are", testPeopleBy),
+		within("merged people", testMerged),
 		within("accounts", testAccounts),
 		within("accounts by what they are", testAccountsBy),
+		within("pages of accounts", testAccountPages),
+		within("accounts by mail", testAccountsByMail),
+		within("has accounts", testHasAccounts),
+		within("persons of accounts", testPersonsOf),
 		within("evidence", testEvidence),
 		within("claims", testClaimRows),
+		within("claims by what they say", testClaimsBy),
 		within("changes", testChanges),
 		within("tokens", testTokens),
+		on("people are a community's own", testOwnPeople),
+		on("changes from everywhere", testChangeRace),
+		on("a token from everywhere", testTokenRace),
 	}
 }
+
+// many is more than the limit that is meant where none is given.
+const many = 103
+
+func numbered(i int) string { return fmt.Sprintf("n%03d", i) }
 
 func testPeople(t *testing.T, tx store.Tx) {
 	_, err := tx.Person("c", "p")
 	require.ErrorIs(t, err, store.ErrNotFound)
-	require.NoError(t, tx.PutPerson(store.Person{ID: "p", Community: "c", Created: finer(1)}))
+	full := store.Person{
+		ID: "p", Community: "c", Kind: "person", Into: "q", Name: "n", Data: json(), Created: finer(1), Updated: finer(2), Erased: finer(3),
+	}
+	require.NoError(t, tx.PutPerson(full))
 	require.NoError(t, tx.PutPerson(store.Person{ID: "p", Community: "d"}))
-	require.Equal(t, store.Person{ID: "p", Community: "c", Created: kept(1)}, must(tx.Person("c", "p"))(t))
-	require.Equal(t, store.Person{ID: "p", Community: "d"}, must(tx.Person("d", "p"))(t))
-	require.NoError(t, tx.PutPerson(store.Person{ID: "p", Community: "c", Created: sec(9)}))
-	require.Equal(t, sec(9), must(tx.Person("c", "p"))(t).Created)
+	full.Data[0] = 'X'
+	want := full
+	want.Data, want.Created, want.Updated, want.Erased = json(), kept(1), kept(2), kept(3)
+	for range 2 {
+		got := must(tx.Person("c", "p"))(t)
+		require.Equal(t, want, got)
+		got.Data[0] = 'X'
+		listed := must(tx.People(store.PersonQuery{Community: "c"}, "", 0))(t)
+		require.Equal(t, []store.Person{want}, listed)
+		listed[0].Data[0] = 'X'
+		merged := must(tx.MergedInto("c", "q"))(t)
+		require.Equal(t, []store.Person{want}, merged)
+		merged[0].Data[0] = 'X'
+	}
+	require.NoError(t, tx.PutPerson(store.Person{ID: "p", Community: "c", Data: []byte{}}))
+	require.Equal(t, store.Person{ID: "p", Community: "c"}, must(tx.Person("c", "p"))(t), "everything is replaced")
 	_, err = tx.Person("e", "p")
 	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = tx.Person("c", "P")
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
 
+func personIDs(people []store.Person) []string {
+	return names(people, func(p store.Person) string { return p.ID })
+}
+
+func testPeopleBy(t *testing.T, tx store.Tx) {
 	for _, p := range []store.Person{
-		{ID: "q", Community: "c", Kind: "person", Into: "p"}, {ID: "r", Community: "c", Kind: "person", Into: "q"}, {ID: "s", Community: "c", Kind: "organization"},
-		{ID: "t", Community: "c", Kind: "person", Erased: sec(3)}, {ID: "u", Community: "c", Kind: "person", Into: "p"}, {ID: "q", Community: "d", Into: "p"},
+		{ID: "é", Kind: "person"}, {ID: "Z", Kind: "person"}, {ID: "a", Kind: "person", Into: "b"}, {ID: "b", Kind: "person"}, {ID: "c", Kind: "organization"},
+		{ID: "d", Kind: "person", Erased: sec(3)}, {ID: "e", Kind: "organization", Into: "c"}, {ID: "f", Kind: "organization"},
 	} {
+		p.Community = "c"
 		require.NoError(t, tx.PutPerson(p))
 	}
-	ids := func(people []store.Person) []string {
-		return names(people, func(p store.Person) string { return p.ID })
+	require.NoError(t, tx.PutPerson(store.Person{ID: "b", Community: "d", Kind: "person"}))
+	for _, tt := range []struct {
+		kind     string
+		standing bool
+		after    string
+		limit    int
+		want     []string
+	}{
+		{"", false, "", 0, []string{"Z", "a", "b", "c", "d", "e", "f", "é"}},
+		{"", false, "b", 2, []string{"c", "d"}},
+		{"", false, "bb", 0, []string{"c", "d", "e", "f", "é"}},
+		{"", false, "é", 0, []string{}},
+		{"", true, "", 0, []string{"Z", "b", "c", "f", "é"}},
+		{"", true, "c", 1, []string{"f"}},
+		{"organization", false, "", 0, []string{"c", "e", "f"}},
+		{"organization", true, "", 2, []string{"c", "f"}},
+		{"person", true, "Z", 2, []string{"b", "é"}},
+		{"person", true, "Z", 1, []string{"b"}},
+		{"perso", false, "", 0, []string{}},
+	} {
+		got := must(tx.People(store.PersonQuery{Community: "c", Kind: tt.kind, Standing: tt.standing}, tt.after, tt.limit))(t)
+		require.Equal(t, tt.want, personIDs(got), "%+v", tt)
 	}
-	require.Equal(t, []string{"p", "q", "r", "s", "t", "u"}, ids(must(tx.People(store.PersonQuery{Community: "c"}, "", 0))(t)))
-	require.Equal(t, []string{"r", "s"}, ids(must(tx.People(store.PersonQuery{Community: "c"}, "q", 2))(t)))
-	require.Equal(t, []string{"p", "s"}, ids(must(tx.People(store.PersonQuery{Community: "c", Standing: true}, "", 0))(t)))
-	require.Equal(t, []string{"s"}, ids(must(tx.People(store.PersonQuery{Community: "c", Kind: "organization"}, "", 0))(t)))
-	require.Equal(t, []string{"q", "u"}, ids(must(tx.MergedInto("c", "p"))(t)))
-	require.Empty(t, must(tx.MergedInto("c", ""))(t), "those that stand for themselves were merged into nobody")
-	require.NoError(t, tx.PutPerson(store.Person{ID: "q", Community: "c"}))
-	require.Equal(t, []string{"u"}, ids(must(tx.MergedInto("c", "p"))(t)))
+	require.Equal(t, []string{"b"}, personIDs(must(tx.People(store.PersonQuery{Community: "d", Standing: true}, "", 0))(t)))
+	require.Empty(t, must(tx.People(store.PersonQuery{}, "", 0))(t), "no community is not every community")
+	for i := range many {
+		require.NoError(t, tx.PutPerson(store.Person{ID: numbered(i), Community: "m"}))
+	}
+	for _, limit := range []int{0, -1, 100} {
+		require.Len(t, must(tx.People(store.PersonQuery{Community: "m"}, "", limit))(t), 100)
+	}
+	require.Len(t, must(tx.People(store.PersonQuery{Community: "m"}, "", 2*many))(t), many)
+}
+
+func testMerged(t *testing.T, tx store.Tx) {
+	put := func(community, id, into string) {
+		require.NoError(t, tx.PutPerson(store.Person{ID: id, Community: community, Into: into}))
+	}
+	into := func(id string) []string { return personIDs(must(tx.MergedInto("c", id))(t)) }
+	put("c", "p", "")
+	put("c", "u", "p")
+	put("c", "q", "p")
+	put("c", "r", "q")
+	put("d", "s", "p")
+	require.Equal(t, []string{"q", "u"}, into("p"), "those that were merged into these are not among them")
+	require.Equal(t, []string{"r"}, into("q"))
+	require.Empty(t, into("r"))
+	require.Empty(t, into(""), "those that stand for themselves were merged into nobody")
+	put("c", "q", "u")
+	require.Equal(t, []string{"u"}, into("p"))
+	require.Equal(t, []string{"q"}, into("u"))
+	put("c", "q", "")
+	require.Empty(t, into("u"))
+	require.Equal(t, []string{"s"}, personIDs(must(tx.MergedInto("d", "p"))(t)))
+	for i := range many {
+		put("c", numbered(i), "r")
+	}
+	require.Len(t, into("r"), many, "without limit")
+	require.Equal(t, []string{"p", "r"}, personIDs(must(tx.PeopleIn("c", []string{"r", "nobody", "p", "r"}))(t)))
+	require.Empty(t, must(tx.PeopleIn("c", nil))(t))
 }
 
 func testAccounts(t *testing.T, tx store.Tx) {
 	_, err := tx.Account("c", "slack", "T", "U")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.Empty(t, must(tx.Accounts("c", "p"))(t))
-	require.False(t, must(tx.HasAccounts("c"))(t))
 	full := store.Account{
 		Community: "c", Plugin: "slack", PlatformID: "T", UserID: "U", Person: "p", Home: "h", Name: "n", LinkType: "oauth", Quality: "strong", Mail: "m",
 		Data: json(), Created: finer(1), Updated: finer(2),
@@ -64,33 +152,47 @@ func testAccounts(t *testing.T, tx store.Tx) {
 	full.Data[0] = 'X'
 	want := full
 	want.Data, want.Created, want.Updated = json(), kept(1), kept(2)
-	got := must(tx.Account("c", "slack", "T", "U"))(t)
-	require.Equal(t, want, got)
-	got.Data[0] = 'X'
-	require.Equal(t, []store.Account{want}, must(tx.Accounts("c", "p"))(t))
-	require.True(t, must(tx.HasAccounts("c"))(t))
-	require.False(t, must(tx.HasAccounts("d"))(t))
-
+	for range 2 {
+		got := []store.Account{must(tx.Account("c", "slack", "T", "U"))(t)}
+		got = append(got, must(tx.Accounts("c", "p"))(t)...)
+		got = append(got, must(tx.AccountsBy(store.AccountQuery{Community: "c"}, store.Account{}, 0))(t)...)
+		got = append(got, must(tx.AccountsByMail("c", "m", 0))(t)...)
+		require.Equal(t, []store.Account{want, want, want, want}, got)
+		for _, a := range got {
+			a.Data[0] = 'X'
+		}
+	}
 	for _, a := range []store.Account{
 		{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "A", Person: "p"},
 		{Community: "c", Plugin: "slack", PlatformID: "S", UserID: "Z", Person: "p"},
 		{Community: "c", Plugin: "github", PlatformID: "", UserID: "z", Person: "p"},
 		{Community: "d", Plugin: "slack", PlatformID: "T", UserID: "U", Person: "p"},
-		{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "B", Person: "q"},
+		{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "B", Person: "q", Home: "p"},
 		{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "C"},
 	} {
 		require.NoError(t, tx.PutAccount(a))
 	}
 	of := func(person string) []string { return accountNames(must(tx.Accounts("c", person))(t)) }
-	require.Equal(t, []string{"githubz", "slackSZ", "slackTA", "slackTU"}, of("p"))
+	require.Equal(t, []string{"githubz", "slackSZ", "slackTA", "slackTU"}, of("p"), "by whose they are now, not by whose they were")
+	require.Empty(t, of("h"))
 	require.NoError(t, tx.PutAccount(store.Account{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "U", Person: "q", Data: []byte{}}))
 	require.Equal(t, []string{"githubz", "slackSZ", "slackTA"}, of("p"))
 	require.Equal(t, []string{"slackTB", "slackTU"}, of("q"))
 	require.Equal(t, store.Account{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "U", Person: "q"},
 		must(tx.Account("c", "slack", "T", "U"))(t), "everything is replaced")
 	require.Equal(t, "p", must(tx.Account("d", "slack", "T", "U"))(t).Person)
-	require.Equal(t, []string{"q", "", "p", "q"}, must(tx.PersonsOf("c", "slack", "T", []string{"U", "nobody", "A", "U"}))(t))
-	require.Empty(t, must(tx.PersonsOf("c", "slack", "T", nil))(t))
+	require.Equal(t, []string{"slackTA", "slackTB", "slackTU"}, accountNames(must(tx.AccountsIn("c", "slack", "T", []string{"q", "p", "q", "nobody"}))(t)))
+	require.Empty(t, must(tx.AccountsIn("c", "slack", "T", nil))(t))
+	require.NoError(t, tx.DeleteAccount("c", "slack", "T", "U"))
+	require.NoError(t, tx.DeleteAccount("c", "slack", "T", "U"))
+	_, err = tx.Account("c", "slack", "T", "U")
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Equal(t, []string{"slackTB"}, of("q"))
+	require.Equal(t, "p", must(tx.Account("d", "slack", "T", "U"))(t).Person)
+	for i := range many {
+		require.NoError(t, tx.PutAccount(store.Account{Community: "c", UserID: numbered(i), Person: "r"}))
+	}
+	require.Len(t, of("r"), many, "without limit")
 }
 
 func accountNames(accounts []store.Account) []string {
@@ -99,117 +201,145 @@ func accountNames(accounts []store.Account) []string {
 
 func testAccountsBy(t *testing.T, tx store.Tx) {
 	for _, a := range []store.Account{
-		{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "A", LinkType: "oauth", Mail: "m"}, {Community: "c", Plugin: "slack", PlatformID: "T", UserID: "B", Quality: "weak", Mail: "m"},
-		{Community: "c", Plugin: "slack", PlatformID: "S", UserID: "A"}, {Community: "c", Plugin: "github", PlatformID: "o", UserID: "A", LinkType: "oauth"}, {Community: "d", Plugin: "slack", PlatformID: "T", UserID: "A", Mail: "m"},
+		{Plugin: "slack", PlatformID: "T", UserID: "A", LinkType: "oauth"}, {Plugin: "slack", PlatformID: "T", UserID: "B", Quality: "weak"},
+		{Plugin: "slack", PlatformID: "S", UserID: "A", LinkType: "oauth", Quality: "weak"}, {Plugin: "github", PlatformID: "o", UserID: "A", LinkType: "oauth"},
+	} {
+		a.Community = "c"
+		require.NoError(t, tx.PutAccount(a))
+	}
+	require.NoError(t, tx.PutAccount(store.Account{Community: "d", Plugin: "slack", PlatformID: "T", UserID: "A"}))
+	for _, tt := range []struct {
+		q    store.AccountQuery
+		want []string
+	}{
+		{store.AccountQuery{}, []string{"githuboA", "slackSA", "slackTA", "slackTB"}},
+		{store.AccountQuery{Plugin: "slack"}, []string{"slackSA", "slackTA", "slackTB"}},
+		{store.AccountQuery{Plugin: "slack", PlatformID: "T"}, []string{"slackTA", "slackTB"}},
+		{store.AccountQuery{Plugin: "slack", PlatformID: "T", UserID: "B"}, []string{"slackTB"}},
+		{store.AccountQuery{PlatformID: "T"}, []string{"slackTA", "slackTB"}},
+		{store.AccountQuery{UserID: "A"}, []string{"githuboA", "slackSA", "slackTA"}},
+		{store.AccountQuery{Plugin: "slack", UserID: "A"}, []string{"slackSA", "slackTA"}},
+		{store.AccountQuery{LinkType: "oauth"}, []string{"githuboA", "slackSA", "slackTA"}},
+		{store.AccountQuery{Quality: "weak"}, []string{"slackSA", "slackTB"}},
+		{store.AccountQuery{LinkType: "oauth", Quality: "weak"}, []string{"slackSA"}},
+		{store.AccountQuery{Plugin: "slac"}, []string{}},
+	} {
+		tt.q.Community = "c"
+		require.Equal(t, tt.want, accountNames(must(tx.AccountsBy(tt.q, store.Account{}, 0))(t)), "%+v", tt.q)
+	}
+	require.Equal(t, []string{"githuboA", "slackSA"}, accountNames(must(tx.AccountsBy(store.AccountQuery{Community: "c", UserID: "A"}, store.Account{}, 2))(t)))
+	require.Empty(t, must(tx.AccountsBy(store.AccountQuery{}, store.Account{}, 0))(t), "no community is not every community")
+	for i := range many {
+		require.NoError(t, tx.PutAccount(store.Account{Community: "m", UserID: numbered(i)}))
+	}
+	for _, limit := range []int{0, -1, 100} {
+		require.Len(t, must(tx.AccountsBy(store.AccountQuery{Community: "m"}, store.Account{}, limit))(t), 100)
+	}
+}
+
+// testAccountPages begins a page after every place, for every query: each gives what of all accounts comes after and is selected.
+func testAccountPages(t *testing.T, tx store.Tx) {
+	var everybody, places []store.Account
+	for _, plugin := range []string{"", "a", "b"} {
+		for _, platform := range []string{"", "a", "b"} {
+			for _, user := range []string{"", "a", "b", "c"} {
+				a := store.Account{Community: "c", Plugin: plugin, PlatformID: platform, UserID: user}
+				places = append(places, a)
+				if plugin != "" && user != "" && user != "b" { // some places are nobody's
+					everybody = append(everybody, a)
+				}
+			}
+		}
+	}
+	for _, a := range everybody {
+		require.NoError(t, tx.PutAccount(a))
+	}
+	key := func(a store.Account) string { return a.Plugin + "\x00" + a.PlatformID + "\x00" + a.UserID }
+	for _, q := range places {
+		for _, after := range places {
+			want := []store.Account{}
+			for _, a := range everybody {
+				selected := (q.Plugin == "" || q.Plugin == a.Plugin) && (q.PlatformID == "" || q.PlatformID == a.PlatformID) && (q.UserID == "" || q.UserID == a.UserID)
+				if selected && key(a) > key(after) {
+					want = append(want, a)
+				}
+			}
+			query := store.AccountQuery{Community: "c", Plugin: q.Plugin, PlatformID: q.PlatformID, UserID: q.UserID}
+			require.Equal(t, want, list(must(tx.AccountsBy(query, after, 0))(t)), "%+v after %q", query, key(after))
+			require.Equal(t, want[:min(2, len(want))], list(must(tx.AccountsBy(query, after, 2))(t)), "%+v after %q", query, key(after))
+		}
+	}
+	after := store.Account{Community: "z", Plugin: "b", UserID: "a", Person: "z", Name: "z", LinkType: "z", Mail: "z", Created: sec(1)}
+	require.Equal(t, []string{"bc", "baa", "bac", "bba", "bbc"}, accountNames(must(tx.AccountsBy(store.AccountQuery{Community: "c"}, after, 0))(t)), "only the place counts")
+}
+
+func testAccountsByMail(t *testing.T, tx store.Tx) {
+	put := func(community, platform, user, mail string) {
+		require.NoError(t, tx.PutAccount(store.Account{Community: community, Plugin: "slack", PlatformID: platform, UserID: user, Mail: mail}))
+	}
+	by := func(mail string, limit int) []string {
+		return accountNames(must(tx.AccountsByMail("c", mail, limit))(t))
+	}
+	put("c", "T", "B", "m")
+	put("c", "T", "A", "m")
+	put("c", "S", "C", "m")
+	put("c", "T", "D", "n")
+	put("c", "T", "E", "")
+	put("d", "T", "A", "m")
+	require.Equal(t, []string{"slackSC", "slackTA", "slackTB"}, by("m", 0))
+	require.Equal(t, []string{"slackSC", "slackTA"}, by("m", 2))
+	require.Empty(t, by("M", 0))
+	require.Empty(t, by("", 0), "nobody's address is nobody's")
+	put("c", "T", "A", "n")
+	put("c", "S", "C", "")
+	require.Equal(t, []string{"slackTB"}, by("m", 0))
+	require.Equal(t, []string{"slackTA", "slackTD"}, by("n", 0))
+	require.NoError(t, tx.DeleteAccount("c", "slack", "T", "B"))
+	require.Empty(t, by("m", 0))
+	require.Len(t, must(tx.AccountsByMail("d", "m", 0))(t), 1)
+	for i := range many {
+		put("c", "T", numbered(i), "many")
+	}
+	for _, limit := range []int{0, -1, 100} {
+		require.Len(t, by("many", limit), 100)
+	}
+}
+
+// testHasAccounts asks between writes of one transaction, where the answer must not be an older one.
+func testHasAccounts(t *testing.T, tx store.Tx) {
+	has := func() [2]bool { return [2]bool{must(tx.HasAccounts("c"))(t), must(tx.HasAccounts("d"))(t)} }
+	require.Equal(t, [2]bool{false, false}, has())
+	require.NoError(t, tx.PutPerson(store.Person{ID: "p", Community: "c"}))
+	require.Equal(t, [2]bool{false, false}, has(), "somebody without an account has none")
+	require.NoError(t, tx.PutAccount(store.Account{Community: "c", Plugin: "slack", UserID: "U"}))
+	require.Equal(t, [2]bool{true, false}, has())
+	require.NoError(t, tx.PutAccount(store.Account{Community: "d", Plugin: "slack", UserID: "U"}))
+	require.NoError(t, tx.PutAccount(store.Account{Community: "c", Plugin: "slack", UserID: "V"}))
+	require.Equal(t, [2]bool{true, true}, has())
+	require.NoError(t, tx.DeleteAccount("c", "slack", "", "U"))
+	require.Equal(t, [2]bool{true, true}, has())
+	require.NoError(t, tx.DeleteAccount("c", "slack", "", "V"))
+	require.Equal(t, [2]bool{false, true}, has())
+}
+
+func testPersonsOf(t *testing.T, tx store.Tx) {
+	odd := `"ü <\u00fc> ` + "\t" + `'];--`
+	for _, a := range []store.Account{
+		{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "A", Person: "p", Home: "h"}, {Community: "c", Plugin: "slack", PlatformID: "T", UserID: "B", Person: "q"},
+		{Community: "c", Plugin: "slack", PlatformID: "T", UserID: odd, Person: "o"}, {Community: "c", Plugin: "slack", PlatformID: "T", UserID: "7", Person: "seven"},
+		{Community: "c", Plugin: "slack", PlatformID: "S", UserID: "C", Person: "x"}, {Community: "c", Plugin: "github", PlatformID: "T", UserID: "C", Person: "x"},
+		{Community: "d", Plugin: "slack", PlatformID: "T", UserID: "C", Person: "x"},
 	} {
 		require.NoError(t, tx.PutAccount(a))
 	}
-	by := func(q store.AccountQuery, after store.Account, limit int) []string {
-		q.Community = "c"
-		return accountNames(must(tx.AccountsBy(q, after, limit))(t))
+	of := func(users ...string) []string { return must(tx.PersonsOf("c", "slack", "T", users))(t) }
+	require.Equal(t, []string{"q", "", "p", "q", "o", "seven", "", "", ""}, of("B", "nobody", "A", "B", odd, "7", "C", "", "a"))
+	require.Empty(t, of())
+	require.Empty(t, must(tx.PersonsOf("c", "slack", "T", []string{}))(t))
+	var users, want []string
+	for i := range many {
+		require.NoError(t, tx.PutAccount(store.Account{Community: "c", Plugin: "slack", PlatformID: "T", UserID: numbered(i), Person: "of " + numbered(i)}))
+		users, want = append(users, numbered(many-1-i)), append(want, "of "+numbered(many-1-i))
 	}
-	none := store.Account{}
-	require.Equal(t, []string{"githuboA", "slackSA", "slackTA", "slackTB"}, by(store.AccountQuery{}, none, 0))
-	require.Equal(t, []string{"slackSA", "slackTA"}, by(store.AccountQuery{}, store.Account{Plugin: "github", PlatformID: "o", UserID: "A"}, 2))
-	require.Equal(t, []string{"slackTA", "slackTB"}, by(store.AccountQuery{Plugin: "slack", PlatformID: "T"}, none, 0))
-	require.Equal(t, []string{"githuboA", "slackTA"}, by(store.AccountQuery{LinkType: "oauth"}, none, 0))
-	require.Equal(t, []string{"slackTB"}, by(store.AccountQuery{Quality: "weak"}, none, 0))
-	require.Equal(t, []string{"slackSA", "slackTA"}, by(store.AccountQuery{Plugin: "slack", UserID: "A"}, none, 0))
-	require.Equal(t, []string{"slackTA", "slackTB"}, accountNames(must(tx.AccountsByMail("c", "m", 0))(t)))
-	require.Len(t, must(tx.AccountsByMail("c", "m", 1))(t), 1)
-	require.Empty(t, must(tx.AccountsByMail("c", "", 0))(t), "nobody's address is nobody's")
-	require.NoError(t, tx.DeleteAccount("c", "slack", "T", "A"))
-	require.NoError(t, tx.DeleteAccount("c", "slack", "T", "A"))
-	require.Equal(t, []string{"slackTB"}, accountNames(must(tx.AccountsByMail("c", "m", 0))(t)))
-	require.Equal(t, []string{"githuboA", "slackSA", "slackTB"}, by(store.AccountQuery{}, none, 0))
-}
-
-func testEvidence(t *testing.T, tx store.Tx) {
-	_, err := tx.Evidence("c", "e")
-	require.ErrorIs(t, err, store.ErrNotFound)
-	e := store.Evidence{ID: "e", Community: "c", A: "x", B: "y", Kind: "k", Issuer: "i", Score: 7, Data: json(), At: finer(1), Expires: finer(2)}
-	require.NoError(t, tx.PutEvidence(e))
-	e.Data[0] = 'X'
-	want := e
-	want.Data, want.At, want.Expires = json(), kept(1), kept(2)
-	require.Equal(t, want, must(tx.Evidence("c", "e"))(t))
-	require.NoError(t, tx.PutEvidence(store.Evidence{ID: "a", Community: "c", A: "w", B: "x"}))
-	require.NoError(t, tx.PutEvidence(store.Evidence{ID: "f", Community: "c", A: "x", B: "z", Revoked: sec(1)}))
-	require.NoError(t, tx.PutEvidence(store.Evidence{ID: "e", Community: "d", A: "x", B: "y"}))
-	of := func(subject string) []string {
-		return names(must(tx.EvidenceOf("c", subject))(t), func(e store.Evidence) string { return e.ID })
-	}
-	require.Equal(t, []string{"a", "e", "f"}, of("x"))
-	require.Equal(t, []string{"e"}, of("y"))
-	e.B, e.Revoked = "z", sec(5)
-	require.NoError(t, tx.PutEvidence(e))
-	require.Empty(t, of("y"))
-	require.Equal(t, []string{"e", "f"}, of("z"))
-	require.NoError(t, tx.DeleteEvidence("c", "e"))
-	require.NoError(t, tx.DeleteEvidence("c", "e"))
-	require.Equal(t, []string{"f"}, of("z"))
-	require.Equal(t, "y", must(tx.Evidence("d", "e"))(t).B)
-}
-
-func testClaimRows(t *testing.T, tx store.Tx) {
-	_, err := tx.ClaimOf("c", "s", "k", "n", "i")
-	require.ErrorIs(t, err, store.ErrNotFound)
-	put := func(c, subject, kind, name, issuer string) {
-		require.NoError(t, tx.PutClaim(store.Claim{Community: c, Subject: subject, Kind: kind, Name: name, Issuer: issuer, Checked: sec(1)}))
-	}
-	put("c", "s", "k", "n", "i")
-	put("c", "s", "k", "n", "j")
-	put("c", "s", "k", "m", "i")
-	put("c", "s", "j", "n", "i")
-	put("c", "t", "k", "n", "i")
-	put("d", "s", "k", "n", "i")
-	label := func(c store.Claim) string { return c.Subject + c.Kind + c.Name + c.Issuer }
-	require.Equal(t, []string{"sjni", "skmi", "skni", "sknj"}, names(must(tx.Claims("c", "s"))(t), label))
-	q := store.ClaimQuery{Community: "c", Kind: "k", Name: "n"}
-	require.Equal(t, []string{"skni", "sknj", "tkni"}, names(must(tx.ClaimsBy(q, "", "", 0))(t), label))
-	require.Equal(t, []string{"sknj"}, names(must(tx.ClaimsBy(q, "s", "i", 1))(t), label))
-	q.Issuer = "i"
-	require.Equal(t, []string{"skni", "tkni"}, names(must(tx.ClaimsBy(q, "", "", 0))(t), label))
-	full := store.Claim{Community: "c", Subject: "s", Kind: "k", Name: "n", Issuer: "i", Data: json(), Sealed: odd(), At: finer(1), Checked: finer(2), Expires: finer(3), Revoked: finer(4)}
-	require.NoError(t, tx.PutClaim(full))
-	full.Data[0], full.Sealed[0] = 'X', 'X'
-	want := full
-	want.Data, want.Sealed, want.At, want.Checked, want.Expires, want.Revoked = json(), odd(), kept(1), kept(2), kept(3), kept(4)
-	require.Equal(t, want, must(tx.ClaimOf("c", "s", "k", "n", "i"))(t))
-	require.NoError(t, tx.DeleteClaim("c", "s", "k", "n", "i"))
-	require.NoError(t, tx.DeleteClaim("c", "s", "k", "n", "i"))
-	require.Equal(t, []string{"tkni"}, names(must(tx.ClaimsBy(q, "", "", 0))(t), label))
-}
-
-func testChanges(t *testing.T, tx store.Tx) {
-	for _, c := range []store.Change{
-		{Community: "c", Person: "p", Kind: "one", Seq: 99}, {Community: "c", Person: "p", Kind: "two", At: finer(1), Data: json()}, {Community: "c", Person: "q", Kind: "other"}, {Community: "d", Person: "p", Kind: "elsewhere"},
-	} {
-		require.NoError(t, tx.PutChange(c))
-	}
-	got := must(tx.Changes("c", "p", 0, 0))(t)
-	require.Equal(t, []store.Change{{Community: "c", Person: "p", Seq: 1, Kind: "one"}, {Community: "c", Person: "p", Seq: 2, Kind: "two", At: kept(1), Data: json()}}, got)
-	require.Equal(t, got[1:], must(tx.Changes("c", "p", 1, 0))(t))
-	require.Equal(t, got[:1], must(tx.Changes("c", "p", 0, 1))(t))
-	require.NoError(t, tx.DeleteChanges("c", "p"))
-	require.Empty(t, must(tx.Changes("c", "p", 0, 0))(t))
-	require.Len(t, must(tx.Changes("d", "p", 0, 0))(t), 1)
-}
-
-func testTokens(t *testing.T, tx store.Tx) {
-	_, err := tx.Token("c", "slack", "T", "U")
-	require.ErrorIs(t, err, store.ErrNotFound)
-	k := store.Token{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "U", Sealed: odd(), Scopes: json(), Status: "active", Expires: finer(1), Created: sec(0), Updated: sec(2)}
-	require.NoError(t, tx.PutToken(k))
-	require.ErrorIs(t, tx.PutToken(k), store.ErrConflict)
-	got := must(tx.Token("c", "slack", "T", "U"))(t)
-	k.Rev, k.Expires = 1, kept(1)
-	require.Equal(t, k, got)
-	got.Status = "refused"
-	require.NoError(t, tx.PutToken(got))
-	require.ErrorIs(t, tx.PutToken(got), store.ErrConflict)
-	require.NoError(t, tx.DeleteToken("c", "slack", "T", "U"))
-	require.NoError(t, tx.DeleteToken("c", "slack", "T", "U"))
-	_, err = tx.Token("c", "slack", "T", "U")
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Equal(t, want, of(users...), "without limit")
 }

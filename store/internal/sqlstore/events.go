@@ -77,6 +77,11 @@ func (t *Tx) Events(q store.EventQuery, limit int) ([]store.Event, error) {
 		` ORDER BY seq LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
+// RedactEvent implements store.Tx.
+func (t *Tx) RedactEvent(seq int64, actor string, data []byte) error {
+	return t.exec(`UPDATE events SET actor = $2, data = $3 WHERE seq = $1`, seq, actor, data)
+}
+
 // LastSeq implements store.Tx. The counter says how far numbers had come when events were last deleted: moving it with each
 // event would be another write for each.
 func (t *Tx) LastSeq() (int64, error) {

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
-	"encoding/json"
+	"cmp"
+	"slices"
+	"strings"
 
 	"github.com/metagov/gateway-go/store"
 )
@@ -39,11 +41,13 @@ func (t *Tx) People(q store.PersonQuery, after string, limit int) ([]store.Perso
 	return list(t, scanPerson, `SELECT `+personCols+` FROM people`+w.String()+` ORDER BY id LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
+// PeopleIn implements store.Tx.
+func (t *Tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
+	return list(t, scanPerson, `SELECT `+personCols+` FROM people WHERE community = $1 AND id IN (SELECT value FROM json_each($2)) ORDER BY id`, community, places(ids))
+}
+
 // MergedInto implements store.Tx.
 func (t *Tx) MergedInto(community, id string) ([]store.Person, error) {
-	if id == "" {
-		return nil, nil // those that stand for themselves were merged into nobody
-	}
 	return list(t, scanPerson, `SELECT `+personCols+` FROM people WHERE community = $1 AND merged_into = $2 AND merged_into <> '' ORDER BY id`, community, id)
 }
 
@@ -77,24 +81,42 @@ func (t *Tx) Accounts(community, person string) ([]store.Account, error) {
 	return list(t, scanAccount, `SELECT `+accountCols+` FROM accounts WHERE community = $1 AND person = $2 ORDER BY plugin, platform_id, user_id`, community, person)
 }
 
-// AccountsBy implements store.Tx.
+// AccountsBy implements store.Tx. A column that the query fixes stands in an equation alone: were it in the comparison with the place too, SQLite
+// would take the equation only, and walk through all earlier pages for each.
 func (t *Tx) AccountsBy(q store.AccountQuery, after store.Account, limit int) ([]store.Account, error) {
+	columns := []string{"plugin", "platform_id", "user_id"}
+	wanted, place := []string{q.Plugin, q.PlatformID, q.UserID}, []string{after.Plugin, after.PlatformID, after.UserID}
+	fixed := 0
+	for fixed < len(columns) && wanted[fixed] != "" {
+		fixed++
+	}
+	// All accounts that begin as is wanted stand behind the place, or before it, or it is among them.
+	among := slices.Compare(place[:fixed], wanted[:fixed])
+	if among > 0 || among == 0 && fixed == len(columns) {
+		return nil, nil
+	}
 	var w where
 	w.raw("community = " + w.arg(q.Community))
-	w.is("plugin", q.Plugin)
-	w.is("platform_id", q.PlatformID)
-	w.is("user_id", q.UserID)
+	for i, column := range columns {
+		if i > fixed {
+			column += " || ''" // as a plain equation it would be left out of the order, and what the key has sorted already would be sorted again
+		}
+		w.is(column, wanted[i])
+	}
 	w.is("link_type", q.LinkType)
 	w.is("quality", q.Quality)
-	w.raw("(plugin, platform_id, user_id) " + past(after.Plugin, after.PlatformID, after.UserID) + " (" + w.arg(after.Plugin) + ", " + w.arg(after.PlatformID) + ", " + w.arg(after.UserID) + ")")
+	if among == 0 {
+		var args []string
+		for _, v := range place[fixed:] {
+			args = append(args, w.arg(v))
+		}
+		w.raw("(" + strings.Join(columns[fixed:], ", ") + ") " + past(place...) + " (" + strings.Join(args, ", ") + ")")
+	}
 	return list(t, scanAccount, `SELECT `+accountCols+` FROM accounts`+w.String()+` ORDER BY plugin, platform_id, user_id LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
 // AccountsByMail implements store.Tx.
 func (t *Tx) AccountsByMail(community, mail string, limit int) ([]store.Account, error) {
-	if mail == "" {
-		return nil, nil
-	}
 	return list(t, scanAccount, `SELECT `+accountCols+` FROM accounts WHERE community = $1 AND mail = $2 AND mail <> ''
 		ORDER BY plugin, platform_id, user_id LIMIT $3 + 0`, community, mail, bound(limit))
 }
@@ -126,15 +148,27 @@ func (t *Tx) HasAccounts(community string) (bool, error) {
 // PersonsOf implements store.Tx.
 func (t *Tx) PersonsOf(community, plugin, platformID string, users []string) ([]string, error) {
 	out := make([]string, len(users))
-	places, err := json.Marshal(users)
-	if err != nil {
-		return nil, err
+	if len(users) == 1 { // as for each ballot
+		return out, t.c.Query(`SELECT person FROM accounts WHERE community = $1 AND plugin = $2 AND platform_id = $3 AND user_id = $4`, func(r Row) error {
+			out[0] = r.Text(0)
+			return nil
+		}, community, plugin, platformID, users[0])
 	}
-	err = t.c.Query(`SELECT j.key, a.person FROM json_each($4) j JOIN accounts a
+	err := t.c.Query(`SELECT j.key, a.person FROM json_each($4) j JOIN accounts a
 		ON a.community = $1 AND a.plugin = $2 AND a.platform_id = $3 AND a.user_id = j.value`, func(r Row) error {
 		out[r.Int(0)] = r.Text(1)
 		return nil
-	}, community, plugin, platformID, string(places))
+	}, community, plugin, platformID, places(users))
+	return out, err
+}
+
+// AccountsIn implements store.Tx.
+func (t *Tx) AccountsIn(community, plugin, platformID string, people []string) ([]store.Account, error) {
+	out, err := list(t, scanAccount, `SELECT `+accountCols+` FROM accounts WHERE community = $1 AND person IN (SELECT value FROM json_each($4)) AND plugin = $2 AND platform_id = $3`,
+		community, plugin, platformID, places(people))
+	slices.SortFunc(out, func(a, b store.Account) int {
+		return cmp.Or(cmp.Compare(a.Person, b.Person), cmp.Compare(a.UserID, b.UserID))
+	})
 	return out, err
 }
 

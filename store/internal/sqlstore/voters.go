@@ -27,7 +27,9 @@ func (t *Tx) PutVoters(process string, allowed bool, voters []store.Voter) error
 		}
 	}
 	// An entry that is there may have another holder, who loses it.
+	fresh := true
 	err := t.c.Query(`SELECT v.voter, v.holder FROM json_each($2) j JOIN voters v ON v.process = $1 AND v.voter = j.value`, func(r Row) error {
+		fresh = false
 		holder := r.Text(1)
 		if holder == "" {
 			holder = r.Text(0)
@@ -38,7 +40,14 @@ func (t *Tx) PutVoters(process string, allowed bool, voters []store.Voter) error
 	if err != nil {
 		return err
 	}
-	before, err := t.mayBe(process, holders)
+	holders = distinct(holders)
+	before := int64(0)
+	err = t.listings(process, holders, func(l listing) {
+		fresh = false
+		if l.may() {
+			before++
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -51,6 +60,25 @@ func (t *Tx) PutVoters(process string, allowed bool, voters []store.Voter) error
 		ON CONFLICT (process, voter) DO UPDATE SET holder = excluded.holder, allowed = max(voters.allowed, excluded.allowed), denied = max(voters.denied, excluded.denied)`,
 		process, places(rows), allowed, !allowed); err != nil {
 		return err
+	}
+	if fresh { // none of them had an entry: all may, or none
+		sum, err := t.tally(process)
+		if err != nil || !allowed {
+			return err
+		}
+		last := make(map[string]string, len(rows)) // who is listed twice has the holder that came last
+		for _, r := range rows {
+			last[r[0]] = r[1]
+		}
+		have := make(map[string]bool, len(last))
+		for key, holder := range last {
+			if holder == "" {
+				holder = key
+			}
+			have[holder] = true
+		}
+		sum.eligible += int64(len(have))
+		return t.putTally(process, sum)
 	}
 	return t.countEligible(process, holders, before)
 }
