@@ -3,8 +3,8 @@ package gateway_test
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
