@@ -288,6 +288,7 @@ func TestATokenThatThePlatformRefuses(t *testing.T) {
 	}
 	require.NoError(t, l.comment("one", behalf))
 	require.Equal(t, "ann with new: one", l.last())
+	l.clock.advance(time.Minute)
 	l.tokens.fresh = func(gateway.TokenCall) (gateway.UserToken, error) {
 		return gateway.UserToken{}, gateway.Errorf(gateway.Denied, "no")
 	}
@@ -296,10 +297,13 @@ func TestATokenThatThePlatformRefuses(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, info.Refused)
 
+	l.renews = false
 	_, e = l.login(gateway.AuthRequest{Plugin: "github"}, who{User: "ann", Token: "third"})
 	require.Empty(t, e)
-	require.NoError(t, l.inst.RefuseToken(ctx, "ann"))
-	require.NoError(t, l.inst.RefuseToken(ctx, "nobody"))
+	require.NoError(t, l.inst.RefuseToken(ctx, "ann", l.clock.now().Add(-time.Second)))
+	require.NoError(t, l.comment("that was an earlier one", behalf, gateway.Once("early")))
+	require.NoError(t, l.inst.RefuseToken(ctx, "ann", l.clock.now()))
+	require.NoError(t, l.inst.RefuseToken(ctx, "nobody", l.clock.now()))
 	require.ErrorIs(t, l.comment("three", behalf), gateway.Denied)
 	_, err = gateway.Acting{Token: "x"}.Renew(ctx)
 	require.ErrorIs(t, err, gateway.Internal)
@@ -344,6 +348,13 @@ func TestTokensAreRevokedWhenNobodyMayUseThem(t *testing.T) {
 		require.NoError(t, l.c.ForgetToken(ctx, hub("cid")))
 		l.due()
 		require.Empty(t, l.tasks(store.TaskQuery{Kind: "token"}))
+
+		// Erasing somebody gives their tokens back too.
+		l.tokens.fails = nil
+		gone := l.member("eva", "eva-token", "repo")
+		require.NoError(t, l.c.ErasePerson(ctx, gone))
+		l.wait(time.Minute)
+		require.Contains(t, l.tokens.gone(), "eva-token")
 
 		// A login that comes to nothing takes nothing away from an earlier one.
 		l.tokens.fails = nil

@@ -23,7 +23,7 @@ func (g *Gateway) conclude(ctx context.Context, f *flow, q url.Values) (LoginRes
 	}
 	q.Del("state")
 	x := OAuthExchange{
-		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, HTTP: g.out.http,
+		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, PlatformID: g.known(ctx, *f), HTTP: g.out.http,
 		Log: g.log.With("plugin", f.plugin()), Now: g.now(),
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Timeout) // a browser that goes away must not leave half an install
@@ -57,6 +57,9 @@ func (g *Gateway) settleInstall(ctx context.Context, p *plug, f flow, grant Gran
 		inst, err = g.install(ctx, p, f, grant, existing)
 	}
 	if err != nil {
+		if l, e := g.legOf(ctx, f, f.Community, grant); e == nil {
+			g.letGo(ctx, []leg{l})
+		}
 		undone := g.undo(ctx, p, grant, first)
 		if undone == nil && key != "" {
 			g.endInstall(ctx, key)

@@ -92,6 +92,7 @@ type OAuthExchange struct {
 	Query       url.Values // what else the platform sent: not to be believed
 	RedirectURI string
 	Verifier    string // PKCE
+	PlatformID  string // as in [OAuthParams]
 	HTTP        *http.Client
 	Log         *slog.Logger
 	Now         time.Time

@@ -388,13 +388,13 @@ func (g *Gateway) refuseTx(ctx context.Context, tx store.Tx, row store.Token, a 
 	return g.identityChanged(ctx, tx, change{kind: TokenRefused, community: row.Community, person: acc.Person, subject: accountOf(acc).key(), account: &acc})
 }
 
-// RefuseToken says that the platform has told, in a delivery that was verified, that a person's own token does not work any more. It may be called
-// from inside a transaction. Nothing happens where none is kept.
-func (i *Instance) RefuseToken(ctx context.Context, userID string) error {
+// RefuseToken says that the platform has told, in a delivery that was verified, that a person's own token did not work any more at some time. It may be
+// called from inside a transaction. Nothing happens where none is kept, or one that came later.
+func (i *Instance) RefuseToken(ctx context.Context, userID string, at time.Time) error {
 	a := AccountRef{i.row.Plugin, i.row.PlatformID, userID}
 	return storeError(i.g.update(ctx, func(tx store.Tx) error {
 		row, err := tx.Token(i.row.Community, a.Plugin, a.PlatformID, a.UserID)
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && row.Updated.After(at) {
 			return nil
 		}
 		if err != nil {

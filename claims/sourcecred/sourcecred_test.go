@@ -71,7 +71,7 @@ func TestPublishedAddresses(t *testing.T) {
 		if ok {
 			seen[a.Plugin]++
 		} else {
-			require.Regexp(t, "core|BOT", address)
+			require.Regexp(t, "core|BOT|ethereum", address)
 		}
 	}
 	require.Equal(t, map[string]int{"discourse": 4, "github": 2}, seen)

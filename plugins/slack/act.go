@@ -34,7 +34,8 @@ func (s *Slack) perform(ctx context.Context, a act, out any) (same bool, err err
 	if err := call.Save(ctx, attempted{true}); err != nil {
 		return false, err
 	}
-	if err := call.Expect(ctx, a.echoes...); err != nil {
+	echoes := echoesAs(ctx, a.echoes)
+	if err := call.Expect(ctx, echoes...); err != nil {
 		return false, err
 	}
 	err = s.joining(ctx, a.method, a.channel, a.args, out)
@@ -49,7 +50,7 @@ func (s *Slack) perform(ctx context.Context, a act, out any) (same bool, err err
 		err = nil // the first attempt did it
 	}
 	if err == nil {
-		call.Caused(a.echoes...)
+		call.Caused(echoes...)
 	}
 	return false, err
 }

@@ -87,10 +87,10 @@ func (s *Slack) open(ctx context.Context, users []string) (string, error) {
 	return out.Channel.ID, err
 }
 
-// joining calls a method, and joins a public channel once if that is all that was missing.
+// joining calls a method, and joins a public channel once if that is all that was missing. People are not made to join anything.
 func (s *Slack) joining(ctx context.Context, method, channel string, a args, out any) error {
 	err := s.call(ctx, method, a, out)
-	if channel == "" || !refusedAs(err, "not_in_channel") {
+	if channel == "" || !refusedAs(err, "not_in_channel") || acting(ctx) {
 		return err
 	}
 	call, me := gateway.CallOf(ctx), s.config.BotUserID
@@ -116,7 +116,7 @@ type Method struct {
 // credentialMethods answer with credentials, or end them.
 var credentialMethods = []string{"oauth.", "openid.", "tooling.", "auth.revoke", "auth.teams.", "apps.uninstall", "apps.connections.", "apps.manifest.", "apps.auth."}
 
-// method calls any method as the bot. The bot joins a public channel that it has to be in.
+// method calls any method, as the bot or on behalf of a person. The bot joins a public channel that it has to be in.
 func (s *Slack) method(ctx context.Context, in Method) (map[string]json.RawMessage, error) {
 	for _, p := range credentialMethods {
 		if strings.HasPrefix(in.MethodName, p) {
@@ -135,7 +135,7 @@ func (s *Slack) method(ctx context.Context, in Method) (map[string]json.RawMessa
 	}
 	posts := in.MethodName == "chat.postMessage"
 	if posts && channel != "" {
-		if err := gateway.CallOf(ctx).Expect(ctx, postingRef(channel)); err != nil {
+		if err := gateway.CallOf(ctx).Expect(ctx, echoesAs(ctx, []string{postingRef(channel)})...); err != nil {
 			return nil, err
 		}
 	}

@@ -14,25 +14,29 @@ const (
 	inviteScopes = "channels:manage|groups:write|channels:write.invites|groups:write.invites"
 	topicScopes  = "channels:manage|groups:write|channels:write.topic|groups:write.topic|mpim:write.topic"
 	openScopes   = "im:write|mpim:write"
+
+	// What people need for acting themselves: they have a scope more.
+	userManageScopes = manageScopes + "|channels:write"
+	userInviteScopes = inviteScopes + "|channels:write"
 )
 
 var eitherScopes = []string{readScopes, manageScopes, inviteScopes, topicScopes, openScopes}
 
 // typedActions are Slack's methods that governance needs most, with a schema each; all others are called by method.
 func typedActions() []gateway.Feature[*Slack] {
-	needs := gateway.Needs
+	needs, acts := gateway.Needs, gateway.Acts
 	return []gateway.Feature[*Slack]{
 		gateway.ActionFunc("get-conversation", "Tells what a conversation is.", (*Slack).getConversation, needs(readScopes), gateway.Idempotent()),
 		gateway.ActionFunc("list-conversations", "Lists the conversations that the bot can see.", (*Slack).listConversations, needs(readScopes), gateway.Idempotent()),
 		gateway.ActionFunc("list-conversation-members", "Lists the people in a conversation.", (*Slack).listMembers, needs(readScopes), gateway.Idempotent()),
 		gateway.ActionFunc("open-conversation", "Finds or makes the direct message with one person, or the group message with up to eight.", (*Slack).openConversation, needs(openScopes), gateway.Idempotent()),
-		gateway.ActionFunc("rename-conversation", "Renames a channel.", (*Slack).renameConversation, needs(readScopes, manageScopes), gateway.Idempotent()),
+		gateway.ActionFunc("rename-conversation", "Renames a channel.", (*Slack).renameConversation, needs(readScopes, manageScopes), acts(readScopes, userManageScopes), gateway.Idempotent()),
 		gateway.ActionFunc("set-topic", "Sets a channel's topic.", (*Slack).setTopic, needs(topicScopes), gateway.Idempotent()),
 		gateway.ActionFunc("archive-conversation", "Archives a channel.", (*Slack).archiveConversation, needs(manageScopes), gateway.Idempotent()),
 		gateway.ActionFunc("join-conversation", "The bot joins a public channel.", (*Slack).joinConversation, needs("channels:join"), gateway.Idempotent()),
 		gateway.ActionFunc("leave-conversation", "The bot leaves a channel.", (*Slack).leaveConversation, needs(manageScopes), gateway.Idempotent()),
-		gateway.ActionFunc("invite-to-conversation", "Brings people into a channel.", (*Slack).invite, needs(inviteScopes), gateway.Idempotent()),
-		gateway.ActionFunc("kick-from-conversation", "Removes somebody from a channel.", (*Slack).kick, needs(manageScopes), gateway.Idempotent()),
+		gateway.ActionFunc("invite-to-conversation", "Brings people into a channel.", (*Slack).invite, needs(inviteScopes), acts(userInviteScopes), gateway.Idempotent()),
+		gateway.ActionFunc("kick-from-conversation", "Removes somebody from a channel.", (*Slack).kick, needs(manageScopes), acts(userManageScopes), gateway.Idempotent()),
 
 		gateway.ActionFunc("post-ephemeral", "Posts a message in a channel that one person sees, and only while they have Slack open.", (*Slack).postEphemeral, needs("chat:write")),
 		gateway.ActionFunc("update-message", "Changes a message of the bot's.", (*Slack).updateMessage, needs("chat:write"), gateway.Idempotent()),
@@ -40,8 +44,8 @@ func typedActions() []gateway.Feature[*Slack] {
 		gateway.ActionFunc("get-permalink", "Gives a message's address.", (*Slack).getPermalink, gateway.Idempotent()),
 		gateway.ActionFunc("schedule-message", "Has Slack post a message later.", (*Slack).scheduleMessage, needs("chat:write")),
 		gateway.ActionFunc("delete-scheduled-message", "Takes a message back that Slack was to post later.", (*Slack).deleteScheduled, needs("chat:write"), gateway.Idempotent()),
-		gateway.ActionFunc("pin-message", "Pins a message in its channel.", (*Slack).pin, needs("pins:write"), gateway.Idempotent()),
-		gateway.ActionFunc("unpin-message", "Unpins a message.", (*Slack).unpin, needs("pins:write"), gateway.Idempotent()),
+		gateway.ActionFunc("pin-message", "Pins a message in its channel.", (*Slack).pin, needs("pins:write"), acts("pins:write"), gateway.Idempotent()),
+		gateway.ActionFunc("unpin-message", "Unpins a message.", (*Slack).unpin, needs("pins:write"), acts("pins:write"), gateway.Idempotent()),
 		gateway.ActionFunc("add-reaction", "Adds the bot's reaction to a message.", (*Slack).addReaction, needs("reactions:write"), gateway.Idempotent()),
 		gateway.ActionFunc("remove-reaction", "Takes the bot's own reaction from a message. Nobody can take another's.", (*Slack).removeReaction, needs("reactions:write"), gateway.Idempotent()),
 
@@ -239,7 +243,7 @@ func (s *Slack) renameConversation(ctx context.Context, in RenameConversation) (
 	}
 	name := first(out.Channel.Name, in.Name)
 	if name != in.Name {
-		call.Caused(ref("renamed", in.Channel, name), ref("said-renamed", in.Channel, name))
+		call.Caused(echoesAs(ctx, []string{ref("renamed", in.Channel, name), ref("said-renamed", in.Channel, name)})...)
 	}
 	return Renamed{Name: name, Previous: now.Name}, nil
 }
@@ -309,6 +313,8 @@ func (s *Slack) kick(ctx context.Context, in Kick) (Done, error) {
 		return d, err
 	case here.IsMember:
 		return Done{true}, nil
+	case acting(ctx):
+		return d, err
 	}
 	if s.call(ctx, "conversations.join", args{"channel": in.Channel}, nil) != nil {
 		return d, err

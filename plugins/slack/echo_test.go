@@ -36,6 +36,6 @@ func TestEchoes(t *testing.T) {
 	a := &Slack{config: Config{BotUserID: "UBOT", BotID: "BBOT"}}
 	require.Equal(t, []string{"x"}, a.echo(&message{echo: "x"}))
 	require.Equal(t, []string{"x"}, a.echo(&message{echo: "x", by: "UBOT"}))
-	require.Empty(t, a.echo(&message{echo: "x", by: "U1"}), "a person's act is the person's")
+	require.Equal(t, []string{"x@U1"}, a.echo(&message{echo: "x", by: "U1"}), "a person's act is the person's, and ours only where we act for them")
 	require.Empty(t, a.echo(&message{}))
 }

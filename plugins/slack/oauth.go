@@ -19,9 +19,17 @@ func (s *app) authorize(p gateway.OAuthParams) (string, error) {
 	if strings.HasPrefix(p.PlatformID, "T") {
 		q.Set("team", p.PlatformID)
 	}
+	if p.Type == gateway.Login && len(s.UserScopes) > 0 {
+		q.Set("user_scope", strings.Join(s.UserScopes, ","))
+		return "https://slack.com/oauth/v2/authorize?" + q.Encode(), nil
+	}
 	if p.Type == gateway.Login {
+		scope := "openid profile"
+		if p.Email {
+			scope += " email"
+		}
 		q.Set("response_type", "code")
-		q.Set("scope", "openid profile")
+		q.Set("scope", scope)
 		q.Set("nonce", nonce(p.Challenge, p.PlatformID)) // comes back in the ID token, and binds it to this browser
 		return "https://slack.com/openid/connect/authorize?" + q.Encode(), nil
 	}
@@ -38,23 +46,14 @@ func (s *app) outside(x gateway.OAuthExchange, team string, token gateway.Secret
 }
 
 func (s *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Grant[Config], error) {
-	if x.Type == gateway.Login {
+	switch {
+	case x.Type == gateway.Login && len(s.UserScopes) > 0:
+		return s.logIn(ctx, x)
+	case x.Type == gateway.Login:
 		return s.signIn(ctx, x)
 	}
-	var out struct {
-		access
-		BotUserID  string `json:"bot_user_id"`
-		AppID      string `json:"app_id"`
-		Org        bool   `json:"is_enterprise_install"`
-		Team       *named `json:"team"`
-		Enterprise *named `json:"enterprise"`
-		AuthedUser struct {
-			ID string `json:"id"`
-		} `json:"authed_user"`
-	}
 	grant := gateway.Grant[Config]{}
-	err := s.outside(x, "", "").call(ctx, "oauth.v2.access",
-		args{"client_id": s.ClientID, "client_secret": s.ClientSecret, "code": x.Code, "redirect_uri": x.RedirectURI}, &out)
+	out, err := s.trade(ctx, x)
 	if err != nil {
 		return grant, err
 	}
@@ -69,14 +68,14 @@ func (s *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Gr
 		return grant, gateway.Errorf(gateway.Invalid, "slack: the installation gave no bot token: App.Scopes asks for no bot scope")
 	}
 	grant = gateway.Grant[Config]{
-		PlatformID: place.ID, Name: place.Name, User: gateway.GrantUser{ID: out.AuthedUser.ID},
+		PlatformID: place.ID, Name: place.Name, User: gateway.GrantUser{ID: out.AuthedUser.ID, Token: out.AuthedUser.token(x.Now)},
 		Config: Config{TeamID: place.ID, TeamName: place.Name, BotToken: out.AccessToken, BotUserID: out.BotUserID, AppID: out.AppID},
 	}
 	grant.Config.Scopes, grant.Config.RefreshToken, grant.Config.ExpiresAt = scopes(out.Scope), out.RefreshToken, out.expiry(x.Now)
 	if out.Enterprise != nil {
 		grant.Config.EnterpriseID = out.Enterprise.ID
 	}
-	s.person(ctx, x, &grant)
+	s.person(ctx, x, &grant, grant.Config.BotToken)
 	return grant, nil
 }
 
@@ -85,9 +84,9 @@ type named struct {
 	Name string `json:"name"`
 }
 
-// person asks who installed the app. Where Slack does not say, the installer is taken for no admin, and whoever
+// person asks who installed the app, or logged in. Where Slack does not say, they are taken for no admin, and whoever
 // asked for one refuses and undoes the installation.
-func (s *app) person(ctx context.Context, x gateway.OAuthExchange, g *gateway.Grant[Config]) {
+func (s *app) person(ctx context.Context, x gateway.OAuthExchange, g *gateway.Grant[Config], token gateway.Secret) {
 	var out struct {
 		User struct {
 			Name     string `json:"name"`
@@ -104,8 +103,8 @@ func (s *app) person(ctx context.Context, x gateway.OAuthExchange, g *gateway.Gr
 	if g.User.ID == "" {
 		return
 	}
-	if err := s.outside(x, g.PlatformID, g.Config.BotToken).call(ctx, "users.info", args{"user": g.User.ID}, &out); err != nil {
-		x.Log.WarnContext(ctx, "it is not known who installed the app", "team", g.PlatformID, "user", g.User.ID, "error", err)
+	if err := s.outside(x, g.PlatformID, token).call(ctx, "users.info", args{"user": g.User.ID}, &out); err != nil {
+		x.Log.WarnContext(ctx, "it is not known who installed the app, or logged in", "team", g.PlatformID, "user", g.User.ID, "error", err)
 		return
 	}
 	g.User.Name = first(out.User.RealName, out.User.Name)
@@ -148,6 +147,8 @@ func (s *app) signIn(ctx context.Context, x gateway.OAuthExchange) (gateway.Gran
 		TeamID  string `json:"https://slack.com/team_id"`
 		OrgID   string `json:"https://slack.com/enterprise_id"`
 		Name    string `json:"name"`
+		Email   string `json:"email"`
+		Checked bool   `json:"email_verified"`
 		Picture string `json:"picture"`
 	}
 	if err := s.outside(x, "", token.AccessToken).call(ctx, "openid.connect.userInfo", nil, &who); err != nil {
@@ -160,7 +161,7 @@ func (s *app) signIn(ctx context.Context, x gateway.OAuthExchange) (gateway.Gran
 	if org != "" && org == who.OrgID {
 		grant.PlatformID = org // the app is installed for all of the person's organisation
 	}
-	grant.User = gateway.GrantUser{ID: who.UserID, Name: who.Name}
+	grant.User = gateway.GrantUser{ID: who.UserID, Name: who.Name, Email: who.Email, EmailVerified: who.Checked}
 	if who.Picture != "" {
 		if grant.User.Data, err = json.Marshal(map[string]string{"picture": who.Picture}); err != nil {
 			return grant, gateway.Errorf(gateway.Internal, "encoding a picture's address: %w", err)

@@ -32,7 +32,7 @@ func (s *Slack) postOnce(ctx context.Context, channel string, a args, meta *Meta
 	if err := call.Save(ctx, p); err != nil {
 		return Posted{}, err
 	}
-	if err := call.Expect(ctx, postingRef(channel)); err != nil {
+	if err := call.Expect(ctx, echoesAs(ctx, []string{postingRef(channel)})...); err != nil {
 		return Posted{}, err
 	}
 	m := Metadata{EventType: callEvent}

@@ -24,8 +24,12 @@ type App struct {
 	// AppToken (xapp-…, with the scope connections:write) opens Socket Mode. Empty: there is none.
 	AppToken gateway.Secret
 
-	// Scopes are what an installation asks for, see [DefaultScopes]; UserScopes what it asks of the installer, none by default.
-	Scopes, UserScopes []string
+	// Scopes are what an installation asks for, see [DefaultScopes].
+	Scopes []string
+	// UserScopes are what an installation asks of the installer, and a login of whoever logs in, for actions on their behalf
+	// ([gateway.OnBehalfOf]). None by default: then people log in by Sign in with Slack, which says their verified e-mail address and gives no token
+	// that is kept.
+	UserScopes []string
 
 	// Texts are what people in Slack get to read. Empty ones are those of [DefaultTexts].
 	Texts Texts
@@ -86,8 +90,8 @@ func New(a App) (gateway.Plugin, error) {
 	}
 
 	features := []gateway.Feature[*Slack]{
-		gateway.ActionFunc("post-message", "Posts a message in a channel or thread, or to one to eight people.", (*Slack).postMessage, gateway.Lookup((*Slack).findPosted)),
-		gateway.ActionFunc("method", "Calls any method of Slack's Web API that the app's scopes allow. All fields but method_name are the method's arguments.", (*Slack).method),
+		gateway.ActionFunc("post-message", "Posts a message in a channel or thread, or to one to eight people.", (*Slack).postMessage, gateway.Lookup((*Slack).findPosted), gateway.Acts("chat:write")),
+		gateway.ActionFunc("method", "Calls any method of Slack's Web API that the app's scopes allow. All fields but method_name are the method's arguments.", (*Slack).method, gateway.Acts()),
 		gateway.ChoicesFunc("channels", "Channels that the bot can see.", (*Slack).listChannels),
 		gateway.ChoicesFunc("users", "People of the workspace.", (*Slack).listUsers),
 		gateway.ChoicesFunc("user-groups", "User groups of the workspace.", (*Slack).listUserGroups),
@@ -106,7 +110,7 @@ func New(a App) (gateway.Plugin, error) {
 	features = append(features, roles()...)
 	if a.ClientID != "" {
 		features = append(features, gateway.PollFunc("fresh-token", refreshPoll, (*Slack).keepFresh))
-		features = append(features, gateway.OAuth[*Slack, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo})
+		features = append(features, gateway.OAuth[*Slack, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo, Refresh: s.refreshUser, Revoke: s.revokeUser})
 	}
 	if a.AppToken != "" {
 		features = append(features, gateway.SourceFunc[*Slack]("socket-mode", s.listen))

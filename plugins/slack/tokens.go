@@ -55,9 +55,12 @@ func (s *Slack) with(token gateway.Secret) *client {
 	return &client{http: s.HTTP, team: s.config.TeamID, token: token}
 }
 
-// call is [client.call] with the bot's token, a fresh one where tokens rotate. A token that Slack does not take any more pauses the
+// call is [client.call] with the bot's token, a fresh one where tokens rotate; or, in an action on behalf of a person, with theirs. A token that Slack does not take any more pauses the
 // instance: nothing can work until somebody installs the app again.
 func (s *Slack) call(ctx context.Context, method string, args args, out any) error {
+	if a, ok := gateway.ActingAs(ctx); ok {
+		return s.callAs(ctx, a, method, args, out)
+	}
 	token, err := s.token(ctx)
 	if err == nil {
 		err = s.with(token).call(ctx, method, args, out)

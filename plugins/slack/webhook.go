@@ -94,11 +94,19 @@ func postingRef(channel string) string { return "posting:" + channel }
 // echo says under which names a call of ours would have announced this.
 func (s *Slack) echo(m *message) []string {
 	var out []string
-	if m.posted && m.channel != "" && s.ours(m.user, m.bot) {
-		out = append(out, messageRef(m.channel, m.ts), postingRef(m.channel))
+	if m.posted && m.channel != "" {
+		posting := postingRef(m.channel)
+		if !s.ours(m.user, m.bot) {
+			posting = echoOfPerson(posting, m.user)
+		}
+		out = append(out, messageRef(m.channel, m.ts), posting)
 	}
-	if m.echo != "" && (m.by == "" || s.ours(m.by, m.by)) {
+	switch {
+	case m.echo == "":
+	case m.by == "" || s.ours(m.by, m.by):
 		out = append(out, m.echo)
+	default:
+		out = append(out, echoOfPerson(m.echo, m.by)) // whom we may have acted for
 	}
 	return out
 }
@@ -127,8 +135,20 @@ func (s *Slack) receive(ctx context.Context, m *message) (gateway.Reply, error) 
 const rateWindow = 2 * time.Minute
 
 // handle looks whether our token still works after Slack said that one does not. Asking makes sure of it: the delivery may be
-// late, and the app installed again meanwhile.
-func (s *Slack) handle(ctx context.Context, _ *message) error {
+// late, and the app installed again meanwhile. Of people's own tokens Slack says whose.
+func (s *Slack) handle(ctx context.Context, m *message) error {
+	var gone struct {
+		Tokens struct {
+			OAuth []string `json:"oauth"`
+		} `json:"tokens"`
+	}
+	if m.typ == "tokens_revoked" && json.Unmarshal(m.data, &gone) == nil {
+		for _, user := range gone.Tokens.OAuth {
+			if err := s.RefuseToken(ctx, user, m.at); err != nil {
+				return err
+			}
+		}
+	}
 	err := s.call(ctx, "auth.test", nil, nil)
 	if badCredentials(err) {
 		return nil // call has paused the instance

@@ -64,7 +64,10 @@ func (r *request) claims(w *Workspace, user string, scopes []string) object {
 	}
 	granted := token{scopes: scopes}
 	if granted.has("email") && u.email != "" {
-		o["email"], o["email_verified"], o["date_email_verified"] = u.email, true, unix(u.created)
+		o["email"], o["email_verified"] = u.email, !u.unconfirmed
+		if !u.unconfirmed {
+			o["date_email_verified"] = unix(u.created)
+		}
 	}
 	if granted.has("profile") {
 		given, family, _ := strings.Cut(u.realName, " ")

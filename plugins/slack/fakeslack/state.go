@@ -36,6 +36,7 @@ type install struct {
 
 type user struct {
 	id, name, realName, email string
+	unconfirmed               bool // Slack has not made sure of the address
 	admin, owner, bot         bool
 	deleted                   bool
 	created                   time.Time
@@ -133,6 +134,9 @@ func Deleted() UserOption { return func(u *user) { u.deleted = true } }
 
 // Email gives the user an address; without it there is none.
 func Email(address string) UserOption { return func(u *user) { u.email = address } }
+
+// Unconfirmed says that Slack has not made sure of the user's address.
+func Unconfirmed() UserOption { return func(u *user) { u.unconfirmed = true } }
 
 // RealName gives the user a full name; without it the name serves.
 func RealName(name string) UserOption { return func(u *user) { u.realName = name } }
