@@ -100,17 +100,17 @@ func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject
 		return Reading{}, err
 	}
 	kind, role, _ := strings.Cut(s.id, "/")
+	_, name := s.claim()
 	var def *RoleDef
 	for i := range inst.p.m.Roles {
 		if inst.p.m.Roles[i].Name == kind {
 			def = &inst.p.m.Roles[i]
 		}
 	}
-	if def == nil || role == "" {
+	if def == nil || !named(role) || !named(name) {
 		return Reading{}, Errorf(NotFound, "plugin %s has no role %q", row.Plugin, s.id)
 	}
 	begun := g.now()
-	_, name := s.claim()
 	seen := map[string]bool{"": true}
 	for cursor := ""; ; {
 		var users []string
