@@ -361,15 +361,6 @@ func listed(tx store.Tx, process string) ([]vote.Ballot, error) {
 	}
 }
 
-// votersOf makes entries of a list of voters.
-func votersOf(keys []string) []store.Voter {
-	out := make([]store.Voter, len(keys))
-	for i, k := range keys {
-		out[i].Key = k
-	}
-	return out
-}
-
 func ballotsOf(held []store.Held) []vote.Ballot {
 	var out []vote.Ballot
 	for _, h := range held {

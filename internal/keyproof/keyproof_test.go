@@ -180,7 +180,7 @@ func TestWhatIsRefused(t *testing.T) {
 func TestMalleableSignatures(t *testing.T) {
 	s := Statement{Message: "please sign"}
 	all := signers()
-	order := secp256k1.S256().N
+	order, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16) // of the curve, SEC 2, 2.4.1
 	upper := func(signature []byte) []byte {
 		out := slices.Clone(signature)
 		n := new(big.Int).SetBytes(signature[32:64])

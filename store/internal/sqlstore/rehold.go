@@ -40,7 +40,9 @@ func (t *Tx) gather(process string, holds []store.Hold, final bool) (*holding, e
 	collect := func(found []store.Held, err error) error {
 		for _, h := range found {
 			g.before[rowKey{h.Voter, h.Question}] = h
-			g.barred[h.Holder] = g.barred[h.Holder]
+			if _, known := g.barred[h.Holder]; !known {
+				g.barred[h.Holder] = false
+			}
 		}
 		return err
 	}
@@ -146,7 +148,9 @@ func (t *Tx) recounted(process string, before, after map[rowKey]store.Held) (map
 			return nil, errTooHeavy
 		}
 		move(more, n, 1)
-		less[choice{n.Question, n.Choice}] = less[choice{n.Question, n.Choice}]
+		if _, known := less[choice{n.Question, n.Choice}]; !known {
+			less[choice{n.Question, n.Choice}] = store.Count{}
+		}
 	}
 	counts := map[choice]store.Count{}
 	for c, l := range less {
