@@ -100,7 +100,7 @@ func (g *Gateway) eraseKnown(tx store.Tx, community string, e erasing) error {
 			return err
 		}
 		for _, c := range claims {
-			if err := tx.DeleteClaim(community, c.Subject, c.Kind, c.Name, c.Issuer); err != nil {
+			if err := dropClaim(tx, c); err != nil {
 				return err
 			}
 		}

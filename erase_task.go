@@ -79,7 +79,7 @@ func (e *erasing) leave(tx store.Tx, community string) error {
 			return err
 		}
 		for _, c := range rows {
-			if err := tx.DeleteClaim(c.Community, c.Subject, c.Kind, c.Name, c.Issuer); err != nil {
+			if err := dropClaim(tx, c); err != nil {
 				return err
 			}
 		}

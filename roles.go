@@ -100,22 +100,19 @@ func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject
 		return Reading{}, err
 	}
 	kind, role, _ := strings.Cut(s.id, "/")
+	_, name := s.claim()
 	var def *RoleDef
 	for i := range inst.p.m.Roles {
 		if inst.p.m.Roles[i].Name == kind {
 			def = &inst.p.m.Roles[i]
 		}
 	}
-	if def == nil || role == "" {
+	if def == nil || !named(role) || !named(name) {
 		return Reading{}, Errorf(NotFound, "plugin %s has no role %q", row.Plugin, s.id)
 	}
 	begun := g.now()
-	_, name := s.claim()
-	pages := rolePages
-	for cursor := ""; ; pages-- {
-		if pages == 0 {
-			return Reading{}, Errorf(Unavailable, "role %s has no end after %d pages", s, rolePages)
-		}
+	seen := map[string]bool{"": true}
+	for cursor := ""; ; {
 		var users []string
 		var next string
 		err := g.guard("role "+s.id, func() (err error) {
@@ -133,10 +130,10 @@ func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject
 		if next == "" {
 			break
 		}
-		if next == cursor {
-			return Reading{}, Errorf(Unavailable, "the members of role %s go on where they have begun", s)
+		if seen[next] || len(seen) >= rolePages {
+			return Reading{}, Errorf(Unavailable, "the members of role %s have no end: after %d pages they go on, or round in a circle", s, len(seen))
 		}
-		cursor = next
+		cursor, seen[next] = next, true
 	}
 	mark := Reading{At: begun}
 	if mark.Members, err = g.dropMembers(ctx, row, name, begun); err != nil {

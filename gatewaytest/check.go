@@ -74,6 +74,7 @@ type checked struct {
 //   - secrets: none is ever seen, in whatever the gateway or the plugin gives out
 //   - actions, processes: odd inputs are refused or done, but are never an internal error or a panic; a state survives being kept
 //   - listers: what one lists has IDs, the same ones when it is asked again
+//   - roles: each ends, whatever it is asked for, and names everybody by an ID
 //   - webhook: forgeries change nothing, what cannot be read is the sender's fault, replays have no second effect, and what
 //     is for an unknown workspace waits
 //
@@ -105,6 +106,9 @@ func Check(t TB, plugin gateway.Plugin, opts ...Option) {
 	sub(t, "processes", c.processes)
 	if slices.ContainsFunc(c.m.Polls, func(p gateway.PollDef) bool { return p.List != nil }) {
 		sub(t, "listers", c.listers)
+	}
+	if len(c.m.Roles) > 0 {
+		sub(t, "roles", c.roles)
 	}
 	if c.m.Webhook != nil {
 		sub(t, "webhook", c.webhook)

@@ -42,6 +42,9 @@ func (c *checked) manifest(t TB) {
 	for _, d := range c.m.Choices {
 		described(t, "choices "+d.Name, d.Doc)
 	}
+	for _, d := range c.m.Roles {
+		described(t, "role "+d.Name, d.Doc)
+	}
 }
 
 func described(t TB, what, doc string) {

@@ -143,6 +143,10 @@ func (c *checked) use(t TB, r *Rig, inst *gateway.Instance, s *seer) {
 		list, err := inst.Choices(t.Context(), d.Name, "a")
 		s.answer("choices "+d.Name, mustJSON(list), err)
 	}
+	for _, d := range c.m.Roles {
+		reading, err := r.Community("town").ReadRole(t.Context(), gateway.RoleKey(inst.Name(), d.Name+"/a"), 0)
+		s.answer("role "+d.Name, mustJSON(reading), err)
+	}
 	if c.m.Webhook != nil {
 		for i, d := range c.deliveries {
 			s.http(d.name(i), r.DeliverTo(inst, c.signed(r, d.Header, d.Body), d.Body))

@@ -126,6 +126,7 @@ func newBell(defect string) gateway.Plugin {
 	}
 	var events int
 	lister := featuresIf(strings.Contains(defect, "list"), gateway.ListFunc("rings", time.Hour, bellRung, (*bell).rings))
+	lister = append(lister, featuresIf(strings.Contains(defect, "role"), gateway.RoleFunc("household", "Who lives in a house.", (*bell).household))...)
 	return gateway.Define("bell", "A bell at a door.", open, append([]gateway.Feature[*bell]{
 		undescribed,
 		gateway.ProcessFunc("watch", "Watches the bell.", (*watchState).Start),
@@ -207,6 +208,23 @@ func (b *bell) rings(_ context.Context, cursor string) (out []gateway.Item[rung]
 
 var lists atomic.Int64
 
+// household is who lives in a house: two, a page each.
+func (b *bell) household(_ context.Context, house, cursor string) ([]string, string, error) {
+	switch {
+	case b.defect == "panics in a role":
+		return []string{"ann", "bob"}[:len(house)], "", nil
+	case b.defect == "has nobody in a role":
+		return []string{""}, "", nil
+	case b.defect == "turns round in a role":
+		return []string{"ann"}, "more", nil
+	case b.defect == "leaks its secret in a role":
+		return nil, "", gateway.Errorf(gateway.Unavailable, "GET https://bell.example/?token=%s: refused", b.config.Token.Reveal())
+	case cursor == "":
+		return []string{"ann"}, "2", nil
+	}
+	return []string{"bob"}, "", nil
+}
+
 func (b *bell) tune(_ context.Context, in tune) (tune, error) {
 	switch b.defect {
 	case "logs its secret":
@@ -240,7 +258,7 @@ func writeGolden(t *testing.T, p gateway.Plugin) string {
 func TestASoundPluginPasses(t *testing.T) {
 	p := newBell("")
 	Check(t, p, bellOptions(writeGolden(t, p))...)
-	for _, which := range []string{"", "lists soundly"} {
+	for _, which := range []string{"", "lists soundly", "has a sound role"} {
 		p = newBell(which)
 		golden := writeGolden(t, p)
 		require.Empty(t, record(t, func(t TB) { Check(t, p, bellOptions(golden)...) }), which)
@@ -266,6 +284,10 @@ func TestEachDefectIsFound(t *testing.T) {
 		"lists under new names each time":       "and not the second time",
 		"lists without names":                   "it gives an item without an ID",
 		"panics in a list":                      "/listers: list rings: the plugin panicked",
+		"panics in a role":                      "/roles: role household of",
+		"has nobody in a role":                  "somebody in it has no user ID",
+		"turns round in a role":                 `after cursor "more" it goes on where it was`,
+		"leaks its secret in a role":            "/secrets/made up: the error of role household shows the secret of field /token",
 		"cannot be enabled twice":               "/configuration: enabling it a second time",
 		"leaves a goroutine":                    "goroutines were left behind",
 		"emits twice on replay":                 "it was replayed and became 3 events, want 1",

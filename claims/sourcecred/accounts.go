@@ -75,8 +75,7 @@ func read(raw []byte) (*ledger, error) {
 		h := &holder{id: id.ID, active: a.Account.Active, cred: plain(a.TotalCred)}
 		for _, alias := range id.Aliases {
 			at, ok := Parse(alias.Address)
-			at.Server = strings.TrimSuffix(at.Server, "/")
-			if ok && !slices.Contains(h.aliases, at) {
+			if at = at.same(); ok && !slices.Contains(h.aliases, at) {
 				h.aliases = append(h.aliases, at)
 			}
 		}

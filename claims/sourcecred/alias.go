@@ -26,7 +26,7 @@ var forms = map[string]struct {
 	"discord":   {between: []string{"MEMBER", "user"}},
 	"discourse": {between: []string{"user"}, server: true},
 	"github":    {between: []string{"USERLIKE", "USER"}},
-	"ethereum":  {between: []string{"ADDRESS"}},
+	"ethereum":  {},
 }
 
 // Parse reads the address of an account's node in SourceCred's graph: "N", "sourcecred", the plugin and the rest, each ended by a zero byte. What is not
@@ -60,6 +60,16 @@ func Parse(address string) (Alias, bool) {
 	}
 	a.User = parts[0]
 	return a, true
+}
+
+// same gives what is the same account the same form: servers without a slash at their end, and Ethereum addresses, whose capitals are a checksum, in
+// lower case.
+func (a Alias) same() Alias {
+	a.Server = strings.TrimSuffix(a.Server, "/")
+	if a.Plugin == "ethereum" {
+		a.User = strings.ToLower(a.User)
+	}
+	return a
 }
 
 // Address is what Parse reads; "" where the plugin is unknown.

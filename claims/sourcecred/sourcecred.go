@@ -133,16 +133,15 @@ func (s *Source) alias(ctx context.Context, c *gateway.Community, ref gateway.Ac
 		if !strings.Contains(a.Server, "://") {
 			a.Server = "https://" + a.Server
 		}
-		a.Server = strings.TrimSuffix(a.Server, "/")
 	}
 	if s.c.User == nil {
-		return a, nil
+		return a.same(), nil
 	}
 	var err error
 	if a.User, err = s.c.User(ctx, c, ref); err != nil {
 		return a, fmt.Errorf("sourcecred: asking by which name %s is known: %w", ref, err)
 	}
-	return a, nil
+	return a.same(), nil
 }
 
 // ledger reads the file, unless it has just been read. One that has not changed is not sent again.

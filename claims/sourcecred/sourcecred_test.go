@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 		"N\x00sourcecred\x00discourse\x00user\x00https://forum.example\x00joshua\x00": {"discourse", "https://forum.example", "joshua"},
 		"N\x00sourcecred\x00github\x00USERLIKE\x00USER\x00joshua\x00":                 {"github", "", "joshua"},
 		"N\x00sourcecred\x00discord\x00MEMBER\x00user\x00123\x00":                     {"discord", "", "123"},
-		"N\x00sourcecred\x00ethereum\x00ADDRESS\x000xab\x00":                          {"ethereum", "", "0xab"},
+		"N\x00sourcecred\x00ethereum\x000xAb\x00":                                     {"ethereum", "", "0xAb"},
 	} {
 		got, ok := Parse(address)
 		require.True(t, ok, "%q", address)
@@ -71,10 +71,10 @@ func TestPublishedAddresses(t *testing.T) {
 		if ok {
 			seen[a.Plugin]++
 		} else {
-			require.Regexp(t, "core|BOT|ethereum", address)
+			require.Regexp(t, "core|BOT", address)
 		}
 	}
-	require.Equal(t, map[string]int{"discourse": 4, "github": 2}, seen)
+	require.Equal(t, map[string]int{"discourse": 4, "github": 2, "ethereum": 3}, seen)
 }
 
 func TestAmounts(t *testing.T) {
@@ -200,7 +200,8 @@ func TestCred(t *testing.T) {
 	ctx := t.Context()
 	ann := gateway.AccountKey("discourse", "forum.example", "ann")
 	same := "N\x00sourcecred\x00github\x00USERLIKE\x00USER\x00ann-gh\x00"
-	r.inst.body = page(r.now, account("i1", "150.25", discourse("https://forum.example", "ann"), same), account("i2", "7", discourse("https://other.example", "ann")))
+	r.inst.body = page(r.now, account("i1", "150.25", discourse("https://forum.example", "ann"), same), account("i2", "7", discourse("https://other.example", "ann")),
+		account("i3", "3", "N\x00sourcecred\x00ethereum\x000xAb\x00"))
 	claims, err := r.read(ctx, ann)
 	require.NoError(t, err)
 	got := map[string]string{}
@@ -224,6 +225,9 @@ func TestCred(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, claims, other)
 	}
+	_, err = r.read(ctx, gateway.AccountKey("ethereum", "eip155:1", "0xab"))
+	require.NoError(t, err)
+	require.NoError(t, enough(gateway.AccountKey("ethereum", "eip155:1", "0xab"), "3"))
 	_, err = r.read(ctx, gateway.AccountKey("github", "acme", "ann-gh"))
 	require.NoError(t, err)
 	require.NoError(t, enough(gateway.AccountKey("github", "acme", "ann-gh"), "150"))
@@ -250,10 +254,14 @@ func TestWhatIsAmbiguous(t *testing.T) {
 		"an identity without an ID":  {account("", "1", at("ann"))},
 		"an ID at the same place":    {account("i1", "1", "N\x00sourcecred\x00github\x00USERLIKE\x00USER\x00ann\x00")},
 		"nobody":                     {},
+		"an address of two":          {account("i1", "1", "N\x00sourcecred\x00ethereum\x000xAb\x00"), account("i2", "2", "N\x00sourcecred\x00ethereum\x000xaB\x00")},
 	} {
 		r := newRig(t, nil)
 		r.inst.body = page(r.now, accounts...)
 		claims, err := r.read(t.Context(), gateway.AccountKey("discourse", "forum.example", "ann"))
+		require.NoError(t, err, what)
+		require.Empty(t, claims, what)
+		claims, err = r.read(t.Context(), gateway.AccountKey("ethereum", "eip155:1", "0xab"))
 		require.NoError(t, err, what)
 		require.Empty(t, claims, what)
 	}

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"slices"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -10,7 +11,7 @@ import (
 func roles() []gateway.Feature[*Slack] {
 	return []gateway.Feature[*Slack]{
 		gateway.RoleFunc("usergroup", "Who is in a user group: usergroup/S….", (*Slack).groupRole, gateway.Needs("usergroups:read")),
-		gateway.RoleFunc("channel", "Who is in a channel: channel/C….", (*Slack).channelRole, gateway.Needs("channels:read|groups:read")),
+		gateway.RoleFunc("channel", "Who is in a channel: channel/C…. This bot does not count; other programs that are in it do, because Slack does not say which they are.", (*Slack).channelRole, gateway.Needs("channels:read|groups:read")),
 	}
 }
 
@@ -20,7 +21,7 @@ func (s *Slack) groupRole(ctx context.Context, group, _ string) ([]string, strin
 	return out.Users, "", err
 }
 
-// channelRole lists a page of a channel's members. The bot itself is one of them; it has no vote to cast.
+// channelRole lists a page of a channel's members. The bot itself is one of them, and is left out: it has no vote to cast.
 func (s *Slack) channelRole(ctx context.Context, channel, cursor string) ([]string, string, error) {
 	var out struct {
 		Members  []string `json:"members"`
@@ -29,5 +30,5 @@ func (s *Slack) channelRole(ctx context.Context, channel, cursor string) ([]stri
 		} `json:"response_metadata"`
 	}
 	err := s.call(ctx, "conversations.members", args{"channel": channel, "limit": 200, "cursor": cursor}, &out)
-	return out.Members, out.Metadata.NextCursor, err
+	return slices.DeleteFunc(out.Members, func(user string) bool { return user == s.config.BotUserID }), out.Metadata.NextCursor, err
 }
