@@ -321,6 +321,28 @@ func tally(tx store.Tx, row store.Process) (vote.Tally, error) {
 	return t, err
 }
 
+// thatCount reads up to limit ballots that count, those after the given pair: passing by those of accounts whose person has voted with another.
+func thatCount(tx store.Tx, process, voter, question string, limit int) (out []vote.Ballot, err error) {
+	limit = positive(limit, 100)
+	for len(out) < limit {
+		held, err := tx.Ballots(process, voter, question, limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range ballotsOf(held) {
+			if len(out) < limit {
+				out = append(out, b)
+			}
+		}
+		if len(held) < limit {
+			break
+		}
+		last := held[len(held)-1]
+		voter, question = last.Voter, last.Question
+	}
+	return out, nil
+}
+
 // listed reads the ballots of a small vote.
 func listed(tx store.Tx, process string) ([]vote.Ballot, error) {
 	var out []vote.Ballot
@@ -374,8 +396,7 @@ func (c *Community) Ballots(ctx context.Context, process, afterVoter, afterQuest
 		if a != nil && !a.VotersVisible() {
 			return Errorf(Denied, "process %s does not show who voted for what", process)
 		}
-		held, err := tx.Ballots(process, afterVoter, afterQuestion, limit)
-		out = ballotsOf(held)
+		out, err = thatCount(tx, process, afterVoter, afterQuestion, limit)
 		return err
 	})
 	return out, storeError(err, "listing the ballots of process %s", process)

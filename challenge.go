@@ -157,9 +157,9 @@ func (c *Community) openChallenge(ctx context.Context, nonce string, kept *chall
 
 // verify checks the signature and gives the key in its only form.
 func (c challenged) verify(a Answer) (key string, err error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(a.Nonce)
-	if err != nil || len(raw) != 32 {
-		return "", errors.New("the nonce is not one of ours")
+	raw, err := base64.RawURLEncoding.DecodeString(a.Nonce) // it was found by its hash, and so is as it was made
+	if err != nil {
+		return "", Errorf(Internal, "decoding a nonce: %w", err)
 	}
 	s := keyproof.Statement{Message: c.message(a.Nonce), Recipient: c.Recipient, Callback: a.Callback}
 	copy(s.Nonce[:], raw)

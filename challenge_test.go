@@ -98,15 +98,18 @@ func TestAnswersToChallenges(t *testing.T) {
 			}
 			denied := func(c *gateway.Community, a gateway.Answer, why string) {
 				t.Helper()
-				before, err := r.Community(ctx, "town")
-				require.NoError(t, err)
-				have, err := before.Claims(ctx, subject)
-				require.NoError(t, err)
-				_, err = c.AnswerChallenge(ctx, a)
+				all := func() (out []gateway.Claim) {
+					for _, s := range []string{subject, gateway.AccountKey("forum", "S1", "bob")} {
+						list, err := c.Claims(ctx, s)
+						require.True(t, err == nil || errors.Is(err, gateway.NotFound))
+						out = append(out, list...)
+					}
+					return out
+				}
+				have := all()
+				_, err := c.AnswerChallenge(ctx, a)
 				require.ErrorIs(t, err, gateway.Denied, "%s: %s", kind, why)
-				now, err := before.Claims(ctx, subject)
-				require.NoError(t, err)
-				require.Equal(t, have, now, "%s: %s", kind, why)
+				require.Equal(t, have, all(), "%s: %s", kind, why)
 			}
 			ch := ask(subject)
 			require.Contains(t, ch.Message, "community town of gov.example")
@@ -139,6 +142,8 @@ func TestAnswersToChallenges(t *testing.T) {
 			stolen := good
 			stolen.Nonce = bob.Nonce
 			denied(c, stolen, "for another subject")
+			everywhere := w.answer(t, kind, bob)
+			denied(other, everywhere, "in a community that knows as much of the subject")
 			require.ErrorIs(t, holds(), gateway.Denied)
 
 			claim, err := c.AnswerChallenge(ctx, good)
@@ -206,6 +211,7 @@ func TestAKeysAccount(t *testing.T) {
 		require.ErrorIs(t, err, gateway.Denied, "a key that is not the account's")
 		_, err = try(w, gateway.PersonKey(ann.ID), func(a *gateway.Answer) { a.Account = "Ann.near" })
 		require.ErrorIs(t, err, gateway.Denied, "no such name")
+		require.NotContains(t, asked, "mainnet Ann.near", "nobody is asked about what cannot be")
 		_, err = try(w, gateway.PersonKey(ann.ID), func(a *gateway.Answer) { a.Account = "" })
 		require.ErrorIs(t, err, gateway.Invalid, "which account?")
 		_, err = try(w, gateway.AccountKey("forum", "S1", "cid"), nil)

@@ -380,13 +380,17 @@ func TestReadingClaims(t *testing.T) {
 		require.NoError(t, err)
 		fresh := r.clock.now()
 		r.clock.advance(time.Hour)
+		many := make([]gateway.Claim, 201)
+		for n := range many {
+			many[n] = gateway.Claim{Kind: "badge", Name: fmt.Sprint(n)}
+		}
 		for what, wrong := range map[string][]gateway.Claim{
 			"of another subject": {{Subject: gateway.AccountKey("forum", "S1", "bob"), Kind: "a", Name: "b"}},
 			"for another issuer": {{Issuer: "local", Kind: "a", Name: "b"}},
 			"twice":              {amount("1"), amount("2")},
 			"no name":            {{Kind: "a"}},
 			"the gateway's kind": {{Kind: "gateway/reading", Name: "cred"}},
-			"too many":           make([]gateway.Claim, 201),
+			"too many":           many,
 			"no members":         {{Kind: gateway.ClaimMember, Name: "none"}},
 		} {
 			cred.says[account] = wrong

@@ -25,6 +25,15 @@ type ClaimSource interface {
 	Claims(ctx context.Context, c *Community, subject string) ([]Claim, error)
 }
 
+// AccountOf reads the subject of an account, as [AccountKey] writes it. false: the subject is none.
+func AccountOf(subject string) (AccountRef, bool) {
+	s, ok := parseSubject(subject)
+	if !ok || s.kind != kindAccount {
+		return AccountRef{}, false
+	}
+	return AccountRef{s.plugin, s.platform, s.id}, true
+}
+
 // sourceIssuer is the issuer of what a source says. No instance of a plugin has such a name.
 func sourceIssuer(name string) string { return "source:" + name }
 
@@ -66,9 +75,6 @@ func (c *Community) Now() time.Time { return c.g.now() }
 // what they said before, and lists all claims about the subject. A source that fails leaves what it said before, with its age: the list comes with an
 // error then, which names the source. Unknown people are NotFound.
 func (c *Community) ReadClaims(ctx context.Context, subject string, maxAge time.Duration) ([]Claim, error) {
-	if scopeOf(ctx).tx != nil {
-		return nil, errInside("reading claims")
-	}
 	var faces []string
 	err := c.g.view(ctx, func(tx store.Tx) (err error) { faces, err = facesOfSubject(tx, c.row.Slug, subject); return err })
 	if err != nil {

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -244,4 +245,27 @@ func TestExportPerson(t *testing.T) {
 		require.Equal(t, map[string]int{gateway.AdminAsserted: 4, gateway.BothLogins: 1, gateway.Inferred: 1}, kinds, "each once")
 		require.NotEmpty(t, e.History)
 	})
+}
+
+// A vote that is being shown while the name is taken out of it does not write it back.
+func TestErasedWhileItIsShown(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	c, inst := r.town("town", "S1")
+	p := r.poll(inst, vote.Ask{EligibleVoters: []string{"canary"}})
+	require.NoError(t, cast(t, c, p.ID, "canary", vote.Yes, r.clock.now()))
+	shown := false
+	r.api.on("show", func(ctx context.Context) error {
+		shown = true
+		return r.store.Update(ctx, func(tx store.Tx) error {
+			row, err := tx.Process(p.ID)
+			if err != nil {
+				return err
+			}
+			row.Input = bytes.ReplaceAll(row.Input, []byte("canary"), []byte("erased"))
+			return tx.PutProcess(row)
+		})
+	})
+	r.wait(time.Minute)
+	require.True(t, shown)
+	require.Contains(t, string(r.process(c, p.ID).Input), `"erased"`)
 }

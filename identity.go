@@ -41,14 +41,14 @@ func (a Account) Ref() AccountRef { return AccountRef{a.Plugin, a.PlatformID, a.
 
 func (a Account) key() string { return AccountKey(a.Plugin, a.PlatformID, a.UserID) }
 
-// Account finds an account that is linked in this community. NotFound: it is not.
+// Account finds an account that is linked in this community. Where it has one instance of the plugin, platformID may be "". NotFound: it is not linked.
 func (c *Community) Account(ctx context.Context, plugin, platformID, userID string) (Account, error) {
-	var row store.Account
+	var out Account
 	err := c.g.view(ctx, func(tx store.Tx) (err error) {
-		row, err = linkedAccount(tx, c.row.Slug, AccountRef{plugin, platformID, userID})
+		out, err = c.account(tx, AccountRef{plugin, platformID, userID})
 		return err
 	})
-	return accountOf(row), storeError(err, "account %s of %s in community %s", userID, plugin, c.row.Slug)
+	return out, storeError(err, "account %s of %s in community %s", userID, plugin, c.row.Slug)
 }
 
 // Accounts lists a person's linked accounts in this community. A person who was merged into another has that one's.

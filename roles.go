@@ -37,6 +37,9 @@ type Reading struct {
 	At      time.Time `json:"at"`
 }
 
+// rolePiece is how many members of a role are kept, or dropped, in one transaction.
+const rolePiece = 500
+
 // rolePages bounds the reading of one role: a platform that never ends would be read for ever.
 const rolePages = 10_000
 
@@ -154,7 +157,7 @@ func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject
 
 // keepMembers keeps who has a role, a piece in each transaction. Who has it anew is told of, but not at the first reading, at which all have.
 func (g *Gateway) keepMembers(ctx context.Context, row store.Instance, name string, users []string, begun time.Time, tell bool) error {
-	for piece := range slices.Chunk(users, listPiece) {
+	for piece := range slices.Chunk(users, rolePiece) {
 		err := g.update(ctx, func(tx store.Tx) error {
 			for _, user := range piece {
 				c := store.Claim{Community: row.Community, Subject: AccountKey(row.Plugin, row.PlatformID, user), Kind: ClaimRole, Name: name, Issuer: row.Name, At: begun, Checked: begun}
@@ -199,12 +202,12 @@ func (g *Gateway) memberEvent(ctx context.Context, tx store.Tx, kind string, c s
 // dropMembers deletes who was not found by the reading that began at a time, and counts who was.
 func (g *Gateway) dropMembers(ctx context.Context, row store.Instance, name string, begun time.Time) (members int, err error) {
 	q := store.ClaimQuery{Community: row.Community, Kind: ClaimRole, Name: name, Issuer: row.Name}
-	for after, n := "", listPiece; n >= listPiece; {
+	for after, n := "", rolePiece; n >= rolePiece; {
 		found := 0
 		last := after
 		err := g.update(ctx, func(tx store.Tx) error {
 			found, last = 0, after
-			rows, err := tx.ClaimsBy(q, after, row.Name, listPiece)
+			rows, err := tx.ClaimsBy(q, after, row.Name, rolePiece)
 			n = len(rows)
 			for _, c := range rows {
 				last = c.Subject

@@ -114,14 +114,13 @@ func (r *roll) holder(tx store.Tx, community, key string) (string, error) {
 		if linked, err := tx.HasAccounts(community); err != nil || !linked {
 			return key, err
 		}
-		a, err := tx.Account(community, s.plugin, s.platform, s.id)
-		if errors.Is(err, store.ErrNotFound) {
-			return key, nil
-		}
+		whose, err := tx.PersonsOf(community, s.plugin, s.platform, []string{s.id})
 		if err != nil {
 			return "", err
 		}
-		person = a.Person
+		if person = whose[0]; person == "" {
+			return key, nil
+		}
 	case kindPerson:
 		p, err := standing(tx, community, s.id)
 		if errors.Is(err, store.ErrNotFound) {

@@ -183,8 +183,7 @@ func (s *Step) Decide(ctx context.Context) (out vote.Outcome, err error) {
 // [vote.Ask.VotersVisible] first.
 func (s *Step) Ballots(ctx context.Context, afterVoter, afterQuestion string, limit int) (out []vote.Ballot, err error) {
 	err = s.g.view(ctx, func(tx store.Tx) error {
-		held, err := tx.Ballots(s.row.ID, afterVoter, afterQuestion, limit)
-		out = ballotsOf(held)
+		out, err = thatCount(tx, s.row.ID, afterVoter, afterQuestion, limit)
 		return err
 	})
 	return out, storeError(err, "listing the ballots of process %s", s.row.ID)
@@ -316,7 +315,8 @@ func (s *Step) ask(tx store.Tx, status string) error {
 // for it: what closing changed stays.
 func (s *Step) merge(now store.Process) store.Process {
 	out := s.row
-	out.Rev, out.Updated, out.Closing = now.Rev, now.Updated, now.Closing
+	// A step changes neither what closed it nor what was asked.
+	out.Rev, out.Updated, out.Closing, out.Input = now.Rev, now.Updated, now.Closing, now.Input
 	if ended(now) { // the first end counts, whoever made it
 		out.Status, out.Reason, out.Outcome, out.Ended = now.Status, now.Reason, now.Outcome, now.Ended
 		return out

@@ -55,6 +55,7 @@ func (g *Gateway) strength(tx store.Tx, s Settings, a, b Account) (Link, error) 
 		return Link{Strength: Verified}, nil
 	}
 	w := g.walk(tx, s, a)
+	w.in[to] = true
 	link, err := w.best(from, to)
 	if err == nil {
 		link.Missing = w.missing(link, from, to)
@@ -74,7 +75,7 @@ type walk struct {
 }
 
 func (g *Gateway) walk(tx store.Tx, s Settings, a Account) *walk {
-	return &walk{g: g, tx: tx, settings: s, community: a.community, person: a.Person, in: map[string]bool{}}
+	return &walk{g: g, tx: tx, settings: s, community: a.community, person: a.Person, in: map[string]bool{a.key(): true, PersonKey(a.Person): true}}
 }
 
 // missing says what would make a link stronger than it is: what is weakest about it, where a login would do, and what always does.

@@ -83,3 +83,81 @@ func BenchmarkEligible(b *testing.B) {
 		b.ReportMetric(writes[len(writes)*99/100].Seconds()*1000, "ms-others-p99")
 	})
 }
+
+// BenchmarkCastVote has one more pair of forms: a ballot in a vote that is open to everybody, where nobody is linked to anybody, and one in a vote that is
+// open to a hundred thousand people, cast by a linked account of one of them. The second at most 1.4x the first; they take turns, as in BenchmarkCastVote.
+func BenchmarkCastVotePeople(b *testing.B) {
+	var towns map[string]*box
+	for _, eligible := range []string{"everybody", "people"} {
+		b.Run("eligible="+eligible, func(form *testing.B) {
+			if towns == nil {
+				towns = boxes(b)
+			}
+			form.ResetTimer()
+			form.StopTimer()
+			var took [2]time.Duration
+			for done := 0; done < form.N; done += atOnce {
+				n := min(atOnce, form.N-done)
+				for i, name := range []string{"everybody", "people"} {
+					if name == eligible {
+						form.StartTimer()
+					}
+					began := time.Now()
+					towns[name].cast(form, n)
+					took[i] += time.Since(began)
+					if name == eligible {
+						form.StopTimer()
+					}
+				}
+			}
+			form.ReportMetric(float64(took[1])/float64(took[0]), "x-of-everybody")
+		})
+	}
+}
+
+// box is a vote with many who have not voted yet.
+type box struct {
+	c    *gateway.Community
+	inst *gateway.Instance
+	ask  vote.Ask
+	p    string
+	next int
+}
+
+func boxes(b *testing.B) map[string]*box {
+	s := newStore(b)
+	g := newGateway(b, gateway.Options{Store: s})
+	out := map[string]*box{}
+	for _, name := range []string{"everybody", "people"} {
+		c, err := g.CreateCommunity(b.Context(), name, "Town")
+		require.NoError(b, err)
+		inst, err := c.Enable(b.Context(), "tool", nil)
+		require.NoError(b, err)
+		out[name] = &box{c: c, inst: inst, ask: vote.Ask{Title: "Lunch?"}, next: boxSize}
+	}
+	electors(b, s, "people", boxSize)
+	out["people"].ask.EligibleVoters = []string{gateway.RoleKey("local", "member")}
+	return out
+}
+
+const boxSize = 100_000
+
+// cast has the next n vote at once; when all have voted, in another vote.
+func (x *box) cast(b *testing.B, n int) {
+	if x.next+n > boxSize {
+		p, err := x.inst.Start(b.Context(), "vote", toolVote{x.ask})
+		require.NoError(b, err)
+		x.p, x.next = p.ID, 0
+	}
+	var wg sync.WaitGroup
+	for i := range n {
+		voter := "a" + strconv.Itoa(x.next+i)
+		wg.Go(func() {
+			if _, err := x.c.Cast(b.Context(), x.p, gateway.Ballot{Voter: voter, Choices: []string{vote.Yes}}); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	x.next += n
+}

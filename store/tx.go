@@ -94,9 +94,10 @@ type ballots interface {
 	// error changes nothing; otherwise each of b.Choices is looked at by itself:
 	//
 	//   - A question whose recorded ballot of the voter, taken back or not, has a later At keeps it: Stale.
-	//   - When b.Final, a question for which the holder holds a choice, by whichever row, keeps it as it is: Kept, if the choice that comes is another.
+	//   - When b.Final, a question for which the holder holds a choice, by whichever row, keeps it as it is: Kept, if the choice that comes is another. Only a
+	//     choice that another account made earlier, and that arrives later, is recorded and counts: the order in which they arrive must not matter.
 	//   - Otherwise what comes replaces what is recorded of the voter, with its At and Now, also at an equal At; but what is the same in
-	//     choice, weight, At and holder changes nothing, so that a delivery that comes twice does not look new.
+	//     choice, weight, At and holder changes nothing, so that a delivery that comes twice does not look new (but Stale, where it does not count).
 	//   - An empty Choice takes the ballot back. Its row stays (or is made), without weight, so that an older ballot cannot
 	//     return.
 	//
@@ -104,7 +105,7 @@ type ballots interface {
 	// one with the earliest At that holds a choice, of equal ones that with the lower voter. Stale also says that another row of the holder is later and counts.
 	Cast(b Ballot) (Receipt, error)
 	// Rehold gives the ballots and list entries of some keys to other holders and makes everything right again: which rows count, counts, turnout and
-	// VotersAllowed. final is the b.Final of the process's ballots. Keys without ballots or entries are passed over. It says whether a count moved. Giving
+	// VotersAllowed. final is the b.Final of the process's ballots. Keys without ballots or entries are passed over; of a key that is named twice the last holder holds, and the last weight that is not negative. It says whether a count moved. Giving
 	// everything back restores it. ErrNotOpen: the process is neither created nor pending, for what was closed stays; ErrNotFound; ErrConflict as with Cast
 	// is none: of a process that is counted elsewhere only the lists move.
 	Rehold(process string, holds []Hold, final bool) (changed bool, err error)

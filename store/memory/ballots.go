@@ -192,10 +192,11 @@ func (t *tx) castOne(b store.Ballot, c store.Choice, r *store.Receipt) error {
 	case there && old.At.After(b.At):
 		r.Stale = true
 		return nil
-	case b.Final && was.Choice != "":
+	case b.Final && was.Choice != "" && !chosenBefore(b, c, old, was):
 		r.Kept = r.Kept || was.Choice != c.Choice
 		return nil
 	case there && old.Choice == c.Choice && old.Weight == c.Weight && old.At.Equal(b.At):
+		r.Stale = r.Stale || was.Counts && was.Voter != b.Voter
 		return nil
 	}
 	if err := t.uncount(b.Process, b.Holder, c.Question); err != nil {
@@ -209,6 +210,12 @@ func (t *tx) castOne(b store.Ballot, c store.Choice, r *store.Receipt) error {
 	r.Changed = r.Changed || was.Choice != now.Choice || was.Weight != now.Weight
 	r.Stale = r.Stale || now.Voter != b.Voter
 	return nil
+}
+
+// chosenBefore says whether a final choice was made before the one that counts, by another account that has made none yet.
+func chosenBefore(b store.Ballot, c store.Choice, mine *store.Held, was store.Held) bool {
+	return c.Choice != "" && was.Voter != b.Voter && (mine == nil || mine.Choice == "") &&
+		better(store.Held{Voter: b.Voter, Choice: c.Choice, At: b.At}, was, true)
 }
 
 // putBallot keeps a row, which may have had another holder.

@@ -133,6 +133,7 @@ func everyVerb(tx store.Tx) {
 	_ = tx.DeleteAccount("c", "slack", "T", "U")
 	_, _ = tx.HasAccounts("c")
 	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U"})
+	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U", "V"})
 	_, _ = tx.AccountsByMail("c", "m", 0)
 	_, _ = tx.MergedInto("c", "h")
 	_, _ = tx.PeopleIn("c", []string{"h"})

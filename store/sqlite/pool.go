@@ -37,8 +37,8 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 		return c, nil
 	}
 	c, err := connect(p.o.dsn, append(settings(p.o),
-		"cache_size = -8192", // 8 MiB each: readers share the system's cache of the file
-		"query_only = ON",    // the second guard; the first are the verbs
+		"cache_size = -16384", // 16 MiB each, for the upper levels of large indexes; readers share the system's cache of the file
+		"query_only = ON",     // the second guard; the first are the verbs
 	))
 	if err != nil {
 		p.idle <- nil

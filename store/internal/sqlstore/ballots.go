@@ -82,6 +82,18 @@ func (t *Tx) Cast(b store.Ballot) (store.Receipt, error) {
 
 // firstBallot records a choice if neither the voter nor the holder has a ballot in the process yet, and reports whether.
 func (t *Tx) firstBallot(b store.Ballot, h store.Held) (bool, error) {
+	others, err := t.heldByOthers(b.Process)
+	if err != nil {
+		return false, err
+	}
+	if !others && b.Holder == b.Voter { // as most: nobody has to look for the ballots of other accounts
+		n, err := t.c.Exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at)
+			SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+			WHERE NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND voter = $2)`,
+			b.Process, b.Voter, h.Question, h.Choice, h.Weight, micros(h.At), micros(h.Cast))
+		return n > 0, err
+	}
+	t.noteHolder(b.Process, h)
 	n, err := t.c.Exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at, holder, counted)
 		SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8, 1
 		WHERE NOT EXISTS (SELECT 1 FROM ballots WHERE process = $1 AND voter = $2)
@@ -99,7 +111,34 @@ func ownHolder(key, holder string) string {
 	return holder
 }
 
+// heldByOthers says whether any ballot of a process has another holder than its voter: found once for a transaction.
+func (t *Tx) heldByOthers(process string) (bool, error) {
+	if t.shared == nil {
+		return true, nil
+	}
+	if there, ok := t.shared.others[process]; ok {
+		return there, nil
+	}
+	there := false
+	err := t.c.Query(`SELECT 1 FROM ballots WHERE process = $1 AND holder <> '' LIMIT 1`, func(Row) error {
+		there = true
+		return nil
+	}, process)
+	if err == nil {
+		keep(&t.shared.others, process, there)
+	}
+	return there, err
+}
+
+// noteHolder is called before a row is written.
+func (t *Tx) noteHolder(process string, h store.Held) {
+	if t.shared != nil && h.Holder != h.Voter {
+		delete(t.shared.others, process)
+	}
+}
+
 func (t *Tx) putBallot(process string, h store.Held) error {
+	t.noteHolder(process, h)
 	return t.exec(`INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at, holder, counted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (process, voter, question) DO UPDATE SET choice = excluded.choice, weight = excluded.weight, at = excluded.at,
 		cast_at = excluded.cast_at, holder = excluded.holder, counted = excluded.counted`,
@@ -157,10 +196,11 @@ func decide(b store.Ballot, at int64, held []store.Held) (r store.Receipt, take 
 		case mine != nil && micros(mine.At) > at:
 			r.Stale = true
 			continue
-		case b.Final && counting != nil && counting.Choice != "":
+		case b.Final && counting != nil && counting.Choice != "" && !earlier(b, c, mine, counting):
 			r.Kept = r.Kept || counting.Choice != c.Choice
 			continue
 		case mine != nil && mine.Choice == c.Choice && mine.Weight == c.Weight && micros(mine.At) == at:
+			r.Stale = r.Stale || counting != nil && counting.Voter != b.Voter
 			continue
 		}
 		row := store.Held{Voter: b.Voter, Holder: b.Holder, Counts: true, Question: c.Question, Choice: c.Choice, Weight: c.Weight, At: b.At, Cast: b.Now}
@@ -191,6 +231,12 @@ func decide(b store.Ballot, at int64, held []store.Held) (r store.Receipt, take 
 		move(moves, best, 1)
 	}
 	return r, take, moves
+}
+
+// earlier says whether a final choice was made before the one that counts, by another account that has made none yet.
+func earlier(b store.Ballot, c store.Choice, mine, counting *store.Held) bool {
+	return c.Choice != "" && counting.Voter != b.Voter && (mine == nil || mine.Choice == "") &&
+		better(store.Held{Voter: b.Voter, Choice: c.Choice, At: b.At}, *counting, true)
 }
 
 // better says whether a row counts rather than another of the same holder.

@@ -148,6 +148,12 @@ func (t *Tx) HasAccounts(community string) (bool, error) {
 // PersonsOf implements store.Tx.
 func (t *Tx) PersonsOf(community, plugin, platformID string, users []string) ([]string, error) {
 	out := make([]string, len(users))
+	if len(users) == 1 { // as for each ballot
+		return out, t.c.Query(`SELECT person FROM accounts WHERE community = $1 AND plugin = $2 AND platform_id = $3 AND user_id = $4`, func(r Row) error {
+			out[0] = r.Text(0)
+			return nil
+		}, community, plugin, platformID, users[0])
+	}
 	err := t.c.Query(`SELECT j.key, a.person FROM json_each($4) j JOIN accounts a
 		ON a.community = $1 AND a.plugin = $2 AND a.platform_id = $3 AND a.user_id = j.value`, func(r Row) error {
 		out[r.Int(0)] = r.Text(1)

@@ -48,6 +48,9 @@ func (t *Tx) gather(process string, holds []store.Hold, final bool) (*holding, e
 		if h.Holder == "" {
 			h.Holder = h.Voter
 		}
+		if old, twice := g.to[h.Voter]; twice && h.Weight < 0 {
+			h.Weight = old.Weight
+		}
 		g.to[h.Voter] = h
 		g.barred[h.Holder] = g.barred[h.Holder] || h.Barred
 		if err := collect(t.ballotsBy(process, h.Voter)); err != nil {
@@ -240,6 +243,9 @@ func (t *Tx) reholdVoters(process string, to map[string]store.Hold, holders []st
 // RenameVoter implements store.Tx.
 func (t *Tx) RenameVoter(process, from, to string) error {
 	t.changeProcess(process)
+	if t.shared != nil {
+		delete(t.shared.others, process)
+	}
 	taken := false
 	for _, query := range []string{
 		`SELECT 1 FROM ballots WHERE process = $1 AND voter = $2 LIMIT 1`,

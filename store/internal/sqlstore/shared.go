@@ -28,6 +28,7 @@ type Shared struct {
 	processes   map[string]store.Process
 	refs        map[ref]string
 	lists       map[string]bool // whether a process has any row of voters
+	others      map[string]bool // whether a process has a ballot of another holder than its voter
 	accounts    map[string]bool // whether a community has any account
 	sums        map[string]*sums
 }
@@ -50,6 +51,7 @@ func (s *Shared) Forget() {
 	clear(s.processes)
 	clear(s.refs)
 	clear(s.lists)
+	clear(s.others)
 	clear(s.accounts)
 	clear(s.sums)
 }
