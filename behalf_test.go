@@ -53,6 +53,11 @@ func TestActingOnBehalfOfAPerson(t *testing.T) {
 		require.NoError(t, l.comment("hello", behalf(ann), gateway.Acted(&as)))
 		require.Equal(t, "ann with ann-canary: hello", l.last())
 		require.Equal(t, gateway.AsPerson, as)
+		_, err := l.c.Enable(ctx, "github", hubConfig{"elsewhere"}, "elsewhere")
+		require.NoError(t, err)
+		far, e := l.login(gateway.AuthRequest{Plugin: "github"}, who{User: "far", Place: "elsewhere", Token: "far-canary", Scopes: "repo"})
+		require.Empty(t, e)
+		require.ErrorContains(t, l.comment("x", behalf(far.Account.Person)), "has no account of github", "only of another organization")
 		require.NoError(t, l.comment("usual", gateway.Acted(&as)))
 		require.Equal(t, "the bot: usual", l.last())
 		require.Empty(t, as)
@@ -82,7 +87,7 @@ func TestActingOnBehalfOfAPerson(t *testing.T) {
 			require.Len(t, l.done, before, name)
 			require.Empty(t, as, name)
 		}
-		_, err := l.inst.Do(ctx, "plain", post{Text: "x"}, behalf(ann))
+		_, err = l.inst.Do(ctx, "plain", post{Text: "x"}, behalf(ann))
 		require.ErrorIs(t, err, gateway.Invalid, "an action that does not know of identities acts for nobody")
 		require.Error(t, l.comment("x", behalf(ann, "root", gateway.AsBot)))
 

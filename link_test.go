@@ -334,6 +334,20 @@ func TestHalfASessionLinksNothing(t *testing.T) {
 	}
 }
 
+// What the first login brought is sealed; where the keys are gone the second does not stand alone.
+func TestASessionWhoseFirstLoginCannotBeRead(t *testing.T) {
+	l := newLinkRig(t, nil)
+	link, err := l.AuthorizeURL(t.Context(), gateway.AuthRequest{Plugin: "forum", Then: []string{"github"}, Type: gateway.Login, Community: "town", Redirect: driver})
+	require.NoError(t, err)
+	b := l.browser()
+	to := l.back(b, "forum", b.get(link).Query().Get("state"), who{User: "ann"})
+	l.o.Seal = newSeal(t, gateway.NewSealKey())
+	l.again()
+	to = l.back(b, "github", to.Query().Get("state"), who{User: "ann-hub"})
+	require.Equal(t, "internal", to.Query().Get("error"))
+	l.unknown(ref("ann"), hub("ann-hub"))
+}
+
 // Whoever begins a session goes on with it: a second consent page in another's browser, or the state of another session, leads nowhere.
 func TestStatesOfTwoSessionsAreNotSwapped(t *testing.T) {
 	l := newLinkRig(t, nil)
@@ -759,6 +773,12 @@ func TestTheSameVerifiedAddress(t *testing.T) {
 		// What the platform does not say any more is not known any more.
 		_, e = l.login(gateway.AuthRequest{Plugin: "forum"}, who{User: "ann"})
 		require.Empty(t, e)
+		require.NoError(t, s.View(ctx, func(tx store.Tx) error {
+			row, err := tx.Account("town", "forum", "S1", "ann")
+			require.NoError(t, err)
+			require.Empty(t, row.Mail)
+			return nil
+		}))
 		late, e := l.login(gateway.AuthRequest{Plugin: "github"}, who{User: "late", Mail: "Ann@example.com", Verified: true})
 		require.Empty(t, e)
 		require.Equal(t, ann.Account.Person, late.Account.Person, "the other account still has it")

@@ -31,9 +31,9 @@ import (
 )
 
 // People is all of the page.
-func People(ctx context.Context, town *gateway.Community, slackTown *gateway.Instance, process string) error {
+func People(ctx context.Context, g *gateway.Gateway, eve gateway.Person, town *gateway.Community, slackTown *gateway.Instance, process string) error {
 ` + body.String() + `
-	_, _, _ = who, same, reading
+	_, _, _, _, _ = who, same, reading, both, prompt
 	return err
 }
 `

@@ -71,7 +71,8 @@ type checked struct {
 //     or process that stands in it would change what it takes or gives (texts and examples apart): that needs a new version. Before
 //     the first release you may delete the file.
 //   - configuration: it can be given twice; a wrong one is refused, and the refusal says all that is wrong and where
-//   - secrets: none is ever seen, in whatever the gateway or the plugin gives out
+//   - secrets: none is ever seen, in whatever the gateway or the plugin gives out; neither is a person's own token in what is done on their behalf,
+//     where the instance's credentials are not used in its place
 //   - actions, processes: odd inputs are refused or done, but are never an internal error or a panic; a state survives being kept
 //   - listers: what one lists has IDs, the same ones when it is asked again
 //   - roles: each ends, whatever it is asked for, and names everybody by an ID
@@ -153,7 +154,8 @@ func (c *checked) rig(t TB) (*Rig, *spy) {
 			t.Errorf("closing the store: %v", err)
 		}
 	})
-	r := New(t, gateway.Options{Plugins: []gateway.Plugin{s}, HTTP: c.http, Egress: c.http.Transport, Store: store})
+	client := s.tap(c.http)
+	r := New(t, gateway.Options{Plugins: []gateway.Plugin{s}, HTTP: client, Egress: client.Transport, Store: store})
 	t.Cleanup(func() { // before the rig's own
 		for _, line := range r.Log.Lines("panic:") {
 			t.Errorf("the plugin panicked: %s", line)

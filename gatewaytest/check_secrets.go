@@ -95,6 +95,7 @@ func (c *checked) leak(t TB, config json.RawMessage, secrets map[string]string, 
 	switch {
 	case err == nil:
 		c.use(t, r, inst, s)
+		c.behalf(t, r, spy, inst, s)
 	case mustEnable:
 		t.Errorf("the configuration of WithConfig is refused: %v", err)
 	default: // it tries its secrets, and made-up ones do not work

@@ -127,6 +127,7 @@ func newBell(defect string) gateway.Plugin {
 	var events int
 	lister := featuresIf(strings.Contains(defect, "list"), gateway.ListFunc("rings", time.Hour, bellRung, (*bell).rings))
 	lister = append(lister, featuresIf(strings.Contains(defect, "role"), gateway.RoleFunc("household", "Who lives in a house.", (*bell).household))...)
+	lister = append(lister, featuresIf(strings.Contains(defect, "behalf"), gateway.ActionFunc("play-for", "Plays a tune for somebody.", (*bell).playFor, gateway.Acts("play")))...)
 	return gateway.Define("bell", "A bell at a door.", open, append([]gateway.Feature[*bell]{
 		undescribed,
 		gateway.ProcessFunc("watch", "Watches the bell.", (*watchState).Start),
@@ -239,6 +240,26 @@ func (b *bell) tune(_ context.Context, in tune) (tune, error) {
 	return in, nil
 }
 
+// playFor plays with the token of whom it is for.
+func (b *bell) playFor(ctx context.Context, in tune) (tune, error) {
+	token := b.config.Token
+	if a, ok := gateway.ActingAs(ctx); ok && b.defect != "acts as itself on behalf of somebody" {
+		token = a.Token
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://bell.example/play", strings.NewReader("token="+token.Reveal()))
+	if err != nil {
+		return tune{}, err
+	}
+	res, err := b.HTTP.Do(q)
+	if err == nil {
+		return in, res.Body.Close()
+	}
+	if b.defect == "shows a token on behalf of somebody" {
+		return tune{}, gateway.Errorf(gateway.Unavailable, "playing with %s", token.Reveal())
+	}
+	return tune{}, gateway.Errorf(gateway.Unavailable, "playing: %w", err)
+}
+
 func bellOptions(golden string) []Option {
 	return []Option{
 		WithGolden(golden),
@@ -258,7 +279,7 @@ func writeGolden(t *testing.T, p gateway.Plugin) string {
 func TestASoundPluginPasses(t *testing.T) {
 	p := newBell("")
 	Check(t, p, bellOptions(writeGolden(t, p))...)
-	for _, which := range []string{"", "lists soundly", "has a sound role"} {
+	for _, which := range []string{"", "lists soundly", "has a sound role", "plays on behalf of people"} {
 		p = newBell(which)
 		golden := writeGolden(t, p)
 		require.Empty(t, record(t, func(t TB) { Check(t, p, bellOptions(golden)...) }), which)
@@ -289,6 +310,8 @@ func TestEachDefectIsFound(t *testing.T) {
 		"turns round in a role":                 `after cursor "more" it goes on where it was`,
 		"leaks its secret in a role":            "/secrets/made up: the error of role household shows the secret of field /token",
 		"cannot be enabled twice":               "/configuration: enabling it a second time",
+		"acts as itself on behalf of somebody":  "/secrets/made up: action play-for@1 on behalf of a person used the secret of field /token",
+		"shows a token on behalf of somebody":   "/secrets/made up: the error of action play-for@1 on behalf of a person shows the secret of a person's token",
 		"leaves a goroutine":                    "goroutines were left behind",
 		"emits twice on replay":                 "it was replayed and became 3 events, want 1",
 		"takes what is no JSON":                 "/webhook/unreadable: no JSON: answered with 200, want 400 or 413",

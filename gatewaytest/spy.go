@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -18,8 +20,40 @@ type spy struct {
 	gateway.Plugin
 	store *watched
 
-	mu    sync.Mutex
-	selfs []any
+	consents consents
+	acting   atomic.Bool              // an action acts on behalf of a person
+	tapped   func() map[string]string // secrets that it may not use then; nil: none
+
+	mu      sync.Mutex
+	selfs   []any
+	misused string // where the secret comes from that it used
+}
+
+// Manifest is the plugin's, with logins that need no platform where there are actions on behalf of people.
+func (s *spy) Manifest() gateway.Manifest { return s.consents.into(s.Plugin.Manifest()) }
+
+// tap looks at what leaves through a client while an action acts on behalf of a person.
+func (s *spy) tap(c *http.Client) *http.Client {
+	out := *c
+	next := c.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	out.Transport = tap{next: next, acting: &s.acting, secrets: func() map[string]string { return s.tapped() }, seen: func(from string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.misused = from
+	}}
+	return &out
+}
+
+// misuse says which secret was used in the place of a person's token, since it was asked last; "" for none.
+func (s *spy) misuse() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := s.misused
+	s.misused = ""
+	return from
 }
 
 func (s *spy) Open(ctx context.Context, i *gateway.Instance, config json.RawMessage) (any, error) {
@@ -85,6 +119,9 @@ type watchedTx struct {
 func (t watchedTx) PutInstance(i store.Instance) error { t.w.note(i); return t.Tx.PutInstance(i) }
 func (t watchedTx) PutProcess(p store.Process) error   { t.w.note(p); return t.Tx.PutProcess(p) }
 func (t watchedTx) PutCall(c store.Call) error         { t.w.note(c); return t.Tx.PutCall(c) }
+func (t watchedTx) PutToken(k store.Token) error       { t.w.note(k); return t.Tx.PutToken(k) }
+func (t watchedTx) PutAccount(a store.Account) error   { t.w.note(a); return t.Tx.PutAccount(a) }
+func (t watchedTx) PutTicket(k store.Ticket) error     { t.w.note(k); return t.Tx.PutTicket(k) }
 func (t watchedTx) Schedule(s store.Task) error        { t.w.note(s); return t.Tx.Schedule(s) }
 
 func (t watchedTx) PutState(instance, key string, value []byte, rev int64) error {
