@@ -33,7 +33,7 @@ import (
 // People is all of the page.
 func People(ctx context.Context, town *gateway.Community, slackTown *gateway.Instance, process string) error {
 ` + body.String() + `
-	_, _, _ = who, same, reading
+	_, _, _, _, _, _ = who, same, reading, born, challenge, claims
 	return err
 }
 `
