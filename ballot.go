@@ -214,7 +214,7 @@ func decidedNow(tx store.Tx, row store.Process, a *asked) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return a.counted().Decided(t), nil
+	return a.counted().Decided(a.known(t)), nil
 }
 
 // counted is the Ask as its votes are counted: how many may vote says the tally, for a list may name groups, and one person more than once.
@@ -222,6 +222,14 @@ func (a *asked) counted() vote.Ask {
 	out := a.Ask
 	out.EligibleVoters, out.IneligibleVoters = nil, nil
 	return out
+}
+
+// known is a tally without what is not known of it.
+func (a *asked) known(t vote.Tally) vote.Tally {
+	if a.roll.uncounted() {
+		t.Eligible = 0
+	}
+	return t
 }
 
 // showEvery is how often people, and process callbacks, hear of ballots at most.

@@ -141,6 +141,7 @@ func TestBadSubjectsInVotes(t *testing.T) {
 		"/ineligible_voters/0": {IneligibleVoters: []string{"resource:r"}},
 		"/weights/0/voter":     {Weights: []vote.VoterWeight{{Voter: "role:forum/mods", Weight: 1}}},
 		"/quorum_share":        {EligibleVoters: []string{"person:*"}, QuorumShare: "1/2"},
+		"/close_when_decided":  {EligibleVoters: []string{"ann", gateway.RoleKey("local", "x")}, Eligibility: vote.Live, CloseWhenDecided: true},
 	} {
 		ask.Title = "t"
 		_, err := inst.Start(t.Context(), "poll", poll{ask})

@@ -46,13 +46,20 @@ func rollOf(ask *vote.Ask, plugin, platform string) (*roll, error) {
 			bad.Fields = append(bad.Fields, FieldError{fmt.Sprintf("/weights/%d/voter", i), "is neither an account nor a person"})
 		}
 	}
-	if ask.QuorumShare != "" && (r.may.linked || r.live && len(r.may.groups)+len(r.mayNot.groups) > 0) {
-		bad.Fields = append(bad.Fields, FieldError{"/quorum_share", "how many people may vote is not known beforehand: list them, or ask for eligibility snapshot"})
+	for path, needs := range map[string]bool{"/quorum_share": ask.QuorumShare != "", "/close_when_decided": ask.CloseWhenDecided} {
+		if needs && r.uncounted() {
+			bad.Fields = append(bad.Fields, FieldError{path, "how many people may vote is not known beforehand: list them, or ask for eligibility snapshot"})
+		}
 	}
 	if len(bad.Fields) > 0 {
 		return nil, bad
 	}
 	return r, nil
+}
+
+// uncounted says that nobody knows how many may vote: some are only known when they vote.
+func (r *roll) uncounted() bool {
+	return r.may.linked || r.mayNot.linked || r.live && len(r.may.groups)+len(r.mayNot.groups) > 0
 }
 
 func (r *roll) read(bad *Error, path string, entries []string) (e electorate) {

@@ -173,7 +173,7 @@ func (s *Step) Decide(ctx context.Context) (out vote.Outcome, err error) {
 				return err
 			}
 		}
-		out = s.asked.counted().Decide(t, closing(s.row))
+		out = s.asked.counted().Decide(s.asked.known(t), closing(s.row))
 		return nil
 	})
 	return out, storeError(err, "deciding process %s", s.row.ID)

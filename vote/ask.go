@@ -81,6 +81,7 @@ const (
 	MaxDetails   = 10_000  // characters
 	MaxOption    = 200     // characters of an option or a question
 	MaxOptions   = 100     // options
+	MaxRanked    = 50      // options of a ranked vote: comparing each two of them costs their square
 	MaxQuestions = 100     // questions
 	MaxMessage   = 1_000   // characters of IneligibleVoterMessage
 	MaxVoters    = 100_000 // entries of one list of people

@@ -46,6 +46,7 @@ func TestNormalizeLimits(t *testing.T) {
 		"details":   {func(a *vote.Ask, o int) { a.Details = long(vote.MaxDetails + o) }, "/details"},
 		"option":    {func(a *vote.Ask, o int) { a.Options = []string{"a", long(vote.MaxOption + o)} }, "/options/1"},
 		"options":   {func(a *vote.Ask, o int) { a.Options = many(vote.MaxOptions + o) }, "/options"},
+		"ranked":    {func(a *vote.Ask, o int) { a.PollType, a.Options = vote.Ranked, many(vote.MaxRanked+o) }, "/options"},
 		"questions": {func(a *vote.Ask, o int) { a.Questions = many(vote.MaxQuestions + o) }, "/questions"},
 		"message":   {func(a *vote.Ask, o int) { a.IneligibleVoterMessage = long(vote.MaxMessage + o) }, "/ineligible_voter_message"},
 		"eligible":  {func(a *vote.Ask, o int) { a.EligibleVoters = make2(vote.MaxVoters + o) }, "/eligible_voters"},

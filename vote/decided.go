@@ -17,12 +17,18 @@ func (a Ask) Decided(t Tally) bool {
 	}
 	t.Eligible = eligible
 	now := a.Decide(t, Closing{})
-	left := eligible - now.Turnout.Voters
+	left := int64(0)
+	for _, q := range now.Questions { // who has answered one question can still answer another
+		left = max(left, eligible-q.Voters)
+	}
 	if left <= 0 {
 		return eligible > 0
 	}
 	if len(a.Weights) > 0 || len(a.Questions) > 1 || a.PollType == Ranked || a.points() {
 		return false
+	}
+	if a.byOption() && now.Result != Passed && now.Result != NoQuorum {
+		return false // one ballot may take several options up at once, and so make a tie of what has failed
 	}
 	// All that are left choose the same: no other thing that they could do brings any option further up, or any share further down.
 	for _, c := range append([]string{""}, a.Choices()...) {

@@ -58,6 +58,9 @@ func TestDecided(t *testing.T) {
 		"a third may veto":            {vote.Ask{Veto: 1}, tally(5, 3, 0), false},
 		"vetoed":                      {vote.Ask{Veto: 1}, tally(5, 0, 1), true},
 		"nobody knows how many":       {vote.Ask{}, tally(0, 3, 0), false},
+		"two more approvals may tie":  {vote.Ask{PollType: vote.Approval, Options: []string{"a", "b", "c"}, Threshold: ">1/2"}, approvals(4, 1, 1, 1), false},
+		"approved by enough":          {vote.Ask{PollType: vote.Approval, Options: []string{"a", "b", "c"}}, approvals(4, 3, 1, 1), true},
+		"one question is open":        {vote.Ask{Questions: []string{"p", "q"}}, vote.Tally{Eligible: 2, Voters: 2, Counts: []vote.Count{vote.Votes("p", vote.Yes, 2), vote.Votes("q", vote.Yes, 1)}}, false},
 		"everybody":                   {vote.Ask{PollType: vote.Ranked, Options: []string{"a", "b"}}, vote.Tally{Eligible: 1, Counts: []vote.Count{vote.Votes("", "0", 1)}}, true},
 		"a ranking waits for all":     {vote.Ask{PollType: vote.Ranked, Options: []string{"a", "b"}}, vote.Tally{Eligible: 5, Counts: []vote.Count{vote.Votes("", "0", 4)}}, false},
 		"weights may be anything":     {vote.Ask{Weights: []vote.VoterWeight{{Voter: "x", Weight: 9 * vote.One}}}, tally(5, 4, 0), false},
@@ -68,6 +71,16 @@ func TestDecided(t *testing.T) {
 			require.Equal(t, c.decided, c.ask.Decided(c.tally))
 		})
 	}
+}
+
+// approvals are of three voters, who have a line for each option.
+func approvals(eligible int64, yes ...int64) vote.Tally {
+	t := vote.Tally{Eligible: eligible}
+	for i, n := range yes {
+		option := string(rune('a' + i))
+		t.Counts = append(t.Counts, vote.Votes(option, vote.Yes, n), vote.Votes(option, vote.No, 3-n))
+	}
+	return t
 }
 
 func TestRanking(t *testing.T) {

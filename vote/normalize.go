@@ -122,6 +122,9 @@ func checkBallot(bad *Invalid, a Ask) {
 		bad.add("/poll_type", "%q is not one of boolean, choice, multiple, approval, ranked, score, dot, consent", clip(string(a.PollType)))
 		return
 	}
+	if a.PollType == Ranked && len(a.Options) > MaxRanked {
+		bad.add("/options", "has %d, at most %d can be ranked", len(a.Options), MaxRanked)
+	}
 	checkPoints(bad, a)
 	if !a.severalChoices() {
 		if a.MinChoices > 1 {
