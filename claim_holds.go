@@ -178,13 +178,13 @@ func facesOfSubject(tx store.Tx, community, text string) ([]string, error) {
 	return faces, err
 }
 
-// heldClaim says whether one subject itself holds a claim that counts.
-func (g *Gateway) heldClaim(tx store.Tx, community, subject, kind, name string) (bool, error) {
+// heldClaim says whether one subject itself holds a claim that counts, by any of some names.
+func (g *Gateway) heldClaim(tx store.Tx, community, subject, kind string, names []string) (bool, error) {
 	rows, err := tx.Claims(community, subject)
 	if err != nil {
 		return false, err
 	}
-	rows = slices.DeleteFunc(rows, func(c store.Claim) bool { return c.Kind != kind || c.Name != name })
+	rows = slices.DeleteFunc(rows, func(c store.Claim) bool { return c.Kind != kind || !slices.Contains(names, c.Name) })
 	if len(rows) == 0 {
 		return false, nil
 	}

@@ -250,33 +250,67 @@ func (g *Gateway) members(ctx context.Context, community string, group subject, 
 	if err := g.readRoles(ctx, community, []subject{group}); err != nil {
 		return err
 	}
-	kind, name := group.claim()
-	q := store.ClaimQuery{Community: community, Kind: kind, Name: name}
-	subject, issuer := "", ""
+	var kind string
+	var names []string
+	err := g.view(ctx, func(tx store.Tx) (err error) { kind, names, err = group.claims(tx, community); return err })
+	if err != nil {
+		return storeError(err, "listing who belongs to %s", group)
+	}
+	for _, name := range names {
+		if err := g.holders(ctx, store.ClaimQuery{Community: community, Kind: kind, Name: name}, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holders gives the accounts and people about whom there is a claim that counts, in pieces.
+func (g *Gateway) holders(ctx context.Context, q store.ClaimQuery, each func(keys []string) error) error {
+	var last store.Claim
 	for n := listPiece; n >= listPiece; {
 		var keys []string
+		var rows []store.Claim
 		err := g.view(ctx, func(tx store.Tx) error {
 			keys = nil
-			s, err := settingsOf(tx, community)
+			s, err := settingsOf(tx, q.Community)
 			if err != nil {
 				return err
 			}
-			rows, err := tx.ClaimsBy(q, subject, issuer, listPiece)
-			n = len(rows)
+			rows, err = tx.ClaimsBy(q, last.Subject, last.Issuer, listPiece)
 			for _, c := range rows {
-				subject, issuer = c.Subject, c.Issuer
-				if g.wrong(s, c, ClaimQuery{}) == nil {
+				about, ok := parseSubject(c.Subject)
+				if ok && (about.kind == kindAccount || about.kind == kindPerson) && g.wrong(s, c, ClaimQuery{}) == nil {
 					keys = append(keys, c.Subject)
 				}
 			}
 			return err
 		})
 		if err != nil {
-			return storeError(err, "listing who belongs to %s", group)
+			return storeError(err, "listing who holds %s %s", q.Kind, q.Name)
+		}
+		if n = len(rows); n > 0 {
+			last = rows[n-1]
 		}
 		if err := each(keys); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// claims are the claims by any of which somebody belongs to a group: of an organization also to those that were merged into it.
+func (s subject) claims(tx store.Tx, community string) (kind string, names []string, err error) {
+	kind, name := s.claim()
+	if s.kind != kindOrganization {
+		return kind, []string{name}, nil
+	}
+	org, err := standing(tx, community, s.id)
+	if errors.Is(err, store.ErrNotFound) {
+		return kind, []string{name}, nil // nobody belongs to it
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	names, err = family(tx, community, org.ID)
+	return kind, names, err
 }

@@ -13,6 +13,7 @@ import (
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/vote"
 )
 
 // guild is a platform's roles as a test makes them up: fn gives a page.
@@ -244,4 +245,45 @@ func TestWhatWaitsForAClaimsEndIsErasedWithIt(t *testing.T) {
 	require.NoError(t, g.c.ErasePerson(ctx, ann.ID))
 	g.due()
 	require.Empty(t, g.tasks(store.TaskQuery{Kind: "claim"}))
+}
+
+// The members of an organization that was merged into another are its members, and an organization that is a member is no voter.
+func TestMembersOfMergedOrganizations(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, inst := r.town("town", "S1")
+		org := func() gateway.Person {
+			p, err := c.CreatePerson(ctx, gateway.NewPerson{Kind: gateway.AnOrganization})
+			require.NoError(t, err)
+			return p
+		}
+		acme, old, part := org(), org(), org()
+		for subject, of := range map[string]gateway.Person{
+			gateway.AccountKey("forum", "S1", "ann"): acme, gateway.AccountKey("forum", "S1", "bob"): old, gateway.OrganizationKey(part.ID): acme,
+		} {
+			_, err := c.Grant(ctx, gateway.Claim{Subject: subject, Kind: gateway.ClaimMember, Name: of.ID})
+			require.NoError(t, err)
+		}
+		_, err := c.Merge(ctx, acme.ID, old.ID, gateway.Ground{})
+		require.NoError(t, err)
+		for _, when := range []vote.Eligibility{vote.Snapshot, vote.Live} {
+			for _, id := range []string{acme.ID, old.ID} {
+				ask := vote.Ask{EligibleVoters: []string{gateway.OrganizationKey(id)}, Eligibility: when}
+				if when == vote.Snapshot {
+					ask.QuorumShare = "1/2"
+				}
+				p := r.poll(inst, ask)
+				for _, voter := range []string{"ann", "bob"} {
+					require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, r.clock.now()), "%s %s", when, voter)
+				}
+				require.ErrorIs(t, cast(t, c, p.ID, "cid", vote.Yes, r.clock.now()), gateway.Denied)
+				p, err := c.Close(ctx, p.ID)
+				require.NoError(t, err)
+				if when == vote.Snapshot {
+					require.EqualValues(t, 2, r.outcome(p).Turnout.Eligible)
+				}
+			}
+		}
+	})
 }

@@ -284,9 +284,12 @@ func facesOf(tx store.Tx, community, person string) ([]string, error) {
 // inAny says whether any of some subjects belongs to any of some groups.
 func (g *Gateway) inAny(tx store.Tx, community string, faces []string, groups []subject) (bool, error) {
 	for _, group := range groups {
-		kind, name := group.claim()
+		kind, names, err := group.claims(tx, community)
+		if err != nil {
+			return false, err
+		}
 		for _, face := range faces {
-			held, err := g.heldClaim(tx, community, face, kind, name)
+			held, err := g.heldClaim(tx, community, face, kind, names)
 			if err != nil || held {
 				return held, err
 			}

@@ -33,7 +33,7 @@ import (
 // People is all of the page.
 func People(ctx context.Context, g *gateway.Gateway, eve gateway.Person, town *gateway.Community, slackTown *gateway.Instance, process string) error {
 ` + body.String() + `
-	_, _, _, _, _ = who, same, reading, both, prompt
+	_, _, _, _, _, _, _, _ = who, same, reading, both, prompt, born, challenge, claims
 	return err
 }
 `
