@@ -102,7 +102,7 @@ func (h *hubPlugin) comment(ctx context.Context, in post) (posted, error) {
 			who = a.UserID + " with " + next.Reveal()
 		}
 	}
-	h.l.done = append(h.l.done, who+": "+in.Text)
+	h.l.does(who + ": " + in.Text)
 	return posted{ID: "1"}, h.l.fails
 }
 
@@ -111,14 +111,21 @@ func (h *hubPlugin) find(ctx context.Context, in post) (posted, gateway.Found, e
 	if a, ok := gateway.ActingAs(ctx); ok {
 		who = a.UserID + " with " + a.Token.Reveal()
 	}
-	h.l.done = append(h.l.done, who+" looks")
+	h.l.does(who + " looks")
 	return posted{ID: "found"}, h.l.found, nil
+}
+
+// does keeps what was done; several may do something at once.
+func (l *linkRig) does(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done = append(l.done, what)
 }
 
 // plain knows nothing of identities.
 func (h *hubPlugin) plain(ctx context.Context, _ post) (posted, error) {
 	_, acting := gateway.ActingAs(ctx)
-	h.l.done = append(h.l.done, fmt.Sprint("plain ", acting))
+	h.l.does(fmt.Sprint("plain ", acting))
 	return posted{ID: "1"}, nil
 }
 
@@ -134,6 +141,7 @@ type linkRig struct {
 	asked  map[string]gateway.OAuthParams // by plugin, of the last consent page
 	inst   *gateway.Instance              // of the second
 
+	mu     sync.Mutex
 	done   []string // on the second platform
 	fails  error
 	found  gateway.Found
