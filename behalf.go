@@ -47,7 +47,9 @@ type behalf struct {
 	policy []Identity
 }
 
-// OnBehalfOf has an action done on behalf of a person, as the first identity of the policy that is possible: nothing but the person's own where
+// OnBehalfOf has an action done on behalf of a person, by their ID, or by an account ([AccountKey]), of whose own credentials only those of that very
+// account are used. A person has what is linked to them, however weakly: where somebody is taken for a person by one account, name the account, or
+// ask [Community.Require] how surely the others are theirs. It is done as the first identity of the policy that is possible: nothing but the person's own where
 // none is given. Where none is possible it is Denied, saying what is missing; no identity that is not in the policy is used instead, nor is the next
 // where the platform cannot be reached or refuses. The record says which was used, see [Acted] and [AuditAction]. Invalid: the action cannot act
 // as people, see [Acts].
@@ -134,7 +136,8 @@ func (g *Gateway) actingFor(ctx context.Context, o *opened, act *action, b *beha
 		}
 	}
 	var who store.Person
-	err := g.view(ctx, func(tx store.Tx) (err error) { who, err = standing(tx, o.row.Community, b.person); return err })
+	var only AccountRef
+	err := g.view(ctx, func(tx store.Tx) (err error) { who, only, err = b.who(tx, o.row.Community); return err })
 	if err != nil {
 		return nil, storeError(err, "person %s in community %s", b.person, o.row.Community)
 	}
@@ -144,7 +147,7 @@ func (g *Gateway) actingFor(ctx context.Context, o *opened, act *action, b *beha
 		if id == AsBot {
 			return a, nil
 		}
-		err := g.actingAs(ctx, o, act, a)
+		err := g.actingAs(ctx, o, act, a, only)
 		if CodeOf(err) != Denied {
 			return a, err // also where it cannot be known now: another identity is not a way round that
 		}
@@ -153,8 +156,27 @@ func (g *Gateway) actingFor(ctx context.Context, o *opened, act *action, b *beha
 	return nil, Errorf(Denied, "%s on behalf of person %s is not possible: %w", act.Name, who.ID, errors.Join(missing...))
 }
 
+// who finds the person, and the account where one was named.
+func (b *behalf) who(tx store.Tx, community string) (p store.Person, only AccountRef, err error) {
+	id := b.person
+	s, ok := parseSubject(id)
+	switch {
+	case ok && s.kind == kindAccount:
+		only = AccountRef{s.plugin, s.platform, s.id}
+		a, err := linkedAccount(tx, community, only)
+		if err != nil {
+			return p, only, err
+		}
+		id = a.Person
+	case ok && s.kind == kindPerson:
+		id = s.id
+	}
+	p, err = standing(tx, community, id)
+	return p, only, err
+}
+
 // actingAs finds the account and token of an identity that is a person.
-func (g *Gateway) actingAs(ctx context.Context, o *opened, act *action, a *acting) error {
+func (g *Gateway) actingAs(ctx context.Context, o *opened, act *action, a *acting, only AccountRef) error {
 	person := a.For
 	var accounts []store.Account
 	err := g.view(ctx, func(tx store.Tx) error {
@@ -174,7 +196,8 @@ func (g *Gateway) actingAs(ctx context.Context, o *opened, act *action, a *actin
 		all, err := tx.Accounts(o.row.Community, person)
 		accounts = nil
 		for _, acc := range all {
-			if acc.Plugin == o.row.Plugin && acc.PlatformID == o.row.PlatformID {
+			named := a.As != AsPerson || only == (AccountRef{}) || only == accountOf(acc).Ref()
+			if acc.Plugin == o.row.Plugin && acc.PlatformID == o.row.PlatformID && named {
 				accounts = append(accounts, acc)
 			}
 		}
@@ -261,20 +284,22 @@ func (c *Call) sameActing(ctx context.Context, b *behalf) error {
 		policy = []Identity{AsPerson}
 	}
 	var people [2]string
+	var only AccountRef
 	err := c.g.view(ctx, func(tx store.Tx) error {
-		for i, id := range []string{was.For, b.person} {
-			p, err := standing(tx, c.row.Community, id)
-			if err != nil {
-				return err
-			}
-			people[i] = p.ID
+		first, err := standing(tx, c.row.Community, was.For)
+		if err != nil {
+			return err
 		}
-		return nil
+		var second store.Person
+		second, only, err = b.who(tx, c.row.Community)
+		people = [2]string{first.ID, second.ID}
+		return err
 	})
 	if err != nil {
 		return storeError(err, "on whose behalf call %q was asked for", c.row.Once)
 	}
-	if people[0] != people[1] || !slices.Contains(policy, was.As) {
+	other := was.As == AsPerson && only != (AccountRef{}) && only != was.Account
+	if people[0] != people[1] || other || !slices.Contains(policy, was.As) {
 		return Errorf(Conflict, "call %q was begun as %s, on behalf of person %s", c.row.Once, was.As, was.For)
 	}
 	return nil

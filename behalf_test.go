@@ -58,6 +58,14 @@ func TestActingOnBehalfOfAPerson(t *testing.T) {
 		far, e := l.login(gateway.AuthRequest{Plugin: "github"}, who{User: "far", Place: "elsewhere", Token: "far-canary", Scopes: "repo"})
 		require.Empty(t, e)
 		require.ErrorContains(t, l.comment("x", behalf(far.Account.Person)), "has no account of github", "only of another organization")
+		// By an account: that account's own credentials, whatever else the person has.
+		require.NoError(t, l.comment("by account", behalf(gateway.AccountKey("github", "acme", "ann")), gateway.Once("by account")))
+		require.NoError(t, l.comment("by account", behalf(gateway.PersonKey(ann)), gateway.Once("by account")))
+		_, err = l.c.Link(ctx, ann, gateway.NewAccount{AccountRef: ref("eve")}, gateway.Ground{Kind: gateway.Unproven})
+		require.NoError(t, err)
+		require.ErrorIs(t, l.comment("x", behalf(gateway.AccountKey("forum", "S1", "eve"))), gateway.Denied, "who is taken for her uses nothing of hers")
+		require.ErrorIs(t, l.comment("by account", behalf(gateway.AccountKey("forum", "S1", "eve")), gateway.Once("by account")), gateway.Conflict)
+		require.ErrorIs(t, l.comment("x", behalf(gateway.AccountKey("forum", "S1", "nobody"))), gateway.NotFound)
 		require.NoError(t, l.comment("usual", gateway.Acted(&as)))
 		require.Equal(t, "the bot: usual", l.last())
 		require.Empty(t, as)
@@ -120,7 +128,7 @@ func TestActingOnBehalfOfAPerson(t *testing.T) {
 			said = append(said, d.As+" for "+d.For)
 			require.NotContains(t, string(e.Data), "canary")
 		}
-		require.Equal(t, []string{"person for " + ann, " for ", "bot for " + bare, "admin:" + adm + " for " + bare, "person for " + ann}, said)
+		require.Equal(t, []string{"person for " + ann, "person for " + ann, " for ", "bot for " + bare, "admin:" + adm + " for " + bare, "person for " + ann}, said)
 		require.NotContains(t, l.logs.String(), "canary")
 
 		// Commands and processes act for nobody.

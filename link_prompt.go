@@ -24,7 +24,7 @@ type LinkPrompt struct {
 	Merge    bool          // where the account is somebody's already, who asked is merged with them: both were proved
 	// Trusting believes whoever opens the link to be who is asked. Without it they have to log in with an account of theirs first, so that a link
 	// that others see is of no use to them: somebody could link an account of their own to another's person. Set it only for a link that is given
-	// in private, a direct message for example.
+	// in private, a direct message for example. The page before the consent page is then always shown, and says for whom it is.
 	Trusting bool
 }
 
@@ -215,18 +215,64 @@ func (g *Gateway) promptOpened(ctx context.Context, f flow) error {
 	}), "noting that a prompt was opened")
 }
 
+// asks says that a page comes before the consent page.
+func (f flow) asks() bool {
+	return f.Person != "" || f.Asked != nil && (f.Asked.Page || f.Asked.Trusting)
+}
+
+// maxFor is how many accounts of a person the page before a consent page names.
+const maxFor = 5
+
+// linkPage says what a login is for.
+func (g *Gateway) linkPage(ctx context.Context, f flow, token string) (LinkPage, error) {
+	p := LinkPage{Plugin: f.logins()[len(f.Then)], Action: "?request=" + token}
+	if f.Asked != nil {
+		p.Reason = f.Asked.Reason
+	}
+	if f.Asked != nil && f.Asked.Trusting && f.Person == "" {
+		p.For = []string{f.Asked.Account.Plugin + ": " + f.Asked.Account.UserID}
+	}
+	if f.Person == "" {
+		return p, nil
+	}
+	err := g.view(ctx, func(tx store.Tx) error {
+		p.For = nil
+		who, err := standing(tx, f.Community, f.Person)
+		if err != nil {
+			return err
+		}
+		if who.Name != "" {
+			p.For = append(p.For, who.Name)
+		}
+		accounts, err := tx.Accounts(f.Community, who.ID)
+		for _, a := range accounts[:min(len(accounts), maxFor)] {
+			p.For = append(p.For, a.Plugin+": "+first(a.Name, a.UserID))
+		}
+		return err
+	})
+	return p, storeError(err, "person %s", f.Person)
+}
+
 // promptPage is what a browser sees before the consent page. It goes on by a form: programs that look at links send none.
 var promptPage = template.Must(template.New("prompt").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Link an account</title></head>
-<body><p style="white-space:pre-wrap">{{.Reason}}</p>
-<form method="post" action="?request={{.Token}}"><button>Continue</button></form></body></html>
+<body>{{with .Reason}}<p style="white-space:pre-wrap">{{.}}</p>
+{{end}}{{if .For}}<p>Your account of {{.Plugin}} will be linked to:</p>
+<ul>{{range .For}}<li>{{.}}</li>{{end}}</ul>
+<p>Go on only if that is you.</p>
+{{end}}<form method="post" action="{{.Action}}"><button>Continue</button></form></body></html>
 `))
 
-// showPrompt shows the reason of a prompt.
-func (g *Gateway) showPrompt(w http.ResponseWriter, p *prompt, token string) {
+// showLink shows what a login is for.
+func (g *Gateway) showLink(ctx context.Context, w http.ResponseWriter, f flow, token string) {
+	p, err := g.linkPage(ctx, f, token)
+	if err != nil {
+		g.page(w, http.StatusBadRequest, usedLink)
+		return
+	}
 	quiet(w)
 	if g.o.OAuth.Ask != nil {
-		g.o.OAuth.Ask(w, p.Reason, "?request="+token)
+		g.o.OAuth.Ask(w, p)
 		return
 	}
 	h := w.Header()
@@ -235,7 +281,7 @@ func (g *Gateway) showPrompt(w http.ResponseWriter, p *prompt, token string) {
 	h.Set("X-Frame-Options", "DENY")
 	// No form-action: browsers hold it against where the answer to the form leads, which is the platform.
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
-	if err := promptPage.Execute(w, struct{ Reason, Token string }{p.Reason, token}); err != nil {
-		g.log.Warn("the page of a prompt could not be shown", "prompt", p.ID, "error", err)
+	if err := promptPage.Execute(w, p); err != nil {
+		g.log.WarnContext(ctx, "the page before a consent page could not be shown", "plugin", f.Plugin, "error", err)
 	}
 }

@@ -23,9 +23,19 @@ type OAuthOptions struct {
 	Begin func(*http.Request, AuthRequest) error
 	// Page is what a browser sees at the end where there is no redirect. Nil: one English sentence.
 	Page func(w http.ResponseWriter, ok bool, message string)
-	// Ask is what a browser sees before the consent page where a prompt wants a page, see [LinkPrompt]: the reason, which is to be escaped, and an
-	// empty form that is posted to action. Nil: a bare page.
-	Ask func(w http.ResponseWriter, reason, action string)
+	// Ask is what a browser sees before the consent page where somebody is to know first what an account is linked for, see [LinkPage]. Nil: a
+	// bare page.
+	Ask func(http.ResponseWriter, LinkPage)
+}
+
+// LinkPage is what stands before a consent page: where a prompt wants it ([LinkPrompt]), and always where the driver says whose the account
+// becomes. Otherwise whoever has a link for themselves could have somebody else open it, whose browser the platform would let pass unasked, and be
+// taken for them. All texts are plain and have to be escaped.
+type LinkPage struct {
+	Plugin string   // of the account that is wanted
+	For    []string // whose it becomes: names and accounts by which people know themselves; none where a login shows it
+	Reason string
+	Action string // where an empty form is posted to go on
 }
 
 // The types of authorization, with the names that the original gave them.
@@ -51,7 +61,8 @@ type AuthRequest struct {
 	// Merge says that people become one where the accounts of several logins are theirs already. Otherwise that is a Conflict.
 	Merge bool `json:"merge,omitempty"`
 	// Person is who is at the browser, as the driver knows from a session of its own: the account is linked to them. Whoever opens the link
-	// is believed to be them; see [Community.PromptLink] for links that others may see. A login needs Community for it.
+	// is believed to be them, and is shown first for whom it is ([LinkPage]); see [Community.PromptLink] for links that others may see. A login
+	// needs Community for it.
 	Person string `json:"person,omitempty"`
 }
 

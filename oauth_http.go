@@ -102,16 +102,13 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	q := r.URL.Query()
 	var f flow
-	if token := q.Get("request"); token != "" {
+	token := q.Get("request")
+	if token != "" {
 		if err := g.readTicket(ctx, ticketLink, token, &f.linkTicket); err != nil || f.Plugin != r.PathValue("plugin") {
 			g.page(w, http.StatusBadRequest, usedLink)
 			return
 		}
 		f.Link = digest(token)
-		if f.Asked != nil && f.Asked.Page && r.Method != http.MethodPost {
-			g.showPrompt(w, f.Asked, token)
-			return
-		}
 	} else if r.Method == http.MethodPost {
 		g.page(w, http.StatusBadRequest, usedLink)
 		return
@@ -136,6 +133,10 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	if err := check(ctx, &f.AuthRequest); err != nil {
 		g.log.Info("an authorization was refused", "plugin", f.Plugin, "error", err)
 		g.page(w, http.StatusBadRequest, "This cannot be authorized.")
+		return
+	}
+	if f.asks() && r.Method != http.MethodPost {
+		g.showLink(ctx, w, f, token)
 		return
 	}
 	to, err := g.depart(ctx, w, f, nil)

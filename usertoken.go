@@ -129,6 +129,9 @@ func (g *Gateway) revokeLater(tx store.Tx, key, community string, a AccountRef, 
 
 // letGo has tokens revoked now that came to nothing.
 func (g *Gateway) letGo(ctx context.Context, legs []leg) {
+	if !slices.ContainsFunc(legs, func(l leg) bool { return l.Token != nil }) {
+		return
+	}
 	err := g.update(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		for _, l := range legs {
 			if l.Token == nil {
