@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -279,6 +280,7 @@ func (c *Community) Evidence(ctx context.Context, a AccountRef) ([]Evidence, err
 		for _, row := range rows {
 			out = append(out, c.g.evidenceOf(s, row))
 		}
+		slices.SortStableFunc(out, func(a, b Evidence) int { return a.At.Compare(b.At) }) // stores list by ID, and those of one millisecond are in no order
 		return err
 	})
 	return out, storeError(err, "the evidence about %s", a)
