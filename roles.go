@@ -107,7 +107,7 @@ func (g *Gateway) readMembers(ctx context.Context, row store.Instance, s subject
 			def = &inst.p.m.Roles[i]
 		}
 	}
-	if def == nil || !named(role) || !named(name) {
+	if def == nil || role == "" || !named(name) {
 		return Reading{}, Errorf(NotFound, "plugin %s has no role %q", row.Plugin, s.id)
 	}
 	begun := g.now()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ func TestReadingRoles(t *testing.T) {
 			_, err := g.c.ReadRole(ctx, bad, 0)
 			require.ErrorIs(t, err, gateway.Invalid, bad)
 		}
-		for _, none := range []string{gateway.RoleKey("forum", "team"), gateway.RoleKey("forum", "team/"), gateway.RoleKey("forum", "king/x"), gateway.RoleKey("chat", "team/x"), gateway.RoleKey("forum", "team/a\nb")} {
+		for _, none := range []string{gateway.RoleKey("forum", "team"), gateway.RoleKey("forum", "team/"), gateway.RoleKey("forum", "king/x"), gateway.RoleKey("chat", "team/x"), gateway.RoleKey("forum", "team/a\nb"), gateway.RoleKey("forum", "team/"+strings.Repeat("x", 495))} {
 			_, err := g.c.ReadRole(ctx, none, 0)
 			require.ErrorIs(t, err, gateway.NotFound, none)
 		}
