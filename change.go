@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -98,9 +97,6 @@ func (g *Gateway) auditIdentity(tx store.Tx, t trail, c change) error {
 		How      string `json:"how,omitempty"`
 		Issuer   string `json:"issuer,omitempty"`
 		Evidence string `json:"evidence,omitempty"`
-	}
-	if (c.kind == ClaimGranted || c.kind == ClaimRevoked) && !slices.Contains([]string{ClaimRole, ClaimMember, ClaimCapability, ClaimConsent}, c.how) {
-		c.subject = "" // an identifier, a key, or who knows what
 	}
 	d := entry{Person: c.person, Other: c.subject, How: c.how, Issuer: shorten(c.issuer), Evidence: c.evidence}
 	if c.account != nil {

@@ -279,7 +279,7 @@ func (e *erasing) eraseTold(tx store.Tx, ev store.Event, keys map[string]bool) e
 	if err := json.Unmarshal(ev.Data, &c); err != nil { // the community does not want it kept whole
 		return tx.RedactEvent(ev.Seq, "", []byte(`{}`))
 	}
-	if !keys[c.Subject] && !slices.Contains(e.People, c.Person) {
+	if !keys[c.Subject] && !keys[c.About] && !slices.Contains(e.People, c.Person) {
 		return nil
 	}
 	raw, err := anonymous(ev.Data)

@@ -80,6 +80,9 @@ func TestMissing(t *testing.T) {
 		forum, github = "account:forum/S1/ann", "account:github/acme/ann"
 		both          = "a login of " + forum + " in the same session as one of "
 	)
+	link, err := c.Strength(ctx, hub("ann"), hub("ann2"))
+	require.NoError(t, err)
+	require.Contains(t, link.Missing, "a login of "+github+"2 would make it asserted", "the other side is not surer than that")
 	for _, test := range []struct {
 		to       gateway.AccountRef
 		settings gateway.Settings
