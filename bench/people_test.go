@@ -136,7 +136,7 @@ func accountOf(a gateway.AccountRef, i int, now time.Time) store.Account {
 
 func loginOf(a gateway.AccountRef, i int, now time.Time) store.Evidence {
 	return store.Evidence{
-		ID: fmt.Sprintf("e%s%08d", a.Plugin, i), Community: "town", Kind: gateway.OneLogin, Issuer: a.Plugin, At: now,
+		ID: fmt.Sprintf("e%08d%s", i, a.Plugin), Community: "town", Kind: gateway.OneLogin, Issuer: a.Plugin, At: now,
 		A: gateway.AccountKey(a.Plugin, a.PlatformID, a.UserID), B: gateway.PersonKey(personID(i)),
 	}
 }

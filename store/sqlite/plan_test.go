@@ -269,9 +269,8 @@ func TestPeoplePlans(t *testing.T) {
 		{"accounts", account + "platform_id || '' = $2 AND (plugin, platform_id, user_id) >", "", "USING PRIMARY KEY (community=? AND (plugin,platform_id,user_id)>(?,?,?))"},
 		{"accounts", account + "plugin = $2" + inPlace, "", "USING PRIMARY KEY (community=? AND plugin=?)"},
 		{"accounts", "json_each($4) j JOIN", "", "SEARCH a USING PRIMARY KEY (community=? AND plugin=? AND platform_id=? AND user_id=?)"},
-		{"evidence", "WHERE community = $1 AND id = $2", "", "USING PRIMARY KEY (community=? AND id=?)"},
-		{"evidence", "a = $2", "", "USING INDEX evidence_a (community=? AND a=?)"},
-		{"evidence", "b = $2", "", "USING INDEX evidence_b (community=? AND b=?)"},
+		{"evidence", "WHERE community = $1 AND id = $2", "", "USING INDEX evidence_id (community=? AND id=?)"},
+		{"evidence", "subject = $2", "", "USING PRIMARY KEY (community=? AND subject=?)"},
 		{"claims", "subject = $2 ORDER BY", "", "USING PRIMARY KEY (community=? AND subject=?)"},
 		{"claims", "issuer = $5", "", "USING PRIMARY KEY (community=? AND subject=? AND kind=? AND name=? AND issuer=?)"},
 		{"claims", "(subject, issuer) >", "", "USING INDEX claims_name (community=? AND kind=? AND name=? AND (subject,issuer)>(?,?))"},
@@ -348,8 +347,8 @@ func TestHotPlans(t *testing.T) {
 			require.Contains(t, steps, "PRIMARY KEY (process=? AND voter=?)", query)
 		case strings.Contains(query, "FROM accounts WHERE community = $1 AND person"):
 			require.Contains(t, steps, "INDEX accounts_person (community=? AND person=?", query)
-		case strings.Contains(query, "FROM evidence WHERE community = $1 AND a"):
-			require.Contains(t, steps, "INDEX evidence_b (community=? AND b=?)", query)
+		case strings.Contains(query, "FROM evidence WHERE community = $1 AND subject"):
+			require.Contains(t, steps, "PRIMARY KEY (community=? AND subject=?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 ORDER"):
 			require.Contains(t, steps, "INTEGER PRIMARY KEY (rowid>?)", query)
 		case strings.Contains(query, "FROM events WHERE seq > $1 AND community = $2 ORDER"):

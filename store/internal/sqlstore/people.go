@@ -181,23 +181,33 @@ func scanEvidence(r Row) store.Evidence {
 	}
 }
 
-// PutEvidence implements store.Tx.
+// PutEvidence implements store.Tx. It is kept once for each of both that it joins.
 func (t *Tx) PutEvidence(e store.Evidence) error {
-	return t.exec(`INSERT INTO evidence (`+evidenceCols+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (community, id) DO UPDATE SET a = excluded.a, b = excluded.b, kind = excluded.kind, issuer = excluded.issuer, score = excluded.score,
-		at = excluded.at, expires = excluded.expires, revoked = excluded.revoked, reason = excluded.reason, data = excluded.data`,
-		e.ID, e.Community, e.A, e.B, e.Kind, e.Issuer, e.Score, micros(e.At), micros(e.Expires), micros(e.Revoked), e.Reason, e.Data)
+	if err := t.DeleteEvidence(e.Community, e.ID); err != nil {
+		return err
+	}
+	ends := []string{e.A, e.B}
+	if e.A == e.B {
+		ends = ends[:1]
+	}
+	for _, subject := range ends {
+		err := t.exec(`INSERT INTO evidence (`+evidenceCols+`, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			e.ID, e.Community, e.A, e.B, e.Kind, e.Issuer, e.Score, micros(e.At), micros(e.Expires), micros(e.Revoked), e.Reason, e.Data, subject)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Evidence implements store.Tx.
 func (t *Tx) Evidence(community, id string) (store.Evidence, error) {
-	return one(t, "evidence", scanEvidence, `SELECT `+evidenceCols+` FROM evidence WHERE community = $1 AND id = $2`, community, id)
+	return one(t, "evidence", scanEvidence, `SELECT `+evidenceCols+` FROM evidence WHERE community = $1 AND id = $2 LIMIT 1`, community, id)
 }
 
 // EvidenceOf implements store.Tx.
 func (t *Tx) EvidenceOf(community, subject string) ([]store.Evidence, error) {
-	return list(t, scanEvidence, `SELECT `+evidenceCols+` FROM evidence WHERE community = $1 AND a = $2
-		UNION ALL SELECT `+evidenceCols+` FROM evidence WHERE community = $1 AND b = $2 AND a <> $2 ORDER BY id`, community, subject)
+	return list(t, scanEvidence, `SELECT `+evidenceCols+` FROM evidence WHERE community = $1 AND subject = $2 ORDER BY id`, community, subject)
 }
 
 // DeleteEvidence implements store.Tx.

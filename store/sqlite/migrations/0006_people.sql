@@ -12,12 +12,13 @@ ALTER TABLE accounts ADD COLUMN mail TEXT NOT NULL DEFAULT '';
 UPDATE accounts SET home = person;
 CREATE INDEX accounts_mail ON accounts (community, mail, plugin, platform_id, user_id) WHERE mail <> '';
 
+-- Evidence is there once for each of both that it joins: what is known of one lies in one place, and is read far more often than it is written.
 CREATE TABLE evidence (
-	community TEXT NOT NULL, id TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, kind TEXT NOT NULL, issuer TEXT NOT NULL, score INTEGER NOT NULL,
-	at INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL, reason TEXT NOT NULL, data BLOB, PRIMARY KEY (community, id)
+	community TEXT NOT NULL, subject TEXT NOT NULL, id TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, kind TEXT NOT NULL, issuer TEXT NOT NULL, score INTEGER NOT NULL,
+	at INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL, reason TEXT NOT NULL, data BLOB,
+	PRIMARY KEY (community, subject, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX evidence_a ON evidence (community, a, id);
-CREATE INDEX evidence_b ON evidence (community, b, id);
+CREATE INDEX evidence_id ON evidence (community, id);
 
 CREATE TABLE claims (
 	community TEXT NOT NULL, subject TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, issuer TEXT NOT NULL, at INTEGER NOT NULL,
@@ -50,6 +51,6 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 	('people', 'people', '1000000 10000 1'), ('people', 'people_merged', '10000 1000 2 1'),
 	('accounts', 'accounts', '1000000 10000 3000 2000 1'), ('accounts', 'accounts_person', '1000000 10000 2 2 1 1'),
 	('accounts', 'accounts_mail', '1000000 10000 2 2 1 1'),
-	('evidence', 'evidence', '1000000 10000 1'), ('evidence', 'evidence_a', '1000000 10000 2 1'), ('evidence', 'evidence_b', '1000000 10000 2 1'),
+	('evidence', 'evidence', '1000000 10000 2 1'), ('evidence', 'evidence_id', '1000000 10000 2 1'),
 	('claims', 'claims', '1000000 10000 4 2 1 1'), ('claims', 'claims_name', '1000000 10000 5000 1000 1 1');
 ANALYZE sqlite_schema;
