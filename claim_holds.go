@@ -40,7 +40,7 @@ func (c *Community) Holds(ctx context.Context, subject string, q ClaimQuery) (Cl
 			if row.Kind != q.Kind || row.Name != q.Name {
 				return true, nil
 			}
-			if wrong := c.g.wrong(s, row, q); wrong != nil {
+			if wrong := c.g.wrong(c.g.now(), s, row, q); wrong != nil {
 				why = append(why, wrong)
 				return true, nil
 			}
@@ -76,16 +76,15 @@ func stands(c store.Claim, now time.Time) bool {
 }
 
 // wrong says why a claim does not count for a query.
-func (g *Gateway) wrong(s Settings, c store.Claim, q ClaimQuery) error {
-	if err := g.doubt(s, c, q); err != nil {
+func (g *Gateway) wrong(now time.Time, s Settings, c store.Claim, q ClaimQuery) error {
+	if err := g.doubt(now, s, c, q); err != nil {
 		return err
 	}
 	return within(c.Data, q.Within)
 }
 
 // doubt is wrong but for the limits.
-func (g *Gateway) doubt(s Settings, c store.Claim, q ClaimQuery) error {
-	now := g.now()
+func (g *Gateway) doubt(now time.Time, s Settings, c store.Claim, q ClaimQuery) error {
 	switch worth := s.worth(c.Kind, c.Issuer, g.trusted(c)); {
 	case !c.Revoked.IsZero():
 		return fmt.Errorf("what %s said was revoked", c.Issuer)
@@ -111,14 +110,14 @@ func (g *Gateway) eachClaim(tx store.Tx, s Settings, community, about string, q 
 	if err != nil {
 		return err
 	}
-	own := len(faces)
+	own, now := len(faces), g.now()
 	for i := 0; i < len(faces) && i < own+maxGroups; i++ {
 		rows, err := tx.Claims(community, faces[i])
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			if (row.Kind == ClaimRole || row.Kind == ClaimMember) && g.doubt(s, row, ClaimQuery{MaxAge: q.MaxAge, Least: q.Least}) == nil {
+			if (row.Kind == ClaimRole || row.Kind == ClaimMember) && g.doubt(now, s, row, ClaimQuery{MaxAge: q.MaxAge, Least: q.Least}) == nil {
 				groups, err := groupOf(tx, community, row)
 				if err != nil {
 					return err
@@ -192,5 +191,6 @@ func (g *Gateway) heldClaim(tx store.Tx, community, subject, kind string, names 
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(rows, func(c store.Claim) bool { return g.wrong(s, c, ClaimQuery{}) == nil }), nil
+	now := g.now()
+	return slices.ContainsFunc(rows, func(c store.Claim) bool { return g.wrong(now, s, c, ClaimQuery{}) == nil }), nil
 }

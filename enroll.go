@@ -167,37 +167,49 @@ func (g *Gateway) enlist(ctx context.Context, s *Step, allowed bool, keys []stri
 // onPlatform lists who may and who may not vote as user IDs of the process's own platform: all accounts there of those who are on the lists.
 // Invalid: there are more than the voting standard lists.
 func (g *Gateway) onPlatform(ctx context.Context, s *Step) (may, mayNot []string, err error) {
-	var holders []string
-	lists := map[string][2]bool{} // by holder: on the one list, on the other
-	for after, n := "", listPage; n >= listPage; {
-		var listed []store.Listed
-		err := g.view(ctx, func(tx store.Tx) (err error) { listed, err = tx.Voters(s.row.ID, after, listPage); return err })
+	type place struct {
+		allowed, denied bool
+		users           []string
+	}
+	var holders []string // in their order
+	places := map[string]*place{}
+	after := ""
+	pages := ahead(ctx, func(ctx context.Context) (listed []store.Listed, more bool, err error) {
+		err = g.view(ctx, func(tx store.Tx) (err error) { listed, err = tx.Voters(s.row.ID, after, listPage); return err })
+		if len(listed) > 0 {
+			after = listed[len(listed)-1].Key
+		}
+		return listed, len(listed) >= listPage, err
+	})
+	for listed, err := range pages {
 		if err != nil {
 			return nil, nil, storeError(err, "reading the voters of process %s", s.row.ID)
 		}
-		n = len(listed)
+		fresh := len(holders)
 		for _, l := range listed {
-			after = l.Key
-			on, seen := lists[l.Holder]
-			if !seen {
+			at := places[l.Holder]
+			if at == nil {
+				at = new(place)
+				places[l.Holder] = at
 				holders = append(holders, l.Holder)
 			}
-			lists[l.Holder] = [2]bool{on[0] || l.Allowed, on[1] || l.Denied}
+			at.allowed, at.denied = at.allowed || l.Allowed, at.denied || l.Denied
 		}
-	}
-	may, mayNot = []string{}, []string{}
-	for page := range slices.Chunk(holders, listPage) {
-		users, err := g.usersOf(ctx, s, page)
+		users, err := g.usersOf(ctx, s, holders[fresh:])
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, holder := range page {
-			switch on := lists[holder]; {
-			case on[1]:
-				mayNot = append(mayNot, users[holder]...)
-			case on[0]:
-				may = append(may, users[holder]...)
-			}
+		for holder, theirs := range users {
+			places[holder].users = theirs
+		}
+	}
+	may, mayNot = []string{}, []string{}
+	for _, holder := range holders {
+		switch at := places[holder]; {
+		case at.denied:
+			mayNot = append(mayNot, at.users...)
+		case at.allowed:
+			may = append(may, at.users...)
 		}
 	}
 	if len(may) > vote.MaxVoters || len(mayNot) > vote.MaxVoters {
@@ -222,10 +234,10 @@ func (g *Gateway) usersOf(ctx context.Context, s *Step, holders []string) (map[s
 		}
 	}
 	err := g.view(ctx, func(tx store.Tx) error {
-		accounts, err := tx.AccountsIn(s.row.Community, r.plugin, r.platform, people)
-		for _, a := range accounts {
-			holder := PersonKey(a.Person)
-			out[holder] = append(out[holder], a.UserID)
+		users, err := tx.UsersOf(s.row.Community, r.plugin, r.platform, people)
+		for _, u := range users {
+			holder := PersonKey(u.Person)
+			out[holder] = append(out[holder], u.UserID)
 		}
 		return err
 	})

@@ -264,32 +264,35 @@ func (g *Gateway) members(ctx context.Context, community string, group subject, 
 	return nil
 }
 
-// holders gives the accounts and people about whom there is a claim that counts, in pieces.
+// holders gives the accounts and people about whom there is a claim that counts, in pieces. The next piece is read while each has the last.
 func (g *Gateway) holders(ctx context.Context, q store.ClaimQuery, each func(keys []string) error) error {
 	var last store.Claim
-	for n := listPiece; n >= listPiece; {
-		var keys []string
+	pieces := ahead(ctx, func(ctx context.Context) (keys []string, more bool, err error) {
 		var rows []store.Claim
-		err := g.view(ctx, func(tx store.Tx) error {
+		err = g.view(ctx, func(tx store.Tx) error {
 			keys = nil
 			s, err := settingsOf(tx, q.Community)
 			if err != nil {
 				return err
 			}
 			rows, err = tx.ClaimsBy(q, last.Subject, last.Issuer, listPiece)
+			now := g.now()
 			for _, c := range rows {
 				about, ok := parseSubject(c.Subject)
-				if ok && (about.kind == kindAccount || about.kind == kindPerson) && g.wrong(s, c, ClaimQuery{}) == nil {
+				if ok && (about.kind == kindAccount || about.kind == kindPerson) && g.wrong(now, s, c, ClaimQuery{}) == nil {
 					keys = append(keys, c.Subject)
 				}
 			}
 			return err
 		})
+		if len(rows) > 0 {
+			last = rows[len(rows)-1]
+		}
+		return keys, len(rows) >= listPiece, err
+	})
+	for keys, err := range pieces {
 		if err != nil {
 			return storeError(err, "listing who holds %s %s", q.Kind, q.Name)
-		}
-		if n = len(rows); n > 0 {
-			last = rows[n-1]
 		}
 		if err := each(keys); err != nil {
 			return err

@@ -147,7 +147,7 @@ func (r *roll) holder(tx store.Tx, community, key string) (string, error) {
 func (r *roll) voters(tx store.Tx, community string, keys []string) ([]store.Voter, error) {
 	out := make([]store.Voter, len(keys))
 	var users, people []string
-	at := map[string][]int{} // by person: where in the list
+	at := make(map[string][]int) // by person: where in the list
 	var own []int
 	for i, key := range keys {
 		out[i].Key = key
@@ -158,6 +158,7 @@ func (r *roll) voters(tx store.Tx, community string, keys []string) ([]store.Vot
 		case ok && s.kind == kindPerson:
 			people = append(people, s.id)
 			at[s.id] = append(at[s.id], i)
+			out[i].Holder = key // as long as they stand for themselves
 		default:
 			var err error
 			if out[i].Holder, err = r.holder(tx, community, key); err != nil {
@@ -179,24 +180,21 @@ func (r *roll) voters(tx store.Tx, community string, keys []string) ([]store.Vot
 	if len(people) == 0 {
 		return out, nil
 	}
-	rows, err := tx.PeopleIn(community, people)
+	rows, err := tx.NotStanding(community, people)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range rows {
-		stands := p
-		if p.Into != "" || !p.Erased.IsZero() {
-			if stands, err = standing(tx, community, p.ID); err != nil {
-				return nil, storeError(err, "person %s", p.ID)
-			}
+		if p.Community == "" {
+			return nil, Errorf(Invalid, "there is no person %s in community %s", p.ID, community)
+		}
+		stands, err := standing(tx, community, p.ID)
+		if err != nil {
+			return nil, storeError(err, "person %s", p.ID)
 		}
 		for _, i := range at[p.ID] {
 			out[i].Holder = PersonKey(stands.ID)
 		}
-		delete(at, p.ID)
-	}
-	for id := range at {
-		return nil, Errorf(Invalid, "there is no person %s in community %s", id, community)
 	}
 	return out, nil
 }

@@ -101,6 +101,9 @@ type Change struct {
 	Data      []byte // JSON
 }
 
+// PlatformUser is a person as a platform knows them.
+type PlatformUser struct{ Person, UserID string }
+
 // Token is a person's own credentials on a platform. (Community, Plugin, PlatformID, UserID) names it, as it does the account.
 type Token struct {
 	Community  string
@@ -124,8 +127,9 @@ type people interface {
 	Person(community, id string) (Person, error)
 	// People lists by ID, those after the given one. It passes by those that the query does not select, which cost as much as those it does.
 	People(q PersonQuery, after string, limit int) ([]Person, error)
-	// PeopleIn lists those of some IDs that there are, by ID, each once.
-	PeopleIn(community string, ids []string) ([]Person, error)
+	// NotStanding lists those of some IDs, by ID and each once, under which nobody stands: who was merged into somebody or erased, and, as a Person
+	// with nothing but the ID, of whom there is nothing. It is asked of a hundred thousand at once, of whom nearly all stand.
+	NotStanding(community string, ids []string) ([]Person, error)
 	// MergedInto lists those whose Into is id, not those that were merged into one of these, by ID, without limit; none for an empty id.
 	MergedInto(community, id string) ([]Person, error)
 
@@ -145,8 +149,8 @@ type people interface {
 	// PersonsOf finds whose the accounts of one platform are: as many as users, in their order, "" where one is not linked.
 	PersonsOf(community, plugin, platformID string, users []string) ([]string, error)
 
-	// AccountsIn lists the accounts that some people have on one platform, by person and user.
-	AccountsIn(community, plugin, platformID string, people []string) ([]Account, error)
+	// UsersOf lists as whom some people are known on one platform, by person and user.
+	UsersOf(community, plugin, platformID string, people []string) ([]PlatformUser, error)
 
 	// PutEvidence inserts or replaces the evidence with the same (Community, ID).
 	PutEvidence(e Evidence) error
@@ -161,7 +165,8 @@ type people interface {
 	ClaimOf(community, subject, kind, name, issuer string) (Claim, error)
 	// Claims lists those about a subject by kind, name and issuer, revoked and expired ones too, without limit.
 	Claims(community, subject string) ([]Claim, error)
-	// ClaimsBy lists those of one kind and name by subject and issuer, after the given pair, revoked and expired ones too.
+	// ClaimsBy lists those of one kind and name by subject and issuer, after the given pair, revoked and expired ones too. It is for who holds one, a
+	// hundred thousand at times: Data and Sealed are left out.
 	ClaimsBy(q ClaimQuery, afterSubject, afterIssuer string, limit int) ([]Claim, error)
 	DeleteClaim(community, subject, kind, name, issuer string) error
 

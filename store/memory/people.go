@@ -39,20 +39,26 @@ func (t *tx) People(q store.PersonQuery, after string, limit int) ([]store.Perso
 	}), nil
 }
 
-func (t *tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
+func (t *tx) NotStanding(community string, ids []string) ([]store.Person, error) {
 	var out []store.Person
 	for _, id := range distinct(ids) {
-		if p, err := t.Person(community, id); err == nil {
+		p, err := t.Person(community, id)
+		if err != nil {
+			p = store.Person{ID: id}
+		}
+		if err != nil || p.Into != "" || !p.Erased.IsZero() {
 			out = append(out, p)
 		}
 	}
 	return out, nil
 }
 
-func (t *tx) AccountsIn(community, plugin, platformID string, people []string) ([]store.Account, error) {
-	var out []store.Account
+func (t *tx) UsersOf(community, plugin, platformID string, people []string) ([]store.PlatformUser, error) {
+	var out []store.PlatformUser
 	for _, id := range distinct(people) {
-		out = append(out, first(t.accountsOf.under(community, id, plugin, platformID), -1, t.indexed)...)
+		for _, a := range first(t.accountsOf.under(community, id, plugin, platformID), -1, t.indexed) {
+			out = append(out, store.PlatformUser{Person: a.Person, UserID: a.UserID})
+		}
 	}
 	return out, nil
 }
@@ -245,7 +251,11 @@ func (t *tx) Claims(community, subject string) ([]store.Claim, error) {
 
 func (t *tx) ClaimsBy(q store.ClaimQuery, afterSubject, afterIssuer string, limit int) ([]store.Claim, error) {
 	walk := t.claimsBy.after(key{q.Community, q.Kind, q.Name, afterSubject, afterIssuer}, 3, afterSubject != "" || afterIssuer != "")
-	return first(walk, atMost(limit), func(_ key, c *store.Claim) (store.Claim, bool) { return claimRow(c), matches(q.Issuer, c.Issuer) }), nil
+	return first(walk, atMost(limit), func(_ key, c *store.Claim) (store.Claim, bool) {
+		row := *c
+		row.Data, row.Sealed = nil, nil
+		return row, matches(q.Issuer, c.Issuer)
+	}), nil
 }
 
 func (t *tx) DeleteClaim(community, subject, kind, name, issuer string) error {

@@ -136,8 +136,8 @@ func everyVerb(tx store.Tx) {
 	_, _ = tx.PersonsOf("c", "slack", "T", []string{"U", "V"})
 	_, _ = tx.AccountsByMail("c", "m", 0)
 	_, _ = tx.MergedInto("c", "h")
-	_, _ = tx.PeopleIn("c", []string{"h"})
-	_, _ = tx.AccountsIn("c", "slack", "T", []string{"h"})
+	_, _ = tx.NotStanding("c", []string{"h"})
+	_, _ = tx.UsersOf("c", "slack", "T", []string{"h"})
 	_, _ = tx.EvidenceOf("c", "h")
 	_, _ = tx.Claims("c", "h")
 	_, _ = tx.ClaimOf("c", "h", "k", "n", "i")
@@ -273,7 +273,7 @@ func TestPeoplePlans(t *testing.T) {
 		{"evidence", "subject = $2", "", "USING PRIMARY KEY (community=? AND subject=?)"},
 		{"claims", "subject = $2 ORDER BY", "", "USING PRIMARY KEY (community=? AND subject=?)"},
 		{"claims", "issuer = $5", "", "USING PRIMARY KEY (community=? AND subject=? AND kind=? AND name=? AND issuer=?)"},
-		{"claims", "(subject, issuer) >", "", "USING INDEX claims_name (community=? AND kind=? AND name=? AND (subject,issuer)>(?,?))"},
+		{"claims", "(subject, issuer) >", "", "USING COVERING INDEX claims_name (community=? AND kind=? AND name=? AND (subject,issuer)>(?,?))"},
 		{"changes", "seq > $3", "", "USING PRIMARY KEY (community=? AND person=? AND seq>?)"},
 		{"changes", "ORDER BY seq DESC LIMIT 1", "", "USING PRIMARY KEY (community=? AND person=?)"},
 		{"changes", "DELETE", "", "USING PRIMARY KEY (community=? AND person=?)"},

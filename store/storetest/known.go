@@ -82,8 +82,10 @@ func testClaimRows(t *testing.T, tx store.Tx) {
 	for range 2 {
 		got := []store.Claim{must(tx.ClaimOf("c", "s", "k", "n", "i"))(t)}
 		got = append(got, must(tx.Claims("c", "s"))(t)...)
-		got = append(got, must(tx.ClaimsBy(store.ClaimQuery{Community: "c", Kind: "k", Name: "n"}, "", "", 0))(t)...)
-		require.Equal(t, []store.Claim{want, want, want}, got, "what was revoked and has expired too")
+		require.Equal(t, []store.Claim{want, want}, got, "what was revoked and has expired too")
+		short := want
+		short.Data, short.Sealed = nil, nil
+		require.Equal(t, []store.Claim{short}, must(tx.ClaimsBy(store.ClaimQuery{Community: "c", Kind: "k", Name: "n"}, "", "", 0))(t))
 		for _, c := range got {
 			c.Data[0], c.Sealed[0] = 'X', 'X'
 		}

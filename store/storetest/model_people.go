@@ -53,7 +53,7 @@ func (d drawer) peopleBy() op {
 		return []any{
 			answered(tx.People(q, after, limit)), answered(tx.AccountsByMail(q.Community, mail, limit)), answered(tx.MergedInto(q.Community, id)),
 			answered(tx.HasAccounts(q.Community)), answered(tx.PersonsOf(q.Community, plugin, "T", []string{id, "b", id, "nobody"})),
-			answered(tx.PeopleIn(q.Community, []string{id, "b", id, "nobody"})), answered(tx.AccountsIn(q.Community, plugin, "T", []string{id, "b", id})),
+			answered(tx.NotStanding(q.Community, []string{id, "b", id, "nobody"})), answered(tx.UsersOf(q.Community, plugin, "T", []string{id, "b", id})),
 		}
 	}}
 }

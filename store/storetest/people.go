@@ -136,8 +136,11 @@ func testMerged(t *testing.T, tx store.Tx) {
 		put("c", numbered(i), "r")
 	}
 	require.Len(t, into("r"), many, "without limit")
-	require.Equal(t, []string{"p", "r"}, personIDs(must(tx.PeopleIn("c", []string{"r", "nobody", "p", "r"}))(t)))
-	require.Empty(t, must(tx.PeopleIn("c", nil))(t))
+	require.Equal(t, []store.Person{{ID: "nobody"}, must(tx.Person("c", "r"))(t)}, must(tx.NotStanding("c", []string{"r", "nobody", "p", "nobody", "r"}))(t))
+	require.Equal(t, []store.Person{{ID: "s"}}, must(tx.NotStanding("c", []string{"s"}))(t), "of another community")
+	require.NoError(t, tx.PutPerson(store.Person{Community: "c", ID: "gone", Erased: finer(1)}))
+	require.Equal(t, []store.Person{must(tx.Person("c", "gone"))(t)}, must(tx.NotStanding("c", []string{"gone"}))(t))
+	require.Empty(t, must(tx.NotStanding("c", nil))(t))
 }
 
 func testAccounts(t *testing.T, tx store.Tx) {
@@ -181,8 +184,9 @@ func testAccounts(t *testing.T, tx store.Tx) {
 	require.Equal(t, store.Account{Community: "c", Plugin: "slack", PlatformID: "T", UserID: "U", Person: "q"},
 		must(tx.Account("c", "slack", "T", "U"))(t), "everything is replaced")
 	require.Equal(t, "p", must(tx.Account("d", "slack", "T", "U"))(t).Person)
-	require.Equal(t, []string{"slackTA", "slackTB", "slackTU"}, accountNames(must(tx.AccountsIn("c", "slack", "T", []string{"q", "p", "q", "nobody"}))(t)))
-	require.Empty(t, must(tx.AccountsIn("c", "slack", "T", nil))(t))
+	require.Equal(t, []store.PlatformUser{{Person: "p", UserID: "A"}, {Person: "q", UserID: "B"}, {Person: "q", UserID: "U"}},
+		must(tx.UsersOf("c", "slack", "T", []string{"q", "p", "q", "nobody"}))(t))
+	require.Empty(t, must(tx.UsersOf("c", "slack", "T", nil))(t))
 	require.NoError(t, tx.DeleteAccount("c", "slack", "T", "U"))
 	require.NoError(t, tx.DeleteAccount("c", "slack", "T", "U"))
 	_, err = tx.Account("c", "slack", "T", "U")

@@ -41,9 +41,31 @@ func (t *Tx) People(q store.PersonQuery, after string, limit int) ([]store.Perso
 	return list(t, scanPerson, `SELECT `+personCols+` FROM people`+w.String()+` ORDER BY id LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
-// PeopleIn implements store.Tx.
-func (t *Tx) PeopleIn(community string, ids []string) ([]store.Person, error) {
-	return list(t, scanPerson, `SELECT `+personCols+` FROM people WHERE community = $1 AND id IN (SELECT value FROM json_each($2)) ORDER BY id`, community, places(ids))
+// NotStanding implements store.Tx.
+func (t *Tx) NotStanding(community string, ids []string) ([]store.Person, error) {
+	var out []store.Person
+	err := t.c.Query(`SELECT j.value, p.id IS NOT NULL FROM json_each($2) j LEFT JOIN people p ON p.community = $1 AND p.id = j.value
+		WHERE p.id IS NULL OR p.merged_into <> '' OR p.erased <> 0`, func(r Row) error {
+		p := store.Person{ID: r.Text(0)}
+		if r.Bool(1) {
+			p.Community = community
+		}
+		out = append(out, p)
+		return nil
+	}, community, places(distinct(ids)))
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range out { // few
+		if p.Community == "" {
+			continue
+		}
+		if out[i], err = t.Person(community, p.ID); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Person) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
 }
 
 // MergedInto implements store.Tx.
@@ -162,11 +184,12 @@ func (t *Tx) PersonsOf(community, plugin, platformID string, users []string) ([]
 	return out, err
 }
 
-// AccountsIn implements store.Tx.
-func (t *Tx) AccountsIn(community, plugin, platformID string, people []string) ([]store.Account, error) {
-	out, err := list(t, scanAccount, `SELECT `+accountCols+` FROM accounts WHERE community = $1 AND person IN (SELECT value FROM json_each($4)) AND plugin = $2 AND platform_id = $3`,
+// UsersOf implements store.Tx. All that it reads is in the index.
+func (t *Tx) UsersOf(community, plugin, platformID string, people []string) ([]store.PlatformUser, error) {
+	out, err := list(t, func(r Row) store.PlatformUser { return store.PlatformUser{Person: r.Text(0), UserID: r.Text(1)} },
+		`SELECT person, user_id FROM accounts WHERE community = $1 AND person IN (SELECT value FROM json_each($4)) AND plugin = $2 AND platform_id = $3`,
 		community, plugin, platformID, places(people))
-	slices.SortFunc(out, func(a, b store.Account) int {
+	slices.SortFunc(out, func(a, b store.PlatformUser) int {
 		return cmp.Or(cmp.Compare(a.Person, b.Person), cmp.Compare(a.UserID, b.UserID))
 	})
 	return out, err
@@ -251,7 +274,9 @@ func (t *Tx) ClaimsBy(q store.ClaimQuery, afterSubject, afterIssuer string, limi
 	w.raw("name = " + w.arg(q.Name))
 	w.raw("(subject, issuer) " + past(afterSubject, afterIssuer) + " (" + w.arg(afterSubject) + ", " + w.arg(afterIssuer) + ")")
 	w.is("issuer", q.Issuer)
-	return list(t, scanClaim, `SELECT `+claimCols+` FROM claims`+w.String()+` ORDER BY subject, issuer LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
+	return list(t, func(r Row) store.Claim {
+		return store.Claim{Community: q.Community, Kind: q.Kind, Name: q.Name, Subject: r.Text(0), Issuer: r.Text(1), At: r.Time(2), Checked: r.Time(3), Expires: r.Time(4), Revoked: r.Time(5)}
+	}, `SELECT subject, issuer, at, checked, expires, revoked FROM claims`+w.String()+` ORDER BY subject, issuer LIMIT `+w.arg(bound(limit))+` + 0`, w.args...)
 }
 
 // DeleteClaim implements store.Tx.

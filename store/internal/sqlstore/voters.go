@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/metagov/gateway-go/store"
 )
@@ -55,10 +56,7 @@ func (t *Tx) PutVoters(process string, allowed bool, voters []store.Voter) error
 	for i, v := range voters {
 		rows[i] = [2]string{v.Key, ownHolder(v.Key, v.Holder)}
 	}
-	if err := t.exec(`INSERT INTO voters (process, voter, holder, allowed, denied)
-		SELECT $1, j.value ->> 0, j.value ->> 1, $3, $4 FROM json_each($2) j WHERE true
-		ON CONFLICT (process, voter) DO UPDATE SET holder = excluded.holder, allowed = max(voters.allowed, excluded.allowed), denied = max(voters.denied, excluded.denied)`,
-		process, places(rows), allowed, !allowed); err != nil {
+	if err := t.insertVoters(process, allowed, keys, rows); err != nil {
 		return err
 	}
 	if fresh { // none of them had an entry: all may, or none
@@ -83,8 +81,21 @@ func (t *Tx) PutVoters(process string, allowed bool, voters []store.Voter) error
 	return t.countEligible(process, holders, before)
 }
 
+// insertVoters writes the entries. Where all are their own holders, as those of a role are, that is a third of the work.
+func (t *Tx) insertVoters(process string, allowed bool, keys []string, rows [][2]string) error {
+	const into, known = `INSERT INTO voters (process, voter, holder, allowed, denied) SELECT $1, `, ` WHERE true
+		ON CONFLICT (process, voter) DO UPDATE SET holder = excluded.holder, allowed = max(voters.allowed, excluded.allowed), denied = max(voters.denied, excluded.denied)`
+	if slices.ContainsFunc(rows, func(r [2]string) bool { return r[1] != "" }) {
+		return t.exec(into+`j.value ->> 0, j.value ->> 1, $3, $4 FROM json_each($2) j`+known, process, places(rows), allowed, !allowed)
+	}
+	return t.exec(into+`j.value, '', $3, $4 FROM json_each($2) j`+known, process, places(keys), allowed, !allowed)
+}
+
 // places is a list as a statement reads it.
-func places(list any) string {
+func places[T any](list []T) string {
+	if len(list) == 0 {
+		return "[]" // and not null, which counts as one
+	}
 	raw, _ := json.Marshal(list) // strings alone
 	return string(raw)
 }

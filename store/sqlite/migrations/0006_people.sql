@@ -25,7 +25,7 @@ CREATE TABLE claims (
 	checked INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL, data BLOB, sealed BLOB,
 	PRIMARY KEY (community, subject, kind, name, issuer)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX claims_name ON claims (community, kind, name, subject, issuer);
+CREATE INDEX claims_name ON claims (community, kind, name, subject, issuer, at, checked, expires, revoked);
 
 CREATE TABLE changes (
 	community TEXT NOT NULL, person TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
@@ -52,5 +52,5 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 	('accounts', 'accounts', '1000000 10000 3000 2000 1'), ('accounts', 'accounts_person', '1000000 10000 2 2 1 1'),
 	('accounts', 'accounts_mail', '1000000 10000 2 2 1 1'),
 	('evidence', 'evidence', '1000000 10000 2 1'), ('evidence', 'evidence_id', '1000000 10000 2 1'),
-	('claims', 'claims', '1000000 10000 4 2 1 1'), ('claims', 'claims_name', '1000000 10000 5000 1000 1 1');
+	('claims', 'claims', '1000000 10000 4 2 1 1'), ('claims', 'claims_name', '1000000 10000 5000 1000 1 1 1 1 1 1');
 ANALYZE sqlite_schema;
