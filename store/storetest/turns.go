@@ -26,6 +26,7 @@ func turnTests() []test {
 		within("queues that were left", testLeftQueues),
 		within("a clock that was wrong", testWrongClock),
 		within("some are passed over", testExcept),
+		within("a claim that ends before it began", testBackwards),
 		within("a claim that is given back does not take a turn", testTurnOfRenewed),
 		{"nobody is passed twice, nothing is lost", func(t *testing.T, open opener) { testTurnModel(t, open, false) }},
 		{"nothing is lost when the clock jumps", func(t *testing.T, open opener) { testTurnModel(t, open, true) }},
@@ -48,6 +49,14 @@ func perCommunity(tasks []store.Task) map[string]int {
 		out[k.Community]++
 	}
 	return out
+}
+
+// Clocks differ and go back: a claim may end before its task was due, and the queue knows of it.
+func testBackwards(t *testing.T, tx store.Tx) {
+	queued(t, tx, "b", 1, 50)
+	require.Len(t, must(tx.Claim([]string{"k"}, sec(100), sec(30), 10))(t), 1)
+	require.Empty(t, must(tx.Claim([]string{"k"}, sec(29), sec(200), 10, "a"))(t))
+	require.Len(t, must(tx.Claim([]string{"k"}, sec(40), sec(200), 10, "a"))(t), 1)
 }
 
 func testBacklog(t *testing.T, tx store.Tx) {

@@ -75,7 +75,13 @@ func (t *Tx) Claim(kinds []string, now, until time.Time, limit int, except ...st
 		if err != nil {
 			return nil, err
 		}
-		return t.take(picked, micros(until), rev)
+		out, err := t.take(picked, micros(until), rev)
+		for _, n := range out {
+			if err == nil && micros(until) <= at { // clocks differ and go back; otherwise the queue's due is earlier already
+				err = t.queue(n.Kind, n.Community, micros(until), rev)
+			}
+		}
+		return out, err
 	}
 	c, err := t.inTurn(kinds, at, want, picked, except)
 	if err != nil || len(c.picked) == 0 && len(c.passed) == 0 {
