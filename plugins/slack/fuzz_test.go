@@ -77,7 +77,7 @@ func FuzzForm(f *testing.F) {
 			t.Fatalf("%q reaches process %q", payload, inForm.process)
 		}
 		m, err := parse(&gateway.Delivery{Body: []byte(url.Values{"command": {command}, "team_id": {team}, "user_id": {"U1"}}.Encode())})
-		if err != nil || m.typ == "" {
+		if err != nil || m.typ == "" || team == "" || !utf8.ValidString(team) { // nobody's: JSON has no other strings
 			return
 		}
 		if m.process != "" || m.user != "U1" || len(m.teams) != 1 || m.teams[0] != team || !json.Valid(m.data) {
