@@ -85,7 +85,11 @@ func (g *Gateway) accept(ctx context.Context, a *arrival) (_ Reply, err error) {
 			continue
 		}
 		if errors.Is(err, errDropped) {
-			return Reply{}, nil
+			reply, err = Reply{}, nil
+		}
+		if err == nil && reply.Status == 0 && reply.Body == nil {
+			err := g.guard("acknowledging a delivery of "+a.p.m.Name, func() error { reply = a.p.m.Webhook.Ack(a.message); return nil })
+			return reply, err
 		}
 		return reply, storeError(err, "keeping a delivery of %s", a.p.m.Name)
 	}

@@ -70,6 +70,9 @@ type Webhook[T Owner, M any] struct {
 	Handle func(T, context.Context, M) error
 	// Answer brings Reply.Then to where the delivery came from: a response URL, a follow-up message.
 	Answer func(T, context.Context, M, json.RawMessage) error
+	// Ack is what the platform hears of a delivery that nobody answered: it waits for an instance or a process, it is known already, or Receive had
+	// nothing to say. Nil: 200 and nothing else.
+	Ack func(M) Reply
 	// Keep names headers that Parse needs, beside Content-Type.
 	Keep []string
 }
@@ -91,6 +94,7 @@ type WebhookDef struct {
 	Slow    func(message any) bool                                                   `json:"-"`
 	Handle  func(ctx context.Context, self, message any) error                       `json:"-"`
 	Answer  func(ctx context.Context, self, message any, then json.RawMessage) error `json:"-"`
+	Ack     func(message any) Reply                                                  `json:"-"`
 }
 
 // filled is the definition with every function set but Handle and Answer, so that the pipeline need not ask.
@@ -115,6 +119,9 @@ func (w WebhookDef) filled() *WebhookDef {
 	}
 	if w.Slow == nil {
 		w.Slow = func(any) bool { return true }
+	}
+	if w.Ack == nil {
+		w.Ack = func(any) Reply { return Reply{} }
 	}
 	return &w
 }
@@ -173,6 +180,9 @@ func (w Webhook[T, M]) feature(_ T, b *builder) {
 		d.Answer = func(ctx context.Context, self, m any, then json.RawMessage) error {
 			return w.Answer(self.(T), ctx, m.(M), then)
 		}
+	}
+	if w.Ack != nil {
+		d.Ack = func(m any) Reply { return w.Ack(m.(M)) }
 	}
 	b.m.Webhook = d
 }
