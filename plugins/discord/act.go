@@ -1,0 +1,84 @@
+package discord
+
+import (
+	"context"
+	"slices"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// act is one call that changes something which repeating does not change further.
+type act struct {
+	call
+	echoes []string // as what Discord's events of it will be known, see [(*Discord).echo]
+	gone   []int    // Discord's codes for it when it is so already
+}
+
+// attempted is what is durable before Discord hears of an act.
+type attempted struct {
+	Sent bool `json:"sent"`
+}
+
+// perform acts. same says that it was so before, and nothing was done. What Discord's events of it will look like is kept before it hears of it.
+func (d *Discord) perform(ctx context.Context, a act, out any) (same bool, err error) {
+	call := gateway.CallOf(ctx)
+	var before attempted
+	again := call.Saved(&before) && before.Sent
+	if err := call.Save(ctx, attempted{true}); err != nil {
+		return false, err
+	}
+	if len(a.echoes) > 0 {
+		if err := call.Expect(ctx, a.echoes...); err != nil {
+			return false, err
+		}
+	}
+	err = d.call(ctx, a.call, out)
+	switch {
+	case err == nil:
+		call.Caused(a.echoes...)
+		return false, nil
+	case refusedAs(err, a.gone...):
+		if again { // the first attempt did it
+			call.Caused(a.echoes...)
+			return false, nil
+		}
+		return true, nil
+	}
+	return false, err
+}
+
+// done is [Discord.perform] for an action that has nothing else to say.
+func (d *Discord) done(ctx context.Context, a act) (Done, error) {
+	same, err := d.perform(ctx, a, nil)
+	return Done{Already: same}, err
+}
+
+// in is a path in our guild.
+func (d *Discord) in(parts ...string) string {
+	return path(slices.Concat([]string{"guilds", d.config.GuildID}, parts)...)
+}
+
+// guildOf refuses a channel that is in another guild: the bot may be in it too, and it may be another community's.
+func (d *Discord) guildOf(ctx context.Context, channel string) error {
+	_, err := d.channel(ctx, channel)
+	return err
+}
+
+// channel reads a channel of our guild. NotFound: there is none of that ID.
+func (d *Discord) channel(ctx context.Context, id string) (Channel, error) {
+	if c, ok := d.app.channels.get(id); ok && c == d.config.GuildID {
+		return Channel{ID: id}, nil
+	}
+	var out struct {
+		Channel
+		GuildID string `json:"guild_id"`
+	}
+	if err := d.call(ctx, call{path: path("channels", id), needs: "VIEW_CHANNEL"}, &out); err != nil {
+		return Channel{}, err
+	}
+	if out.GuildID != d.config.GuildID {
+		return Channel{}, gateway.Errorf(gateway.NotFound, "channel %s is not in server %s", id, d.config.GuildID)
+	}
+	d.app.channels.put(id, out.GuildID)
+	return out.Channel, nil
+}

@@ -1,0 +1,247 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// pollEvery is how often a poll's voters are read at the most. Discord's limits are learned on the way.
+const pollEvery = 15 * time.Second
+
+// pollVote is the durable state of a vote by a poll of Discord's.
+type pollVote struct {
+	Post     letter    `json:"post,omitzero" jsonschema_description:"The message."`
+	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When it closes by itself."`
+	Expired  bool      `json:"expired,omitempty" jsonschema_description:"Discord takes no votes any more."`
+	Said     bool      `json:"said,omitempty" jsonschema_description:"The result was said under the poll."`
+}
+
+// Start posts the poll. It is open an hour longer than it has to be, where Discord allows that: the gateway ends it to the second.
+func (p *pollVote) Start(ctx context.Context, r *voteRun, in Vote) error {
+	d, ask := r.Plugin, r.Ask()
+	if err := d.allows(byPoll); err != nil {
+		return err
+	}
+	hours := maxPollHours
+	if in.ClosingAt != nil {
+		left := in.ClosingAt.Sub(r.Now())
+		if left > maxPollHours*time.Hour {
+			return invalid("/closing_at", "is more than 32 days away, which is as long as Discord keeps a poll open")
+		}
+		hours = min(int((left+time.Hour-1)/time.Hour)+1, maxPollHours)
+		p.ClosesAt = *in.ClosingAt
+	} else {
+		p.ClosesAt = r.Now().Add(maxPollHours * time.Hour)
+		r.CloseAt(p.ClosesAt)
+	}
+	if len(ask.Details) > 0 && runes(escape(ask.Details)) > maxContent {
+		return invalid("/details", "are too long: a message of Discord's has 2000 characters, marks escaped")
+	}
+	var answers []string
+	for _, c := range ask.Choices() {
+		answers = append(answers, clip(d.app.Texts.label(ask, c), maxAnswer55))
+	}
+	if err := d.guildOf(ctx, in.Channel); err != nil {
+		return err
+	}
+	fields := map[string]any{"poll": pollFields(ask.Title, answers, hours, takesSeveral(ask)), "allowed_mentions": noMentions}
+	if ask.Details != "" {
+		fields["content"] = escape(ask.Details)
+	}
+	return post(ctx, r, &p.Post, in.Channel, fields, "SEND_POLLS", func(m Post) bool {
+		question, _ := m.Poll["question"].(map[string]any)
+		text, _ := question["text"].(string)
+		return text == ask.Title
+	})
+}
+
+// Receive takes what Discord tells of votes, so that the count is live, and the deletion of the poll. What it tells may be late, twice or not at
+// all: the list of voters, which Update reads, has the last word.
+func (p *pollVote) Receive(ctx context.Context, r *voteRun, m *message) (gateway.Reply, error) {
+	switch {
+	case r.Ended():
+	case m.deleted:
+		if p.Post.gone(m) {
+			r.CloseNow(vote.Closing{By: vote.ByDeletion, At: m.at})
+		}
+	case m.answer > 0 && slices.Contains(m.ids, p.Post.Message):
+		return gateway.Reply{}, p.live(ctx, r, m)
+	}
+	return gateway.Reply{}, nil
+}
+
+// live takes one vote as the Gateway tells of it. It has no time but that of its arrival.
+func (p *pollVote) live(ctx context.Context, r *voteRun, m *message) error {
+	option, known := r.Ask().ChoiceAt(m.answer - 1)
+	if !known || m.user == "" {
+		return nil
+	}
+	ballot := gateway.Ballot{Voter: m.user, At: m.received}
+	err := merge(ctx, r, &ballot, func(held []string) []string {
+		if !takesSeveral(r.Ask()) {
+			held = nil
+		}
+		held = slices.DeleteFunc(held, func(o string) bool { return o == option })
+		if !m.removed {
+			held = append(held, option)
+		}
+		return held
+	})
+	if err == nil {
+		_, err = r.Cast(ctx, ballot)
+	}
+	return ignoreRefused(err)
+}
+
+// ignoreRefused passes over a vote that does not count: of somebody who may not vote, or after the end.
+func ignoreRefused(err error) error {
+	var refused *vote.Refused
+	if errors.As(err, &refused) || errors.Is(err, gateway.Conflict) {
+		return nil
+	}
+	return err
+}
+
+// Update reads who voted for what. After the closing time it ends the poll first, so that what is read is what stays.
+func (p *pollVote) Update(ctx context.Context, r *voteRun) error {
+	due := !r.Now().Before(p.ClosesAt)
+	if due {
+		if err := p.expire(ctx, r); err != nil {
+			return err
+		}
+	}
+	err := p.read(ctx, r)
+	if refusedAs(err, codeUnknownMessage, codeUnknownChannel) {
+		if !due {
+			r.CloseNow(vote.Closing{By: vote.ByDeletion})
+		}
+		return nil
+	}
+	return err
+}
+
+// expire has Discord take no more votes.
+func (p *pollVote) expire(ctx context.Context, r *voteRun) error {
+	if p.Expired || p.Post.Message == "" {
+		return nil
+	}
+	err := r.Plugin.call(ctx, p.Post.at().expire(), nil)
+	switch {
+	case err == nil, refusedAs(err, codePollExpired):
+		p.Expired = true
+		return nil
+	case final(err): // deleted: there is nothing to end
+		r.Plugin.Log.WarnContext(ctx, "a poll cannot be ended", "process", r.ID(), "error", err)
+		return nil
+	}
+	return err
+}
+
+// read makes ballots of the lists of voters, a page at a time, and takes back those of who is in none any more.
+func (p *pollVote) read(ctx context.Context, r *voteRun) error {
+	at := r.Now()
+	if at.After(p.ClosesAt) {
+		at = p.ClosesAt // a ballot of this very moment still counts
+	}
+	chosen := map[string][]string{} // by voter: of 10,000 that is about a megabyte
+	for i, option := range r.Ask().Choices() {
+		for after := ""; ; {
+			page, err := r.Plugin.voters(ctx, p.Post.at(), i+1, after)
+			if err != nil {
+				return err
+			}
+			for _, u := range page.Users {
+				if u.ID != "" && !slices.Contains(chosen[u.ID], option) {
+					chosen[u.ID] = append(chosen[u.ID], option)
+				}
+			}
+			if after = page.Next; after == "" {
+				break
+			}
+		}
+	}
+	for user, options := range chosen {
+		if !takesSeveral(r.Ask()) {
+			options = options[len(options)-1:] // changed while the lists were read
+		}
+		if err := ignoreRefused(cast(ctx, r, user, options, at)); err != nil {
+			return err
+		}
+	}
+	return p.takeBack(ctx, r, chosen, at)
+}
+
+func cast(ctx context.Context, r *voteRun, user string, options []string, at time.Time) error {
+	_, err := r.Cast(ctx, gateway.Ballot{Voter: user, Choices: options, At: at})
+	return err
+}
+
+// takeBack takes back the ballots of those who are in no list any more.
+func (p *pollVote) takeBack(ctx context.Context, r *voteRun, chosen map[string][]string, at time.Time) error {
+	const some = 200
+	var voter, question string
+	for {
+		held, err := r.Ballots(ctx, voter, question, some)
+		if err != nil {
+			return err
+		}
+		for _, b := range held {
+			if _, ok := chosen[b.Voter]; !ok && userID.MatchString(b.Voter) && b.At.Before(at) { // others did not vote here
+				if err := ignoreRefused(cast(ctx, r, b.Voter, nil, at)); err != nil {
+					return err
+				}
+			}
+			voter, question = b.Voter, b.Question
+		}
+		if len(held) < some {
+			return nil
+		}
+	}
+}
+
+// Close ends the poll, if that was not done before, and makes the outcome. Where Discord cannot be reached the outcome does not wait for it: what people
+// still choose there is counted nowhere, and Show ends the poll later.
+func (p *pollVote) Close(ctx context.Context, r *voteRun) error {
+	if err := p.expire(ctx, r); err != nil {
+		r.Plugin.Log.WarnContext(ctx, "a poll could not be ended yet", "process", r.ID(), "error", err)
+	}
+	out, err := r.Decide(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Complete(out)
+}
+
+// Show says the result under the poll, which Discord does not let anybody change: it counts everybody's votes.
+func (p *pollVote) Show(ctx context.Context, r *voteRun) error {
+	if !r.Ended() || p.Post.Message == "" || p.Said {
+		return nil
+	}
+	d := r.Plugin
+	if err := p.expire(ctx, r); err != nil {
+		return err
+	}
+	out, decided, err := standing(ctx, r)
+	if err != nil {
+		return err
+	}
+	if !decided {
+		out = nil
+	}
+	fields := map[string]any{
+		"content": d.app.Texts.result(r.Ask(), out), "allowed_mentions": noMentions, "nonce": nonceOf(r.ID() + ".result"), "enforce_nonce": true,
+		"message_reference": map[string]any{"message_id": p.Post.Message, "fail_if_not_exists": false},
+	}
+	err = d.call(ctx, call{method: http.MethodPost, path: path("channels", p.Post.Channel, "messages"), body: fields, needs: "SEND_MESSAGES"}, nil)
+	if err != nil && !final(err) {
+		return err
+	}
+	p.Said = true
+	return nil
+}

@@ -1,0 +1,147 @@
+package discord
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// Every message that is posted carries a nonce made of the call that posts it. Discord, asked to enforce it, gives a second request with it the first
+// one's message, "for a few minutes" (https://docs.discord.com/developers/resources/message#create-message, checked 2026-11), names it in the event of the
+// message, and mostly in the channel's history.
+
+// nonceOf makes a nonce: at most 25 characters.
+func nonceOf(call string) string {
+	sum := sha256.Sum256([]byte(call))
+	return "gw" + base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// posting is what is durable before Discord hears of a message.
+type posting struct {
+	Channel string    `json:"channel"`
+	Since   time.Time `json:"since"`
+}
+
+// Posted is the answer of whatever posts a message.
+type Posted struct {
+	Channel string `json:"channel" jsonschema_description:"Where the message is, also for messages to people."`
+	ID      string `json:"id" jsonschema_description:"The message's ID."`
+}
+
+// postOnce posts a message in a channel that was looked at. What is saved before is what [Discord.findPosted] needs where the answer is lost.
+func (d *Discord) postOnce(ctx context.Context, channel string, fields map[string]any, needs string) (Posted, error) {
+	call := gateway.CallOf(ctx)
+	if err := call.Save(ctx, posting{Channel: channel, Since: call.Started()}); err != nil {
+		return Posted{}, err
+	}
+	return d.send(ctx, channel, nonceOf(call.ID()), fields, needs)
+}
+
+// send posts under a nonce.
+func (d *Discord) send(ctx context.Context, channel, nonce string, fields map[string]any, needs string) (Posted, error) {
+	c := gateway.CallOf(ctx)
+	if err := c.Expect(ctx, nonceRef(nonce)); err != nil {
+		return Posted{}, err
+	}
+	fields["nonce"], fields["enforce_nonce"] = nonce, true
+	var out struct {
+		ID string `json:"id"`
+	}
+	q := call{method: http.MethodPost, path: path("channels", channel, "messages"), body: fields, once: true, needs: orElse(needs, "SEND_MESSAGES")}
+	err := d.call(ctx, q, &out)
+	if err == nil && out.ID == "" {
+		err = gateway.Errorf(gateway.Unknown, "discord: a message was posted without saying which")
+	}
+	if err != nil {
+		return Posted{}, err
+	}
+	c.Caused(messageRef(channel, out.ID), nonceRef(nonce))
+	return Posted{channel, out.ID}, nil
+}
+
+// findPosted is the look-up of post-message: it looks where the message was to go, since the first try. Its input is what was asked for, which
+// is what decides where the history does not name the nonce.
+func (d *Discord) findPosted(ctx context.Context, in Message) (Posted, gateway.Found, error) {
+	call := gateway.CallOf(ctx)
+	var p posting
+	if !call.Saved(&p) {
+		return Posted{}, gateway.DidNot, nil // Discord never heard of it
+	}
+	nonce, unsure := nonceOf(call.ID()), false
+	id, err := d.find(ctx, p, func(m Post) bool {
+		if named, ok := m.nonce(); ok {
+			return named == nonce
+		}
+		unsure = unsure || m.Content == in.Content
+		return false
+	})
+	switch {
+	case refusedAs(err, codeUnknownChannel):
+		return Posted{}, gateway.DidNot, nil
+	case err != nil:
+		return Posted{}, gateway.CannotTell, err
+	case id != "":
+		call.Caused(messageRef(p.Channel, id), nonceRef(nonce))
+		return Posted{p.Channel, id}, gateway.Happened, nil
+	case unsure:
+		return Posted{}, gateway.CannotTell, nil // the same text stands there, without a name
+	}
+	return Posted{}, gateway.DidNot, nil
+}
+
+// nonce is what the program that posted a message calls it; false where Discord does not say it any more.
+func (p Post) nonce() (string, bool) {
+	var s string
+	if len(p.Nonce) == 0 || json.Unmarshal(p.Nonce, &s) != nil {
+		return "", false
+	}
+	return s, s != ""
+}
+
+// lookPages bounds what a look-up reads, 100 messages each.
+const lookPages = 50
+
+// find looks in a channel for a message of our own since a time; "" where there is none.
+func (d *Discord) find(ctx context.Context, p posting, is func(Post) bool) (id string, err error) {
+	const limit = 100
+	after := snowflakeAt(p.Since.Add(-time.Minute)) // our clock may be ahead of Discord's
+	for range lookPages {
+		var page []Post
+		q := url.Values{"limit": {itoa(limit)}, "after": {after}}
+		if err := d.call(ctx, call{path: path("channels", p.Channel, "messages"), query: q, needs: "READ_MESSAGE_HISTORY"}, &page); err != nil {
+			return "", err
+		}
+		for _, m := range page { // newest first
+			if d.ours(m.Author.ID) && is(m) {
+				return m.ID, nil
+			}
+		}
+		if len(page) < limit {
+			return "", nil
+		}
+		after = page[0].ID
+	}
+	return "", gateway.Errorf(gateway.Unavailable, "discord: more than %d messages came since; whether ours is behind them is not known", limit*lookPages)
+}
+
+// direct gives the conversation with one person.
+func (d *Discord) direct(ctx context.Context, user string) (string, error) {
+	var out struct {
+		ID string `json:"id"`
+	}
+	err := d.call(ctx, call{method: http.MethodPost, path: "/users/@me/channels", body: map[string]string{"recipient_id": user}}, &out)
+	if err == nil && out.ID == "" {
+		err = gateway.Errorf(gateway.Unavailable, "discord: the conversation with %s has no ID", user)
+	}
+	if err != nil {
+		return "", fmt.Errorf("opening the conversation with a person: %w", err)
+	}
+	return out.ID, nil
+}

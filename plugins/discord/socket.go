@@ -1,0 +1,296 @@
+package discord
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"github.com/gorilla/websocket"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// listen keeps the connection to the Gateway (https://docs.discord.com/developers/events/gateway). Each event is durable before the next one is
+// read. A connection that is lost is taken up again where it was; a session that is lost, with us or with Discord, is followed by a repair.
+// It returns when the connection cannot be made any more.
+func (a *app) listen(ctx context.Context, src *gateway.Source) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	l := &link{app: a, src: src, ctx: ctx, closed: make(chan struct{}, 1), failed: make(chan error, 1)}
+	defer l.wg.Wait()
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	s, err := l.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.end(s, stop)
+	for {
+		if err := s.Open(); err != nil && !errors.Is(err, discordgo.ErrWSAlreadyOpen) { // it says twice that one connection was lost
+			return explain(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-l.failed:
+			return err
+		case <-l.closed:
+			src.Log.Info("the connection to the Gateway was lost; it is taken up again")
+		}
+	}
+}
+
+// link is one listening.
+type link struct {
+	app    *app
+	src    *gateway.Source
+	ctx    context.Context // of the listening: the library's handlers get none
+	wg     sync.WaitGroup
+	closed chan struct{}
+	failed chan error
+
+	name  string    // Discord's name for the session
+	alive time.Time // until when nothing can have been missed, as it is kept
+}
+
+// aliveEvery is how often it is kept that we listen.
+const aliveEvery = 30 * time.Second
+
+// begin reads until when an earlier listening has heard everything.
+func (l *link) begin(ctx context.Context) error {
+	cursor, err := l.src.Cursor(ctx)
+	if err == nil && cursor != "" {
+		_ = l.alive.UnmarshalText([]byte(cursor)) // our own text
+	}
+	return err
+}
+
+// session makes one of the library's, that does only what it is told: it reconnects when we say so, retries nothing, logs nothing, keeps no
+// picture of the guilds, and has handlers run before the next event is read.
+func (l *link) session(ctx context.Context) (*discordgo.Session, error) {
+	s, err := discordgo.New("Bot " + l.app.BotToken.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("making a session: %w", err)
+	}
+	set, err := intentsOf(l.app.Intents)
+	if err != nil {
+		return nil, err
+	}
+	s.Identify.Intents = set
+	s.ShouldReconnectOnError, s.ShouldRetryOnRateLimit, s.MaxRestRetries = false, false, 0
+	s.SyncEvents, s.StateEnabled, s.LogLevel, s.UserAgent = true, false, -1, agent
+	client := *l.src.HTTP
+	client.Transport = version{client.Transport}
+	s.Client, s.Dialer = &client, l.app.dialer(ctx)
+	s.AddHandler(func(_ *discordgo.Session, e *discordgo.Event) { l.hear(e) })
+	s.AddHandler(func(_ *discordgo.Session, _ *discordgo.Disconnect) {
+		select {
+		case l.closed <- struct{}{}:
+		default:
+		}
+	})
+	return s, nil
+}
+
+// end stops what the session has started. Where the program is told to end, the connection is cut already: the library would wait for it.
+func (l *link) end(s *discordgo.Session, stop func()) {
+	stop()
+	_ = s.Close() // it may be closed
+}
+
+// dialer connects so that the end of the context cuts the connection: the library reads without a deadline.
+func (a *app) dialer(ctx context.Context) *websocket.Dialer {
+	d := *websocket.DefaultDialer
+	if a.Dialer != nil {
+		d = *a.Dialer
+	}
+	plain, encrypted := d.NetDialContext, d.NetDialTLSContext
+	if plain == nil {
+		plain = (&net.Dialer{Timeout: 30 * time.Second}).DialContext
+	}
+	cut := func(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+		return func(within context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(within, network, address)
+			if err == nil {
+				context.AfterFunc(ctx, func() { c.Close() })
+			}
+			return c, err
+		}
+	}
+	d.NetDialContext = cut(plain)
+	if encrypted != nil {
+		d.NetDialTLSContext = cut(encrypted)
+	}
+	return &d
+}
+
+// version makes the library speak version 10, whose own numbers are variables of the whole program. It calls nothing but GET /gateway,
+// and puts "?v=9&encoding=json" behind the address in the answer: there that becomes a fragment, which is not sent.
+type version struct{ next http.RoundTripper }
+
+func (v version) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := r.Clone(r.Context())
+	out.URL.Path = strings.Replace(out.URL.Path, "/api/v"+discordgo.APIVersion+"/", "/api/v10/", 1)
+	res, err := v.next.RoundTrip(out)
+	if err != nil || res.StatusCode != http.StatusOK {
+		return res, err
+	}
+	defer res.Body.Close()
+	var where struct {
+		URL string `json:"url"`
+	}
+	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
+	if err == nil {
+		err = json.Unmarshal(raw, &where)
+	}
+	if err != nil || where.URL == "" {
+		return nil, fmt.Errorf("reading the address of the Gateway: %w", errors.Join(err, errors.New("there is none")))
+	}
+	raw, err = json.Marshal(map[string]string{"url": strings.TrimSuffix(where.URL, "/") + "/?v=10&encoding=json#/"})
+	if err != nil {
+		return nil, err
+	}
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+	return res, nil
+}
+
+// explain says in words what the Gateway's closing means
+// (https://docs.discord.com/developers/topics/opcodes-and-status-codes#gateway-gateway-close-event-codes).
+func explain(err error) error {
+	var c *websocket.CloseError
+	if !errors.As(err, &c) {
+		return fmt.Errorf("the Gateway: %w", err)
+	}
+	switch c.Code {
+	case 4004:
+		return fmt.Errorf("the Gateway does not take App.BotToken: %w", err)
+	case 4011:
+		return fmt.Errorf("the bot is in so many guilds that Discord wants it sharded, which this plugin cannot: %w", err)
+	case 4013:
+		return fmt.Errorf("the Gateway does not know one of App.Intents: %w", err)
+	case 4014:
+		return fmt.Errorf("one of App.Intents has to be switched on first in the app's settings, under Bot: %w", err)
+	}
+	return fmt.Errorf("the Gateway closed the connection: %w", err)
+}
+
+// hear takes one event, on the goroutine that reads. What cannot be kept ends the listening: the next one begins a new session, with a repair.
+func (l *link) hear(e *discordgo.Event) {
+	if err := l.take(e); err != nil && l.ctx.Err() == nil {
+		select {
+		case l.failed <- err:
+		default:
+		}
+	}
+}
+
+func (l *link) take(e *discordgo.Event) error {
+	switch e.Type {
+	case "":
+		return nil
+	case "READY":
+		return l.ready(e.RawData)
+	case "RESUMED":
+		l.src.Log.Info("the session was resumed")
+		return nil
+	}
+	d := dispatch{Type: e.Type, Seq: e.Sequence, Session: l.name, Data: slim(e.Type, e.RawData)}
+	body, err := json.Marshal(d)
+	if err != nil {
+		l.src.Log.Warn("an event cannot be read and is passed over", "type", e.Type, "error", err)
+		return nil
+	}
+	answer, err := l.src.Deliver(l.ctx, http.Header{"Content-Type": {"application/json"}}, body)
+	switch {
+	case errors.Is(err, gateway.Invalid):
+		l.src.Log.Warn("an event cannot be read and is passed over", "type", e.Type, "error", err)
+	case err != nil:
+		return fmt.Errorf("keeping an event: %w", err)
+	}
+	if e.Type == "INTERACTION_CREATE" && len(answer.Body) > 0 {
+		l.answer(e.RawData, answer.Body)
+	}
+	return l.live()
+}
+
+// ready begins a session. What happened since we last listened is fetched: a session that is lost brings nothing again.
+func (l *link) ready(raw json.RawMessage) error {
+	var r struct {
+		Session string `json:"nameid"`
+	}
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return fmt.Errorf("reading READY: %w", err)
+	}
+	l.name = r.Session
+	l.src.Log.Info("connected")
+	if !l.alive.IsZero() {
+		if err := l.src.Repair(l.ctx, gateway.Gap{Since: l.alive}); err != nil {
+			return err
+		}
+	}
+	l.alive = time.Time{}
+	return l.live()
+}
+
+// live keeps, now and then, that nothing was missed until now.
+func (l *link) live() error {
+	now := l.src.Now()
+	if !l.alive.IsZero() && now.Sub(l.alive) < aliveEvery {
+		return nil
+	}
+	raw, err := now.MarshalText()
+	if err != nil {
+		return err
+	}
+	l.alive = now
+	return l.src.SetCursor(l.ctx, string(raw))
+}
+
+// answer answers an interaction that came by the Gateway: within three seconds, and beside the reading.
+func (l *link) answer(raw json.RawMessage, body []byte) {
+	var i struct {
+		ID    string `json:"id"`
+		Token string `json:"token"`
+	}
+	if json.Unmarshal(raw, &i) != nil || i.ID == "" || i.Token == "" {
+		return
+	}
+	l.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
+		defer cancel()
+		c := &client{http: l.src.HTTP, limits: &l.app.limits, now: l.src.Now}
+		q := call{method: http.MethodPost, path: path("interactions", i.ID, i.Token, "callback"), body: json.RawMessage(body), bare: true, once: true}
+		if err := c.call(ctx, q, nil); err != nil {
+			l.src.Log.Warn("an interaction could not be answered", "error", err)
+		}
+	})
+}
+
+// slim leaves out of a guild what makes it large: Discord sends all of it again with each session.
+func slim(typ string, raw json.RawMessage) json.RawMessage {
+	if typ != "GUILD_CREATE" {
+		return raw
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil {
+		return raw
+	}
+	for _, name := range []string{"members", "presences", "voice_states", "channels", "threads", "emojis", "stickers", "roles", "soundboard_sounds", "stage_instances", "guild_scheduled_events"} {
+		delete(fields, name)
+	}
+	out, err := json.Marshal(fields)
+	if err != nil {
+		return raw
+	}
+	return out
+}
