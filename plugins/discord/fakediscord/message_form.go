@@ -154,6 +154,12 @@ func checkEmbeds(raw []json.RawMessage) ([]any, error) {
 			total += n
 		}
 		whole["type"] = "rich"
+		fields, _ := whole["fields"].([]any)
+		for _, x := range fields {
+			if f, ok := x.(object); ok && f["inline"] == nil {
+				f["inline"] = false
+			}
+		}
 		out = append(out, whole)
 	}
 	if total > 6000 {
@@ -234,6 +240,11 @@ func (c *componentCheck) one(raw json.RawMessage, at string, top bool) (any, err
 		err = c.button(f, at)
 	case 3, 5, 6, 7, 8:
 		err = c.selects(f, at)
+		for _, k := range []string{"min_values", "max_values"} {
+			if whole[k] == nil {
+				whole[k] = 1
+			}
+		}
 	case 9, 17:
 		whole["components"], err = c.children(f, at)
 		if err == nil && f.Type == 9 {

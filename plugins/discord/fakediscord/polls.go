@@ -61,6 +61,9 @@ func (f *pollForm) check(now time.Time) (*poll, error) {
 		if n := utf8.RuneCountInString(a.Media.Text); n < 1 || n > 55 {
 			return nil, badLength("poll.answers."+strconv.Itoa(i)+".poll_media.text", 1, 55)
 		}
+		if e := a.Media.Emoji; e != nil && e["id"] == nil {
+			e["id"] = nil // Discord names it in any case
+		}
 		p.answers = append(p.answers, pollAnswer{a.Media.Text, a.Media.Emoji})
 		p.votes = append(p.votes, nil)
 		p.has = append(p.has, map[string]bool{})

@@ -5,14 +5,12 @@ package fakediscord
 func (m *member) showVoice(g *Guild) object {
 	o := object{
 		"guild_id": g.id, "channel_id": nil, "user_id": m.user.id, "member": m.show(), "session_id": "fake-voice-" + m.user.id,
-		"deaf": m.deaf, "mute": m.mute, "self_deaf": false, "self_mute": false, "self_video": false, "suppress": false,
+		"deaf": m.deaf, "mute": m.mute, "self_deaf": false, "self_mute": false, "self_video": false, "self_stream": false, "suppress": false,
 		"request_to_speak_timestamp": nil,
 	}
 	if v := m.voice; v != nil {
-		o["channel_id"], o["self_deaf"], o["self_mute"], o["self_video"] = v.channel, v.selfDeaf, v.selfMute, v.selfVideo
-		if v.selfStream {
-			o["self_stream"] = true
-		}
+		o["channel_id"], o["self_deaf"], o["self_mute"] = v.channel, v.selfDeaf, v.selfMute
+		o["self_video"], o["self_stream"] = v.selfVideo, v.selfStream
 	}
 	return o
 }
