@@ -306,8 +306,8 @@ func (w *world) discordgo(intents int) (*discordgo.Session, *events) {
 func (w *world) listen(intents int) *events {
 	w.t.Helper()
 	d, e := w.discordgo(intents)
+	d.ShouldReconnectOnError = false // it ends with the fake; its own Close takes a second
 	require.NoError(w.t, d.Open())
-	w.t.Cleanup(func() { _ = d.Close() })
 	require.NoError(w.t, w.Flush(w.ctx))
 	e.reset()
 	return e

@@ -192,7 +192,7 @@ func (s *Server) channel(id string) *channel {
 	return s.dmByID[id]
 }
 
-// DefaultUser options of [Server.AddUser].
+// UserOption says more about an account for [Server.AddUser].
 type UserOption func(*user)
 
 // Email gives the account an address, and says whether it is verified.
