@@ -46,8 +46,29 @@ func (a *app) listen(ctx context.Context, src *gateway.Source) error {
 			return err
 		case <-l.closed:
 			src.Log.Info("the connection to the Gateway was lost; it is taken up again")
+			if err := l.calm(ctx); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// settling is how long the library is given to stop what belonged to a lost connection: its heartbeat may yet close the session, and would close the
+// next connection.
+const settling = time.Second
+
+// calm waits that long.
+func (l *link) calm(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(settling):
+	}
+	select {
+	case <-l.closed: // it has said so twice
+	default:
+	}
+	return nil
 }
 
 // link is one listening.
@@ -226,7 +247,7 @@ func (l *link) take(e *discordgo.Event) error {
 // ready begins a session. What happened since we last listened is fetched: a session that is lost brings nothing again.
 func (l *link) ready(raw json.RawMessage) error {
 	var r struct {
-		Session string `json:"nameid"`
+		Session string `json:"session_id"`
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return fmt.Errorf("reading READY: %w", err)

@@ -1,0 +1,181 @@
+package discord_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
+)
+
+const auditRoute = "GET /guilds/{guild_id}/audit-logs"
+
+// wait waits for so many events of a type: the gateway runs beside the test.
+func (r *rig) wait(typ string, n int) []gateway.Event {
+	r.t.Helper()
+	end := time.Now().Add(20 * time.Second)
+	got := r.events(typ)
+	for ; len(got) < n; got = r.events(typ) {
+		require.True(r.t, time.Now().Before(end), "there are %d %s, and %d are wanted; the log: %s", len(got), typ, n, r.logs)
+		runtime.Gosched()
+	}
+	require.Len(r.t, got, n, typ)
+	return got
+}
+
+// reason is what the audit log says of an event.
+func reason(t *testing.T, e gateway.Event) string {
+	t.Helper()
+	var data struct {
+		User  struct{ ID, Username string } `json:"user"`
+		Entry struct {
+			ID, Reason string
+		} `json:"audit_log_entry"`
+	}
+	require.NoError(t, json.Unmarshal(e.Data, &data))
+	require.Equal(t, data.Entry.ID, e.ID, "the event is named by the entry")
+	return data.Entry.Reason
+}
+
+func TestABanNamesWhoDidItInWhateverOrderDiscordTellsOfIt(t *testing.T) {
+	for _, first := range []string{"GUILD_BAN_ADD", "GUILD_AUDIT_LOG_ENTRY_CREATE"} {
+		t.Run(first+" is late", func(t *testing.T) {
+			r := newRig(t, withGateway)
+			w := r.town(0)
+			r.connect()
+			r.fake.Fail(fakediscord.Fault{Delivery: first, Reorder: true})
+			require.NoError(t, w.w.Ban(ann, cid, "harassment: no", 0))
+			got := r.wait("GUILD_BAN_ADD", 1)
+			require.Equal(t, ann, got[0].Initiator)
+			require.False(t, got[0].Bot)
+			require.Equal(t, "harassment: no", reason(t, got[0]))
+			require.Empty(t, r.events("GUILD_AUDIT_LOG_ENTRY_CREATE"), "one thing that happened is one event")
+
+			r.clock.advance(time.Minute)
+			require.Len(t, r.wait("GUILD_BAN_ADD", 1), 1)
+			for _, c := range r.fake.CallsTo(auditRoute) {
+				require.NotEqual(t, "22", c.Query.Get("action_type"), "the audit log has said so by itself")
+			}
+		})
+	}
+}
+
+func TestWhereTheAuditLogSaysNothingItIsAskedOnceAfterTenSeconds(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	r.fake.Fail(fakediscord.Fault{Delivery: "GUILD_AUDIT_LOG_ENTRY_CREATE", Drop: true})
+	require.NoError(t, w.w.Ban(ann, cid, "spam", 0))
+	require.Empty(t, r.events("GUILD_BAN_ADD"))
+	require.Empty(t, r.fake.CallsTo(auditRoute), "it may still come")
+	r.clock.advance(11 * time.Second)
+	got := r.wait("GUILD_BAN_ADD", 1)
+	require.Equal(t, ann, got[0].Initiator)
+	require.Equal(t, "spam", reason(t, got[0]))
+	n := 0
+	for _, c := range r.fake.CallsTo(auditRoute) {
+		if c.Query.Get("action_type") == "22" {
+			n++
+		}
+	}
+	require.Equal(t, 1, n)
+}
+
+func TestWithoutTheRightToReadTheAuditLogAnEventHasNoInitiator(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	w.w.SetBotPermissions(perms &^ fakediscord.PermViewAuditLog)
+	r.connect()
+	require.NoError(t, w.w.Ban(ann, cid, "spam", 0))
+	r.clock.advance(11 * time.Second)
+	got := r.wait("GUILD_BAN_ADD", 1)
+	require.Empty(t, got[0].Initiator)
+}
+
+func TestWhatTheBotDoesIsAnEchoOfTheCall(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	do[discord.Done](w, "ban-member", discord.BanUser{User: cid, Reasoned: discord.Reasoned{Reason: "by policy: ref #1"}})
+	got := r.wait("GUILD_BAN_ADD", 1)
+	require.True(t, got[0].Bot)
+	require.NotEmpty(t, got[0].Cause, "it is the effect of our call")
+	require.Equal(t, r.fake.App().BotUser, got[0].Initiator)
+	calls := r.fake.CallsTo("PUT /guilds/{guild_id}/bans/{user_id}")
+	require.Len(t, calls, 1)
+	require.Equal(t, "by policy: ref #1", calls[0].Reason)
+	require.JSONEq(t, `{"delete_message_seconds":0}`, string(calls[0].Body))
+
+	// The same done by a person afterwards is the person's.
+	do[discord.Done](w, "unban-member", discord.UnbanUser{User: cid})
+	require.NoError(t, w.w.Ban(ann, cid, "once more", 0))
+	got = r.wait("GUILD_BAN_ADD", 2)
+	require.Equal(t, ann, got[1].Initiator)
+	require.Empty(t, got[1].Cause)
+	require.Len(t, r.wait("GUILD_BAN_REMOVE", 1), 1)
+}
+
+func TestOneBotMessageIsOneEventWithItsCause(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	posted := do[discord.Posted](w, "post-message", discord.Message{Channel: hall, Content: "hello"})
+	_, err := w.w.Post(hall, ann, "hello")
+	require.NoError(t, err)
+	got := r.wait("MESSAGE_CREATE", 2)
+	for _, e := range got {
+		if e.Bot {
+			require.NotEmpty(t, e.Cause)
+			require.Contains(t, string(e.Data), posted.ID)
+		} else {
+			require.Equal(t, ann, e.Initiator)
+			require.Empty(t, e.Cause)
+		}
+	}
+	require.NotEqual(t, got[0].Bot, got[1].Bot)
+}
+
+func TestKicksAndRolesNameWhoDidItAndLeavingNobody(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	require.NoError(t, w.w.Kick(ann, cid, "out"))
+	kicked := r.wait("GUILD_MEMBER_REMOVE", 1)
+	require.Equal(t, ann, kicked[0].Initiator)
+	require.NoError(t, w.w.GiveRole(owner, dan, modRole))
+	require.Equal(t, owner, r.wait("GUILD_MEMBER_UPDATE", 1)[0].Initiator)
+	require.NoError(t, w.w.Leave(dan))
+	require.Len(t, r.events("GUILD_MEMBER_REMOVE"), 1, "it may have been a kick")
+	r.clock.advance(11 * time.Second)
+	left := r.wait("GUILD_MEMBER_REMOVE", 2)
+	require.Empty(t, left[1].Initiator)
+}
+
+func TestVoiceStatesAreEvents(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	require.NoError(t, w.w.JoinVoice(cid, voice))
+	require.NoError(t, w.w.SetVoice(cid, fakediscord.VoiceState{Video: true, Stream: true}))
+	got := r.wait("VOICE_STATE_UPDATE", 2)
+	require.Contains(t, string(got[1].Data), `"self_video":true`)
+	require.Contains(t, string(got[1].Data), `"self_stream":true`)
+
+	do[discord.Done](w, "mute-member", discord.MuteMember{MemberRef: discord.MemberRef{Member: cid}, Mute: true})
+	do[discord.Done](w, "deafen-member", discord.DeafenMember{MemberRef: discord.MemberRef{Member: cid}, Deaf: true})
+	do[discord.Done](w, "disconnect-member", discord.ActOnMember{MemberRef: discord.MemberRef{Member: cid}})
+	got = r.wait("VOICE_STATE_UPDATE", 5)
+	require.Contains(t, string(got[2].Data), `"mute":true`)
+	_, err := w.inst.Do(t.Context(), "mute-member", discord.MuteMember{MemberRef: discord.MemberRef{Member: cid}, Mute: true})
+	require.ErrorIs(t, err, gateway.Conflict, "they are in no voice channel")
+	_, err = w.inst.Do(t.Context(), "set-channel-permission", discord.SetPermission{ChannelRef: discord.ChannelRef{Channel: voice}, Member: cid, Deny: []string{"STREAM"}})
+	require.NoError(t, err)
+	require.Zero(t, w.w.Permissions(cid, voice)&fakediscord.PermStream)
+	require.Contains(t, r.routes(), http.MethodPut+" /channels/1103/permissions/"+cid)
+}

@@ -1,0 +1,119 @@
+package discord_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+func TestALostConnectionIsTakenUpWhereItWas(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	_, err := w.w.Post(hall, ann, "one")
+	require.NoError(t, err)
+	r.wait("MESSAGE_CREATE", 1)
+	r.fake.Disconnect(0) // the network breaks
+	require.NoError(t, r.fake.WaitSockets(within(t), 0))
+	_, err = w.w.Post(hall, ann, "two")
+	require.NoError(t, err)
+	require.NoError(t, r.fake.WaitSockets(within(t), 1))
+	require.Len(t, r.wait("MESSAGE_CREATE", 2), 2)
+	require.Contains(t, r.logs.String(), "the session was resumed")
+	require.Empty(t, r.fake.CallsTo("GET /channels/{channel_id}/messages"), "nothing had to be fetched")
+
+	r.fake.Reconnect() // op 7: Discord asks for it
+	_, err = w.w.Post(hall, bob, "three")
+	require.NoError(t, err)
+	require.Len(t, r.wait("MESSAGE_CREATE", 3), 3)
+}
+
+func TestALostSessionIsFollowedByARepair(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	_, err := w.w.Post(hall, ann, "one")
+	require.NoError(t, err)
+	r.wait("MESSAGE_CREATE", 1)
+	r.clock.advance(time.Minute)
+	r.fake.ForgetSessions()
+	r.fake.Disconnect(1001)
+	require.NoError(t, r.fake.WaitSockets(within(t), 0))
+	_, err = w.w.Post(hall, ann, "missed")
+	require.NoError(t, err)
+	require.NoError(t, w.w.Ban(ann, cid, "spam", 0))
+	require.NoError(t, r.fake.WaitSockets(within(t), 1))
+	for end := time.Now().Add(20 * time.Second); len(r.events("MESSAGE_CREATE")) < 2 && time.Now().Before(end); {
+		r.clock.advance(100 * time.Millisecond) // guilds are repaired one after the other
+	}
+	require.Len(t, r.wait("MESSAGE_CREATE", 2), 2, "each once")
+	require.Equal(t, ann, r.wait("GUILD_BAN_ADD", 1)[0].Initiator)
+}
+
+// What is delivered live, late and by a repair is one event.
+func TestWhatARepairFindsAgainCountsOnce(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	for _, said := range []string{"one", "two", "three"} {
+		_, err := w.w.Post(hall, ann, said)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.w.Ban(ann, cid, "spam", 0))
+	r.wait("MESSAGE_CREATE", 3)
+	r.wait("GUILD_BAN_ADD", 1)
+	require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: r.clock.now().Add(-time.Hour)}))
+	r.clock.advance(time.Minute)
+	r.due()
+	require.NotEmpty(t, r.fake.CallsTo("GET /channels/{channel_id}/messages"))
+	require.Len(t, r.events("MESSAGE_CREATE"), 3)
+	require.Len(t, r.events("GUILD_BAN_ADD"), 1)
+}
+
+func TestARepairReadsPageByPageAndHandsOverInOrder(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	for range 230 {
+		r.clock.advance(time.Second)
+		_, err := w.w.Post(hall, ann, "missed")
+		require.NoError(t, err)
+	}
+	require.Empty(t, r.events("MESSAGE_CREATE"))
+	require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: r.clock.now().Add(-time.Hour)}))
+	got := r.events("MESSAGE_CREATE")
+	require.Len(t, got, 230)
+	for i := 1; i < len(got); i++ {
+		require.True(t, got[i-1].At.Before(got[i].At), "oldest first")
+	}
+}
+
+func TestAWrongTokenAndForbiddenIntentsAreExplained(t *testing.T) {
+	for name, c := range map[string]struct {
+		change rigOption
+		says   string
+	}{
+		"token": {func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) {
+			a.BotToken = "fake-wrong-token"
+		}, "does not take App.BotToken"},
+		"intents": {func(_ *discord.App, o *fakediscord.Options, _ *gateway.Options) { o.DisallowedIntents = 1 << 15 }, "has to be switched on first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, withGateway, c.change)
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- r.Run(ctx) }()
+			require.Eventually(t, func() bool { return len(r.logs.String()) > 0 && contains(r.logs.String(), c.says) }, 20*time.Second, 5*time.Millisecond)
+			stop()
+			require.NoError(t, <-done)
+			require.NotContains(t, r.logs.String(), r.fake.App().BotToken)
+			require.NotContains(t, r.logs.String(), "fake-wrong-token")
+		})
+	}
+}
