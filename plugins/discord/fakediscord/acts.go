@@ -215,6 +215,20 @@ func (g *Guild) EndPoll(channel, id, user string) error {
 	})
 }
 
+// Rename gives the guild another name.
+func (g *Guild) Rename(actor, name string) error {
+	return g.do(func() error {
+		if g.guildPerms(actor)&PermManageGuild == 0 {
+			return refuse(50013)
+		}
+		before := g.name
+		g.name = name
+		g.log(auditEntry{action: AuditGuildUpdate, user: actor, target: g.id, change: []object{change("name", before, name)}})
+		g.emit("GUILD_UPDATE", g.show(), nil)
+		return nil
+	})
+}
+
 // Join is somebody joining; who is banned cannot.
 func (g *Guild) Join(user string) error {
 	return g.do(func() error {

@@ -7,6 +7,7 @@ import (
 
 // What the audit log calls what was done (Discord's audit log events).
 const (
+	AuditGuildUpdate      = 1
 	AuditChannelCreate    = 10
 	AuditChannelUpdate    = 11
 	AuditChannelDelete    = 12

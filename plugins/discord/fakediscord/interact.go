@@ -24,9 +24,23 @@ type Reply struct {
 // Click is a press of a button, or a choice of values in a select, on one of the app's messages. It returns when the app has
 // answered, or Discord gave up waiting; [Server.Reply] shows what comes later.
 func (g *Guild) Click(channel, message, user, customID string, values ...string) (Reply, error) {
-	s := g.s
+	return g.s.click(g, channel, message, user, customID, values)
+}
+
+// ClickDirect is [Guild.Click] in somebody's direct messages with the bot.
+func (s *Server) ClickDirect(message, user, customID string, values ...string) (Reply, error) {
 	s.mu.Lock()
-	m, err := g.clickable(channel, message, user, customID, values)
+	c := s.dms[user]
+	s.mu.Unlock()
+	if c == nil {
+		return Reply{}, refuse(10003)
+	}
+	return s.click(nil, c.id, message, user, customID, values)
+}
+
+func (s *Server) click(g *Guild, channel, message, user, customID string, values []string) (Reply, error) {
+	s.mu.Lock()
+	m, err := s.clickable(channel, message, user, customID, values)
 	if err != nil {
 		s.mu.Unlock()
 		return Reply{}, err
@@ -41,13 +55,13 @@ func (g *Guild) Click(channel, message, user, customID string, values ...string)
 		}
 	}
 	body := i.payload(data)
-	body["message"] = m.event()
+	body["message"] = m.show(s.app.BotUser)
 	return s.deliver(i, body)
 }
 
 // clickable finds the message and checks that the person could do that with it.
-func (g *Guild) clickable(channel, message, user, customID string, values []string) (*message, error) {
-	c, err := g.s.seen(channel, user)
+func (s *Server) clickable(channel, message, user, customID string, values []string) (*message, error) {
+	c, err := s.seen(channel, user)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +71,7 @@ func (g *Guild) clickable(channel, message, user, customID string, values []stri
 	}
 	f, ok := findComponent(m.components, customID)
 	switch {
-	case m.author != g.s.app.BotUser:
+	case m.author != s.app.BotUser:
 		return nil, notAllowed("the message is not the app's")
 	case !ok:
 		return nil, notAllowed("the message has no component %q", customID)
@@ -219,7 +233,11 @@ func (g *Guild) resolve(typ int, id string, to object) {
 	case 6:
 		put("users", g.s.showUser(id))
 		if m := g.members[id]; m != nil {
-			put("members", m.bare())
+			bare := m.bare()
+			bare["permissions"] = bits(g.guildPerms(id))
+			delete(bare, "mute") // Discord leaves these two out here
+			delete(bare, "deaf")
+			put("members", bare)
 		}
 	case 7:
 		if c := g.channels[id]; c != nil {
@@ -242,7 +260,7 @@ func (g *Guild) Submit(r Reply, user string, values map[string]string) (Reply, e
 		return Reply{}, notAllowed("no modal is open")
 	}
 	i := s.interact(interactionModal, g, from.channel, user)
-	i.message = from.message
+	i.message, i.opener = from.message, from
 	rows := []object{}
 	all, _ := from.modal["components"].([]any)
 	for _, row := range all {
@@ -265,7 +283,7 @@ func (g *Guild) Submit(r Reply, user string, values map[string]string) (Reply, e
 	}
 	body := i.payload(object{"custom_id": from.modal["custom_id"], "components": rows})
 	if i.message != nil {
-		body["message"] = i.message.event()
+		body["message"] = i.message.show(s.app.BotUser)
 	}
 	return s.deliver(i, body)
 }

@@ -47,6 +47,7 @@ type interaction struct {
 	original  *message // the answer, or the message that it updates
 	followUps []*message
 	modal     object
+	opener    *interaction // that was answered with the modal
 }
 
 // open says whether the token still works.
@@ -114,13 +115,9 @@ func (i *interaction) act(f answerForm) error {
 
 // say posts as the app, by the interaction's leave; permissions of the bot do not matter.
 func (i *interaction) say(d draft, loading bool) *message {
-	m := &message{c: i.channel, author: i.s.app.BotUser, webhook: i.s.app.AppID, loading: loading, interaction: object{
-		"id": i.id, "type": i.typ, "user": i.s.showUser(i.user), "authorizing_integration_owners": i.owners()}}
+	m := &message{c: i.channel, author: i.s.app.BotUser, webhook: i.s.app.AppID, loading: loading, interaction: i.metadata()}
 	if i.typ == interactionCommand {
 		m.typ = 20
-	}
-	if i.message != nil {
-		m.interaction["interacted_message_id"] = i.message.id
 	}
 	whisper := d.flags&ephemeralFlag != 0
 	d.flags &= suppressEmbeds | componentsV2 | silentFlag
@@ -138,6 +135,18 @@ func (i *interaction) say(d draft, loading bool) *message {
 	}
 	i.channel.post(m)
 	return m
+}
+
+// metadata is what a message tells of the interaction that it answers.
+func (i *interaction) metadata() object {
+	o := object{"id": i.id, "type": i.typ, "user": i.s.showUser(i.user), "authorizing_integration_owners": i.owners()}
+	if i.typ == interactionComponent {
+		o["interacted_message_id"] = i.message.id
+	}
+	if i.opener != nil {
+		o["triggering_interaction_metadata"] = i.opener.metadata()
+	}
+	return o
 }
 
 // owners says for whom the app is installed: the guild, or the person.

@@ -198,13 +198,18 @@ func (m *message) finishPoll() {
 func (s *Server) FinishPolls() int {
 	s.mu.Lock()
 	n := 0
+	var places []*channel
 	for _, g := range s.guilds {
-		for _, c := range g.sortedChannels() {
-			for _, m := range slices.Clone(c.order) {
-				if m.poll != nil && !m.poll.finalized && m.poll.over(s.opt.Now()) {
-					m.finishPoll()
-					n++
-				}
+		places = append(places, g.sortedChannels()...)
+	}
+	for _, c := range s.dms {
+		places = append(places, c)
+	}
+	for _, c := range places {
+		for _, m := range slices.Clone(c.order) {
+			if m.poll != nil && !m.poll.finalized && m.poll.over(s.opt.Now()) {
+				m.finishPoll()
+				n++
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func (g *Guild) show() object {
 		"max_stage_video_channel_users": 50, "max_video_channel_users": 25, "vanity_url_code": nil, "premium_tier": 0,
 		"premium_subscription_count": 0, "preferred_locale": "en-US", "rules_channel_id": nil, "safety_alerts_channel_id": nil,
 		"public_updates_channel_id": nil, "premium_progress_bar_enabled": false, "nsfw": false, "nsfw_level": 0,
-		"emojis": []any{}, "stickers": []any{}, "incidents_data": nil,
+		"emojis": []any{}, "stickers": []any{}, "incidents_data": nil, "hub_type": nil,
 	}
 }
 
