@@ -98,8 +98,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	if se := c.session; se != nil && se.conn == c {
 		se.conn = nil
-		// Discord forgets the session of a client that says goodbye.
-		if code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway {
+		if c.forgets(code) {
 			s.sessions = slices.DeleteFunc(s.sessions, func(x *session) bool { return x == se })
 		}
 	}
@@ -176,6 +175,14 @@ func (c *conn) end(code int) {
 	c.ended, c.code = true, code
 	close(c.closed)
 	c.signal()
+}
+
+// forgets says whether the client's close code ends its session: Discord forgets the session of a client that says goodbye
+// first. What a client says after Discord has closed does not count.
+func (c *conn) forgets(code int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.ended && (code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway)
 }
 
 // write is the one goroutine that writes to the socket.
