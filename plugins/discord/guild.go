@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -49,7 +48,7 @@ func (d *Discord) createRole(ctx context.Context, in CreateRole) (out Role, err 
 	if err != nil {
 		return out, invalid("/permissions", err.Error())
 	}
-	body := map[string]any{"name": in.Name, "permissions": strconv.FormatUint(set, 10), "mentionable": in.Mentionable, "hoist": in.Hoist}
+	body := map[string]any{"name": in.Name, "permissions": set, "mentionable": in.Mentionable, "hoist": in.Hoist}
 	if err := d.call(ctx, call{method: http.MethodPost, path: d.in("roles"), body: body, reason: in.Reason, once: true, needs: "MANAGE_ROLES"}, &out); err != nil {
 		return out, err
 	}

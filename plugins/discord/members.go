@@ -192,8 +192,8 @@ type UnbanUser struct {
 }
 
 func (d *Discord) unbanUser(ctx context.Context, in UnbanUser) (Done, error) {
-	return d.done(ctx, act{
-		call:   call{method: http.MethodDelete, path: d.in("bans", in.User), reason: in.Reason, needs: "BAN_MEMBERS"},
+	return d.done(ctx, act{ // Discord describes a body, although nothing is in it
+		call:   call{method: http.MethodDelete, path: d.in("bans", in.User), body: struct{}{}, reason: in.Reason, needs: "BAN_MEMBERS"},
 		echoes: []string{auditRef(23, in.User)}, gone: []int{codeUnknownBan},
 	})
 }

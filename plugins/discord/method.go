@@ -31,7 +31,7 @@ func (d *Discord) method(ctx context.Context, in Method) (Answer, error) {
 	parts := strings.Split(strings.Trim(in.Route, "/"), "/")
 	for i, p := range parts {
 		plain, err := url.PathUnescape(p)
-		if err != nil || plain == "" {
+		if err != nil || strings.Trim(plain, ".") == "" || strings.Contains(plain, "/") {
 			return Answer{}, invalid("/route", "is no route of Discord's")
 		}
 		parts[i] = plain

@@ -49,8 +49,15 @@ func (d *Discord) createPoll(ctx context.Context, in NewPoll) (Posted, error) {
 }
 
 // findPoll is the look-up of create-poll.
-func (d *Discord) findPoll(ctx context.Context, _ NewPoll) (Posted, gateway.Found, error) {
-	return d.findPosted(ctx, Message{})
+func (d *Discord) findPoll(ctx context.Context, in NewPoll) (Posted, gateway.Found, error) {
+	return d.findSame(ctx, func(m Post) bool { return m.asks() == in.Question })
+}
+
+// asks is the question of the poll in a message, "" where there is none.
+func (p Post) asks() string {
+	question, _ := p.Poll["question"].(map[string]any)
+	text, _ := question["text"].(string)
+	return text
 }
 
 // expirePoll ends a poll. One that is over is ended.

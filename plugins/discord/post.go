@@ -8,14 +8,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
 
 // Every message that is posted carries a nonce made of the call that posts it. Discord, asked to enforce it, gives a second request with it the first
-// one's message, "for a few minutes" (https://docs.discord.com/developers/resources/message#create-message, checked 2026-11), names it in the event of the
-// message, and mostly in the channel's history.
+// one's message, "for a few minutes" (https://docs.discord.com/developers/resources/message#create-message, checked 2026-11), and names it in the event of the
+// message. A channel's history does not name it: there, ours is the message that says the same and that no answer has named.
 
 // nonceOf makes a nonce: at most 25 characters.
 func nonceOf(call string) string {
@@ -63,37 +64,53 @@ func (d *Discord) send(ctx context.Context, channel, nonce string, fields map[st
 		return Posted{}, err
 	}
 	c.Caused(messageRef(channel, out.ID), nonceRef(nonce))
+	if err := d.claim(ctx, out.ID); err != nil {
+		d.Log.WarnContext(ctx, "that a message was posted could not be noted", "channel", channel, "message", out.ID, "error", err)
+	}
 	return Posted{channel, out.ID}, nil
 }
 
-// findPosted is the look-up of post-message: it looks where the message was to go, since the first try. Its input is what was asked for, which
-// is what decides where the history does not name the nonce.
+// known are the last messages of the bot of which it is known what posted them.
+var known gateway.Key[[]string] = "posted"
+
+// maxKnown bounds them: it is more than a bot can post in a channel within the time in which an answer is looked for.
+const maxKnown = 500
+
+// claim notes that it is known what posted a message.
+func (d *Discord) claim(ctx context.Context, id string) error {
+	_, err := known.Update(ctx, d, func(list []string) ([]string, error) {
+		if slices.Contains(list, id) {
+			return list, nil
+		}
+		return append(list[max(0, len(list)-maxKnown+1):], id), nil
+	})
+	return err
+}
+
+// findPosted is the look-up of post-message: it looks where the message was to go, since the first try.
 func (d *Discord) findPosted(ctx context.Context, in Message) (Posted, gateway.Found, error) {
+	return d.findSame(ctx, func(m Post) bool { return m.Content == in.Content && len(m.Embeds) == len(in.Embeds) && m.Poll == nil })
+}
+
+// findSame looks for what a call posted; same says what it would look like.
+func (d *Discord) findSame(ctx context.Context, same func(Post) bool) (Posted, gateway.Found, error) {
 	call := gateway.CallOf(ctx)
 	var p posting
 	if !call.Saved(&p) {
 		return Posted{}, gateway.DidNot, nil // Discord never heard of it
 	}
-	nonce, unsure := nonceOf(call.ID()), false
-	id, err := d.find(ctx, p, func(m Post) bool {
-		if named, ok := m.nonce(); ok {
-			return named == nonce
-		}
-		unsure = unsure || m.Content == in.Content
-		return false
-	})
+	nonce := nonceOf(call.ID())
+	id, err := d.find(ctx, p, nonce, same)
 	switch {
 	case refusedAs(err, codeUnknownChannel):
 		return Posted{}, gateway.DidNot, nil
 	case err != nil:
 		return Posted{}, gateway.CannotTell, err
-	case id != "":
-		call.Caused(messageRef(p.Channel, id), nonceRef(nonce))
-		return Posted{p.Channel, id}, gateway.Happened, nil
-	case unsure:
-		return Posted{}, gateway.CannotTell, nil // the same text stands there, without a name
+	case id == "":
+		return Posted{}, gateway.DidNot, nil
 	}
-	return Posted{}, gateway.DidNot, nil
+	call.Caused(messageRef(p.Channel, id), nonceRef(nonce))
+	return Posted{p.Channel, id}, gateway.Happened, nil
 }
 
 // nonce is what the program that posted a message calls it; false where Discord does not say it any more.
@@ -108,9 +125,14 @@ func (p Post) nonce() (string, bool) {
 // lookPages bounds what a look-up reads, 100 messages each.
 const lookPages = 50
 
-// find looks in a channel for a message of our own since a time; "" where there is none.
-func (d *Discord) find(ctx context.Context, p posting, is func(Post) bool) (id string, err error) {
+// find looks in a channel for the message of our own, since a time, that has a nonce, or, where the history does not name any, is the same and has been
+// posted by nothing that is known. "": there is none. What is found is known from then on.
+func (d *Discord) find(ctx context.Context, p posting, nonce string, same func(Post) bool) (id string, err error) {
 	const limit = 100
+	have, err := known.Get(ctx, d)
+	if err != nil {
+		return "", err
+	}
 	after := snowflakeAt(p.Since.Add(-time.Minute)) // our clock may be ahead of Discord's
 	for range lookPages {
 		var page []Post
@@ -118,9 +140,10 @@ func (d *Discord) find(ctx context.Context, p posting, is func(Post) bool) (id s
 		if err := d.call(ctx, call{path: path("channels", p.Channel, "messages"), query: q, needs: "READ_MESSAGE_HISTORY"}, &page); err != nil {
 			return "", err
 		}
-		for _, m := range page { // newest first
-			if d.ours(m.Author.ID) && is(m) {
-				return m.ID, nil
+		for _, m := range slices.Backward(page) { // newest first
+			named, ok := m.nonce()
+			if d.ours(m.Author.ID) && !slices.Contains(have, m.ID) && (ok && named == nonce || !ok && same(m)) {
+				return m.ID, d.claim(ctx, m.ID)
 			}
 		}
 		if len(page) < limit {

@@ -74,6 +74,8 @@ type rig struct {
 
 	mu    sync.Mutex
 	heard []gateway.Event
+
+	did map[string]bool // actions
 }
 
 // logs keeps what was logged.
@@ -93,6 +95,8 @@ func (l *logs) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+type fakeOptions = fakediscord.Options
 
 type rigOption func(*discord.App, *fakediscord.Options, *gateway.Options)
 
@@ -346,6 +350,10 @@ func (r *rig) routes() []string {
 func do[Out any](w *town, action string, in any, opts ...gateway.DoOption) Out {
 	w.t.Helper()
 	out, err := gateway.Do[Out](w.t.Context(), w.inst, action, in, opts...)
+	if w.did == nil {
+		w.did = map[string]bool{}
+	}
+	w.did[action] = true
 	require.NoError(w.t, err, action)
 	return out
 }

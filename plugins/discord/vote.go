@@ -52,15 +52,20 @@ func (b *buttonVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return err
 	}
-	return post(ctx, r, &b.Post, in.Channel, v.fields(), "", func(m Post) bool {
-		for _, c := range m.Components { // the process stands in each button's ID
+	return post(ctx, r, &b.Post, in.Channel, v.fields(), "", carries(r.ID()))
+}
+
+// carries looks for a process in the IDs of a message's components.
+func carries(process string) func(Post) bool {
+	return func(m Post) bool {
+		for _, c := range m.Components {
 			raw, err := json.Marshal(c)
-			if err == nil && strings.Contains(string(raw), `"`+componentPrefix+r.ID()+`:`) {
+			if err == nil && strings.Contains(string(raw), `"`+componentPrefix+process+`:`) {
 				return true
 			}
 		}
 		return false
-	})
+	}
 }
 
 // post posts a vote's message, once however often it is attempted. What is known of it is durable before Discord hears of it, and the next attempt
@@ -101,10 +106,7 @@ func post(ctx context.Context, r *voteRun, l *letter, channel string, fields map
 // look looks for a message that may have been posted.
 func look(ctx context.Context, r *voteRun, l *letter, is func(Post) bool) error {
 	nonce := nonceOf(r.ID())
-	id, err := r.Plugin.find(ctx, posting{Channel: l.Channel, Since: l.Since}, func(m Post) bool {
-		named, ok := m.nonce()
-		return ok && named == nonce || !ok && is(m)
-	})
+	id, err := r.Plugin.find(ctx, posting{Channel: l.Channel, Since: l.Since}, nonce, is)
 	switch {
 	case err != nil:
 		return gateway.Errorf(gateway.CodeOf(err), "an earlier attempt may have posted a message, and it could not be looked for: %w", err)
@@ -307,7 +309,7 @@ func (b *buttonVote) Show(ctx context.Context, r *voteRun) error {
 		return nil // a message that is marked as edited after each ballot would say when people voted
 	}
 	if b.Post.Message == "" && b.Post.Sent { // it was closed while it was being posted
-		if err := look(ctx, r, &b.Post, func(Post) bool { return false }); err != nil && !final(err) {
+		if err := look(ctx, r, &b.Post, carries(r.ID())); err != nil && !final(err) {
 			return err
 		}
 	}
