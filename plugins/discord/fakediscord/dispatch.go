@@ -2,6 +2,8 @@ package fakediscord
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -118,6 +120,26 @@ func (s *Server) tell(name string, g *Guild, d object, m *message) {
 	case log.Dropped == "":
 		log.Dropped = "no session"
 	}
+}
+
+// Dispatch sends an event as it is given to every session of the Gateway, whatever its intents: for trying events that the fake
+// does not make by itself. It returns when the clients have read it.
+func (s *Server) Dispatch(name string, data json.RawMessage) error {
+	if !json.Valid(data) {
+		return fmt.Errorf("fakediscord: dispatch %s: the data is no JSON", name)
+	}
+	s.mu.Lock()
+	log := s.note(name, "", "")
+	log.Body = data
+	for _, se := range s.sessions {
+		se.send(name, data)
+	}
+	if len(s.sessions) == 0 {
+		log.Dropped = "no session"
+	}
+	s.mu.Unlock()
+	s.settle()
+	return nil
 }
 
 // play sends a dispatch as the fault says.

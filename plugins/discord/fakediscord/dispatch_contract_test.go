@@ -175,6 +175,8 @@ func everythingHappens(t *testing.T, w *world) {
 	r, err := g.Command(hall, alice, "vote", map[string]any{"who": bob})
 	ok(err)
 	w.app.reply(http.StatusOK, `{"type":4,"data":{"content":"ok"}}`)
+	_, err = w.CommandDirect(alice, "vote", map[string]any{"who": bob})
+	ok(err)
 	_, err = g.Submit(r, alice, map[string]string{"why": "so"})
 	ok(err)
 	_, err = g.Click(hall, w.post(buttons(1)), alice, "b0")

@@ -43,6 +43,7 @@ var words = map[int]struct {
 	10062:  {404, "Unknown interaction"},
 	10063:  {404, "Unknown application command"},
 	20012:  {403, "You are not authorized to perform this action on this application"},
+	20016:  {429, "This action cannot be performed due to slowmode rate limit"},
 	20028:  {429, "The channel you are writing has hit the write rate limit"},
 	30003:  {400, "Maximum number of pins reached (250)"},
 	30010:  {400, "Maximum number of reactions reached (20)"},

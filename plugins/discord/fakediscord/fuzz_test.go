@@ -73,7 +73,7 @@ func FuzzCommand(f *testing.F) {
 		}
 		c := &command{id: "5", name: in.Name, typ: 1, raw: raw}
 		require.NotEqual(t, "null", string(rawJSON(c.show())))
-		_, _ = c.fill(g, nil, map[string]any{"a": 1}, object{})
+		_, _ = c.fill(s, g, nil, map[string]any{"a": 1}, object{})
 	})
 }
 

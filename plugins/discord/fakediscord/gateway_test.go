@@ -384,6 +384,14 @@ func TestRequestMembers(t *testing.T) {
 	require.Contains(t, string(s.event("GUILD_MEMBERS_CHUNK").D), `"username":"alice"`)
 }
 
+func TestDispatchOfAnything(t *testing.T) {
+	w := newWorld(t, fakediscord.Options{})
+	require.Error(t, w.Dispatch("X", []byte("{")))
+	e := w.listen(0)
+	require.NoError(t, w.Dispatch("SOMETHING_NEW", []byte(`{"a":1}`)))
+	require.EqualValues(t, 1, e.last(t, "SOMETHING_NEW")["a"])
+}
+
 func TestShards(t *testing.T) {
 	w := newWorld(t, fakediscord.Options{AckTimeout: 20 * time.Millisecond})
 	far := w.AddGuild("4194304", "Far", owner).Install(botPerms) // of shard 1 of 2

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // Reply is how the app answered what a person did, as the person sees it.
@@ -126,128 +125,6 @@ func findComponent(all []any, customID string) (clickableComponent, bool) {
 		}
 	}
 	return clickableComponent{}, false
-}
-
-// Command is a slash command. The name may have those of a group and a subcommand after it, as in "vote open". Options are
-// by name: strings, numbers, bools; IDs for users, channels and roles.
-func (g *Guild) Command(channel, user, name string, options map[string]any) (Reply, error) {
-	s := g.s
-	s.mu.Lock()
-	c, err := s.seen(channel, user)
-	if err == nil && g.perms(user, c)&PermUseCommands == 0 {
-		err = refuse(50013)
-	}
-	if err != nil {
-		s.mu.Unlock()
-		return Reply{}, err
-	}
-	words := strings.Fields(strings.TrimPrefix(name, "/"))
-	cmd := s.findCommand(g, words)
-	if cmd == nil {
-		s.mu.Unlock()
-		return Reply{}, notAllowed("no command %q", name)
-	}
-	i := s.interact(interactionCommand, g, c, user)
-	data := object{"id": cmd.id, "name": cmd.name, "type": cmd.typ}
-	if cmd.guild != "" {
-		data["guild_id"] = cmd.guild
-	}
-	resolved := object{}
-	opts, err := cmd.fill(g, words[1:], options, resolved)
-	if err != nil {
-		delete(s.hooks, i.token)
-		s.mu.Unlock()
-		return Reply{}, err
-	}
-	if len(opts) > 0 {
-		data["options"] = opts
-	}
-	if len(resolved) > 0 {
-		data["resolved"] = resolved
-	}
-	return s.deliver(i, i.payload(data))
-}
-
-func (s *Server) findCommand(g *Guild, words []string) *command {
-	for _, c := range s.commands {
-		if len(words) > 0 && c.typ == 1 && c.name == words[0] && (c.guild == "" || c.guild == g.id) && g.commands {
-			return c
-		}
-	}
-	return nil
-}
-
-// fill makes the options of a command from what the person typed.
-func (c *command) fill(g *Guild, words []string, values map[string]any, resolved object) ([]object, error) {
-	var form commandForm
-	if json.Unmarshal(rawJSON(c.raw), &form) != nil {
-		return nil, notAllowed("the command %q is broken", c.name)
-	}
-	return fillOptions(g, form.Options, words, values, resolved)
-}
-
-func fillOptions(g *Guild, defs []commandOption, words []string, values map[string]any, resolved object) ([]object, error) {
-	if len(words) > 0 {
-		for _, d := range defs {
-			if d.Name == words[0] && (d.Type == 1 || d.Type == 2) {
-				inner, err := fillOptions(g, d.Options, words[1:], values, resolved)
-				return []object{{"name": d.Name, "type": d.Type, "options": list(inner)}}, err
-			}
-		}
-		return nil, notAllowed("no subcommand %q", words[0])
-	}
-	var out []object
-	used := 0
-	for _, d := range defs {
-		v, ok := values[d.Name]
-		if d.Type == 1 || d.Type == 2 {
-			return nil, notAllowed("the command needs a subcommand such as %q", d.Name)
-		}
-		if !ok {
-			if d.Required {
-				return nil, notAllowed("the option %q is required", d.Name)
-			}
-			continue
-		}
-		used++
-		out = append(out, object{"name": d.Name, "type": d.Type, "value": v})
-		g.resolve(d.Type, fmt.Sprint(v), resolved)
-	}
-	if used < len(values) {
-		return nil, notAllowed("the command has no such options")
-	}
-	return out, nil
-}
-
-// resolve adds the objects behind IDs in options.
-func (g *Guild) resolve(typ int, id string, to object) {
-	put := func(kind string, v object) {
-		m, _ := to[kind].(object)
-		if m == nil {
-			m = object{}
-			to[kind] = m
-		}
-		m[id] = v
-	}
-	switch typ {
-	case 6:
-		put("users", g.s.showUser(id))
-		if m := g.members[id]; m != nil {
-			bare := m.bare()
-			bare["permissions"] = bits(g.guildPerms(id))
-			delete(bare, "mute") // Discord leaves these two out here
-			delete(bare, "deaf")
-			put("members", bare)
-		}
-	case 7:
-		if c := g.channels[id]; c != nil {
-			put("channels", object{"id": c.id, "name": c.name, "type": c.typ, "permissions": "0"})
-		}
-	case 8:
-		if r := g.roles[id]; r != nil {
-			put("roles", r.show())
-		}
-	}
 }
 
 // Submit sends the modal that a reply showed, with values by the custom IDs of its inputs.

@@ -165,6 +165,20 @@ func TestCommand(t *testing.T) {
 		_, err := w.g.Command(hall, alice, c.name, c.options)
 		require.ErrorIs(t, err, fakediscord.ErrRefused, c.name)
 	}
+	_, err = w.CommandDirect(alice, "vote open", map[string]any{"title": "x"})
+	require.ErrorIs(t, err, fakediscord.ErrRefused, "it is only in the guild")
+	w.ok("POST", "/applications/"+w.App().AppID+"/commands", `{"name":"hello","description":"d","options":[{"type":6,"name":"who","description":"d"}]}`)
+	r, err = w.CommandDirect(alice, "hello", map[string]any{"who": bob})
+	require.NoError(t, err)
+	require.Empty(t, r.Failed)
+	sent := w.app.all()[len(w.app.all())-1]
+	require.Nil(t, sent["guild_id"])
+	require.Equal(t, alice, sent["user"].(map[string]any)["id"])
+	w.ok("POST", path, `{"name":"ban","description":"d","default_member_permissions":"4"}`)
+	_, err = w.g.Command(hall, alice, "ban", nil)
+	require.ErrorIs(t, err, fakediscord.ErrRefused)
+	_, err = w.g.Command(hall, mod, "ban", nil)
+	require.NoError(t, err)
 	for _, body := range []string{`{"name":"Vote","description":"d"}`, `{"name":"a b","description":"d"}`, `{"name":"a"}`,
 		`{"name":"a","description":"d","options":[{"type":3,"name":"x","description":"d"},{"type":3,"name":"y","description":"d","required":true}]}`} {
 		w.no(400, 50035, "POST", path, body)

@@ -3,6 +3,7 @@ package fakediscord
 import (
 	"regexp"
 	"slices"
+	"time"
 )
 
 // This file changes messages, for people and the app alike. All its functions are called with s.mu held.
@@ -172,6 +173,20 @@ func (c *channel) writable(who string) error {
 	}
 	c.join(who)
 	return nil
+}
+
+// slowFor says how long somebody has to wait before they write in a channel again. Bots do not.
+func (c *channel) slowFor(who string) time.Duration {
+	u := c.srv.users[who]
+	if c.slow == 0 || c.g == nil || u == nil || u.bot || c.g.perms(who, c)&(PermManageMessages|PermManageChannels|PermBypassSlowmode) != 0 {
+		return 0
+	}
+	for _, m := range slices.Backward(c.order) {
+		if m.author == who {
+			return m.posted.Add(time.Duration(c.slow) * time.Second).Sub(c.srv.opt.Now())
+		}
+	}
+	return 0
 }
 
 // shareGuild says whether the bot and somebody are together in a guild.

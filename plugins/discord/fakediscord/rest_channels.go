@@ -306,8 +306,7 @@ func (r *request) putOverwrite() (any, error) {
 		return nil, invalid("allow", "NUMBER_TYPE_COERCE", "Value is not int.")
 	}
 	old, had := c.overwrite(id)
-	// Only what the actor has itself may change, unless it has MANAGE_ROLES by an overwrite; the fake keeps to the first.
-	if changed := (allow ^ old.allow) | (deny ^ old.deny); changed&^c.g.perms(r.me(), c) != 0 {
+	if changed := (allow ^ old.allow) | (deny ^ old.deny); changed&^c.g.changeable(r.me(), c) != 0 {
 		return nil, refuse(50013)
 	}
 	c.setOverwrite(overwrite{id, *in.Type == 1, allow, deny})
@@ -320,6 +319,18 @@ func (r *request) putOverwrite() (any, error) {
 		change: []object{change("allow", bits(old.allow), bits(allow)), change("deny", bits(old.deny), bits(deny))}})
 	c.g.emit("CHANNEL_UPDATE", c.show(), c)
 	return nil, nil
+}
+
+// changeable are the permissions that somebody may allow or deny in a channel: their own in the guild, and by an overwrite that gives them
+// MANAGE_ROLES in the channel all.
+func (g *Guild) changeable(id string, c *channel) uint64 {
+	for _, o := range c.overwrites {
+		mine := o.member && o.id == id || !o.member && slices.Contains(g.members[id].roles, o.id)
+		if mine && o.allow&PermManageRoles != 0 {
+			return permAll
+		}
+	}
+	return g.guildPerms(id)
 }
 
 func (c *channel) overwrite(id string) (overwrite, bool) {
