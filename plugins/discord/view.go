@@ -19,8 +19,9 @@ const (
 	maxOption      = 100 // characters of a menu's option, and of its ID
 	maxHint        = 150 // characters of what a menu says before something is chosen
 
-	// countRoom is what is kept free for each option's count: digits, a weight.
-	countRoom = 40
+	// countRoom is what is kept free for each option's count, and weightRoom what is where votes weigh differently.
+	countRoom  = 12
+	weightRoom = 48
 	// namesRoom is up to how many characters of voters' names a whole message lists.
 	namesRoom = 1500
 )
@@ -76,7 +77,7 @@ func (v *view) check() error {
 	if takesSeveral(v.ask) && (v.ask.MinChoices > 1 || v.ask.Final()) && len(v.ask.Choices()) > menuSize {
 		return invalid("/options", "are too many where one ballot has to name several at once: a menu of Discord's has 25 options")
 	}
-	full := v.listing(0, strings.Repeat("0", countRoom))
+	full := v.listing(0, v.longest())
 	switch {
 	case runes(full) > maxDescription:
 		return invalid("/options", "are too long together: Discord shows 4096 characters, marks escaped")
@@ -104,7 +105,7 @@ func (v *view) fields() map[string]any {
 func (v *view) body() string {
 	used := runes(escape(strings.TrimSpace(v.ask.Details)))
 	state := v.state()
-	plain := runes(v.listing(0, strings.Repeat("0", countRoom)))
+	plain := runes(v.listing(0, v.longest()))
 	room := min(namesRoom, maxDescription-plain-runes(state)-10, maxEmbeds-used-plain-runes(state)-50)
 	text := v.listing(max(room, 0), "")
 	if state != "" {
@@ -128,6 +129,14 @@ func (v *view) listing(room int, full string) string {
 		}
 	}
 	return b.String()
+}
+
+// longest stands for the longest that a count can become.
+func (v *view) longest() string {
+	if len(v.ask.Weights) > 0 {
+		return strings.Repeat("0", weightRoom)
+	}
+	return strings.Repeat("0", countRoom)
 }
 
 // counted says whether counts are shown now.

@@ -1,6 +1,11 @@
 package discord_test
 
 import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +13,7 @@ import (
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
 	"github.com/metagov/gateway-go/vote"
 )
 
@@ -40,4 +46,363 @@ func TestAVoteWithButtonsFromItsStartToItsEnd(t *testing.T) {
 	require.Equal(t, vote.ByTime, out.ClosedBy)
 	require.Empty(t, m.Components, "nobody can click any more")
 	require.Contains(t, text(m), "**Result:** passed")
+}
+
+// interaction is a click as Discord sends it, at a time of one's choice: the time is in its ID.
+func interaction(at time.Time, n int, guild string, m fakediscord.Message, user, custom string, values ...string) string {
+	id := strconv.FormatUint(uint64(at.UnixMilli()-1420070400000)<<22|uint64(n)&(1<<22-1), 10)
+	raw, _ := json.Marshal(map[string]any{
+		"id": id, "type": 3, "token": "t" + id, "guild_id": guild, "channel_id": m.Channel, "message": map[string]string{"id": m.ID},
+		"member": map[string]any{"user": map[string]string{"id": user}}, "data": map[string]any{"custom_id": custom, "component_type": 2, "values": values},
+	})
+	return string(raw)
+}
+
+func TestSecretVotesAndMenus(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Which?", PollType: vote.Choice, Options: []string{"soup", "salad"}, Secrecy: vote.Hidden}, Channel: hall})
+	reply := w.click(ann, p, m, "option1")
+	require.Equal(t, 4, reply.Type)
+	require.Equal(t, "Your vote was recorded: salad. Only you see this.", reply.Message.Content)
+	require.Equal(t, ann, reply.Message.WhisperTo)
+	w.later(2 * time.Second)
+	p, m = w.again(p, m)
+	require.Empty(t, p.Counts)
+	require.False(t, m.Edited, "nobody sees when somebody voted")
+	p, err := w.c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	w.later(2 * time.Second)
+	_, m = w.again(p, m)
+	require.Contains(t, text(m), "salad  `1`")
+	require.NotContains(t, text(m), ann)
+
+	options := make([]string, 100)
+	for i := range options {
+		options[i] = "choice " + strconv.Itoa(i)
+	}
+	p, m = w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Many", PollType: vote.Approval, Options: options, MayClose: []string{bob}}, Channel: hall})
+	require.Len(t, m.Components, 5, "four menus of 25, and a button")
+	w.click(ann, p, m, "menu0", "3", "4")
+	w.click(ann, p, m, "menu3", "99")
+	w.click(ann, p, m, "menu0", "4")
+	w.later(2 * time.Second)
+	require.Equal(t, "You are not among those who can close this vote.", w.click(ann, p, m, "close").Message.Content)
+	w.click(bob, p, m, "close")
+	w.later(2 * time.Second)
+	p, m = w.again(p, m)
+	out := outcome(t, p)
+	require.Equal(t, vote.ByPerson, out.ClosedBy)
+	var chosen []string
+	for _, o := range out.Questions[0].Options {
+		if o.Ballots > 0 {
+			chosen = append(chosen, o.Option)
+		}
+	}
+	require.Equal(t, []string{"choice 4", "choice 99"}, chosen)
+	require.Empty(t, m.Components)
+
+	p, m = w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Two of three", PollType: vote.Multiple, Options: []string{"a", "b", "c"}, MinChoices: 2, MaxChoices: 2}, Channel: hall})
+	w.click(ann, p, m, "menu0", "0", "2")
+	status, body := r.post(interaction(r.clock.now(), 7, guildID, m, bob, "gw:"+p.ID+":menu0", "1"))
+	require.Equal(t, 200, status)
+	require.Contains(t, body, "at least 2 options")
+	p, err = w.c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, outcome(t, p).Turnout.Voters)
+}
+
+func TestButtonsOfAMultipleVoteAreToggles(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	options := make([]string, 25)
+	for i := range options {
+		options[i] = strings.Repeat("long ", 20) + strconv.Itoa(i)
+	}
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Some", PollType: vote.Multiple, Options: options, MaxChoices: 2}, Channel: hall})
+	require.Len(t, m.Components, 5, "25 buttons")
+	w.click(ann, p, m, "option0")
+	w.click(ann, p, m, "option1")
+	require.Equal(t, "You can choose at most 2 options. Take one back first.", w.click(ann, p, m, "option24").Message.Content)
+	w.click(ann, p, m, "option0")
+	w.click(ann, p, m, "option24")
+	p, err := w.c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	for i, o := range outcome(t, p).Questions[0].Options {
+		require.Equal(t, i == 1 || i == 24, o.Ballots == 1, o.Option)
+	}
+}
+
+func TestWhoMayNotVoteIsToldAndNotCounted(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	role := gateway.RoleKey("discord", "role/Moderator")
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{
+		Title: "Ban?", EligibleVoters: []string{role}, IneligibleVoters: []string{bob}, CloseWhenDecided: true, MayChange: new(false), IneligibleVoterMessage: "Moderators only.",
+	}, Channel: hall})
+	require.Equal(t, "Moderators only.", w.click(cid, p, m, "option0").Message.Content)
+	require.Equal(t, "Moderators only.", w.click(bob, p, m, "option0").Message.Content)
+	require.Equal(t, 6, w.click(ann, p, m, "option0").Type)
+	w.later(2 * time.Second)
+	p, m = w.again(p, m)
+	out := outcome(t, p)
+	require.Equal(t, vote.ByDecision, out.ClosedBy)
+	require.EqualValues(t, 1, out.Turnout.Eligible)
+	require.Equal(t, vote.Passed, out.Result)
+	status, body := r.post(interaction(r.clock.now(), 3, guildID, m, ann, "gw:"+p.ID+":option1"))
+	require.Equal(t, 200, status)
+	require.Contains(t, body, "This vote is closed")
+}
+
+func TestBadClicksChangeNothing(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+	gw := "gw:" + p.ID
+	for i, c := range []struct{ custom, says string }{
+		{gw + ":option2", "not an option"}, {gw + ":option-1", "not an option"}, {gw + ":option99999999999999999999", "not an option"}, {gw + ":menu0", "not an option"},
+		{gw + ":", "not an option"}, {gw + ":else", "not an option"}, {gw, `{"type":6}`}, {"gw:p000:option0", `{"type":6}`}, {"gw:../x:option0", `{"type":6}`}, {"", `{"type":6}`},
+	} {
+		status, body := r.post(interaction(r.clock.now(), i, guildID, m, ann, c.custom, "77"))
+		require.Equal(t, 200, status, c.custom)
+		require.Contains(t, body, c.says, c.custom)
+	}
+	other := m
+	other.ID = "12345" // our button's ID under another message: somebody copied it
+	status, body := r.post(interaction(r.clock.now(), 50, guildID, other, ann, gw+":option0"))
+	require.Equal(t, 200, status)
+	require.Equal(t, `{"type":6}`, body)
+	status, _ = r.post(interaction(r.clock.now(), 51, guildID, m, "", gw+":option0"))
+	require.Equal(t, 200, status)
+	p, _ = w.again(p, m)
+	require.Empty(t, counts(p))
+}
+
+func TestWhatCannotBeHeldIsRefusedBeforeAnythingIsPosted(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	many := make([]string, 101)
+	long := make([]string, 40)
+	for i := range many {
+		many[i] = strconv.Itoa(i)
+	}
+	for i := range long {
+		long[i] = strings.Repeat("*", 190) + strconv.Itoa(i)
+	}
+	far := r.clock.now().Add(40 * 24 * time.Hour)
+	for name, c := range map[string]struct {
+		process string
+		ask     vote.Ask
+		path    string
+	}{
+		"too many options":          {"vote", vote.Ask{Title: "x", PollType: vote.Choice, Options: many}, "/options"},
+		"options too long together": {"vote", vote.Ask{Title: "x", PollType: vote.Choice, Options: long}, "/options"},
+		"details too long":          {"vote", vote.Ask{Title: "x", Details: strings.Repeat("d", 5000)}, "/details"},
+		"details beside options":    {"vote", vote.Ask{Title: "x", Details: strings.Repeat("d", 4000), PollType: vote.Choice, Options: many[:100]}, "/details"},
+		"several at once":           {"vote", vote.Ask{Title: "x", PollType: vote.Multiple, Options: many[:30], MinChoices: 2}, "/options"},
+		"ranked":                    {"vote", vote.Ask{Title: "x", PollType: vote.Ranked, Options: many[:3]}, "/poll_type"},
+		"questions":                 {"vote", vote.Ask{Title: "x", Questions: []string{"a", "b"}}, "/questions"},
+		"eleven answers":            {"poll-vote", vote.Ask{Title: "x", PollType: vote.Choice, Options: many[:11]}, "/options"},
+		"a long answer":             {"poll-vote", vote.Ask{Title: "x", PollType: vote.Choice, Options: []string{"a", strings.Repeat("b", 56)}}, "/options"},
+		"a hidden poll":             {"poll-vote", vote.Ask{Title: "x", Secrecy: vote.Hidden}, "/secrecy"},
+		"final votes in a poll":     {"poll-vote", vote.Ask{Title: "x", MayChange: new(false)}, "/may_change"},
+		"a poll of forty days":      {"poll-vote", vote.Ask{Title: "x", ClosingAt: &far}, "/closing_at"},
+		"two answers at least":      {"poll-vote", vote.Ask{Title: "x", PollType: vote.Multiple, Options: many[:4], MinChoices: 2}, "/min_choices"},
+	} {
+		_, err := w.inst.Start(t.Context(), c.process, discord.Vote{Ask: c.ask, Channel: hall})
+		var e *gateway.Error
+		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, gateway.Invalid, e.Code, name)
+		require.NotEmpty(t, e.Fields, name)
+		require.Equal(t, c.path, e.Fields[0].Path, name)
+	}
+	require.Empty(t, w.w.Messages(hall))
+	require.NoError(t, w.inst.Reconfigure(t.Context(), discord.Config{GuildID: guildID, Votes: []string{"poll"}}))
+	_, err := w.inst.Start(t.Context(), "vote", discord.Vote{Ask: vote.Ask{Title: "x"}, Channel: hall})
+	require.ErrorIs(t, err, gateway.Denied, "the community does not want it")
+	_, err = w.inst.Start(t.Context(), "poll-vote", discord.Vote{Ask: vote.Ask{Title: "x"}, Channel: hall})
+	require.NoError(t, err)
+	require.ErrorIs(t, w.inst.Reconfigure(t.Context(), discord.Config{GuildID: guildID, Votes: []string{"telepathy"}}), gateway.Invalid)
+}
+
+func TestADeletedMessageEndsTheVote(t *testing.T) {
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	for _, process := range []string{"vote", "poll-vote"} {
+		p, m := w.vote(process, discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+		require.NoError(t, w.w.Delete(hall, m.ID, owner))
+		for end := time.Now().Add(20 * time.Second); !p.Done() && time.Now().Before(end); {
+			r.due() // beside the gateway, which may be at it
+			var err error
+			p, err = w.c.Process(t.Context(), p.ID)
+			require.NoError(t, err)
+		}
+		out := outcome(t, p)
+		require.Equal(t, vote.ByDeletion, out.ClosedBy, process)
+		require.Equal(t, vote.PostDeleted, out.Reason)
+	}
+}
+
+func TestADeletedMessageIsNoticedWithoutTheGatewayToo(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+	require.NoError(t, w.w.Delete(hall, m.ID, owner))
+	status, _ := r.post(interaction(r.clock.now(), 1, guildID, m, ann, "gw:"+p.ID+":option0")) // was under way
+	require.Equal(t, 200, status)
+	r.later(2 * time.Second)
+	p, err := w.c.Process(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, vote.ByDeletion, outcome(t, p).ClosedBy)
+}
+
+func TestDiscordIsDownWhenAVoteCloses(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	closing := r.clock.now().Add(time.Hour)
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?", ClosingAt: &closing}, Channel: hall})
+	q, n := w.vote("poll-vote", discord.Vote{Ask: vote.Ask{Title: "Poll?", ClosingAt: &closing}, Channel: park})
+	w.click(ann, p, m, "option0")
+	require.NoError(t, w.w.VoteInPoll(park, n.ID, ann, 1))
+	w.later(20 * time.Minute)
+	r.fake.Fail(fakediscord.Fault{Status: 503, Body: "<html>down</html>", Times: -1})
+	for range 80 {
+		w.later(time.Minute)
+	}
+	p, err := w.c.Process(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, vote.Passed, outcome(t, p).Result, "the outcome does not wait for Discord")
+	q, err = w.c.Process(t.Context(), q.ID)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusCompleted, q.Status, "it waits for ten minutes to be read once more, and no longer")
+	require.NotEmpty(t, q.Closing.Note)
+}
+
+func TestThePollCountsWhoMayVoteAndEndsToTheSecond(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		t.Run("with the Gateway "+strconv.FormatBool(live), func(t *testing.T) {
+			var opts []rigOption
+			if live {
+				opts = append(opts, withGateway)
+			}
+			r := newRig(t, opts...)
+			w := r.town(0)
+			if live {
+				r.connect()
+			}
+			closing := r.clock.now().Add(90 * time.Minute)
+			p, m := w.vote("poll-vote", discord.Vote{Ask: vote.Ask{
+				Title: "Which?", PollType: vote.Choice, Options: []string{"soup", "salad"}, ClosingAt: &closing, EligibleVoters: []string{ann, bob, cid},
+			}, Channel: hall})
+			require.NoError(t, w.w.VoteInPoll(hall, m.ID, ann, 1))
+			require.NoError(t, w.w.VoteInPoll(hall, m.ID, bob, 1))
+			require.NoError(t, w.w.VoteInPoll(hall, m.ID, dan, 2)) // may not vote
+			if live {
+				r.due()
+			} else {
+				w.later(30 * time.Minute)
+			}
+			p, m = w.again(p, m)
+			require.Equal(t, map[string]int64{"soup": 2}, counts(p))
+			r.clock.advance(time.Second)
+			require.NoError(t, w.w.UnvoteInPoll(hall, m.ID, bob, 1))
+			require.NoError(t, w.w.VoteInPoll(hall, m.ID, cid, 2))
+			w.later(closing.Sub(r.clock.now()))
+			w.later(2 * time.Second)
+			p, m = w.again(p, m)
+			require.True(t, m.PollOver)
+			out := outcome(t, p)
+			require.Equal(t, vote.Tie, out.Result)
+			require.Equal(t, []string{ann}, out.Questions[0].Options[0].Users)
+			require.Equal(t, []string{cid}, out.Questions[0].Options[1].Users)
+			require.EqualValues(t, 2, out.Turnout.Voters)
+			last := w.w.Messages(hall)
+			require.Contains(t, last[len(last)-1].Content, "a tie between soup, salad", "Discord's own count has dan's vote in it")
+		})
+	}
+}
+
+func TestAPollOfTenThousandIsReadPageByPage(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	w.w.AddMembers(700000, 10000)
+	closing := r.clock.now().Add(time.Hour)
+	p, m := w.vote("poll-vote", discord.Vote{Ask: vote.Ask{Title: "Yes?", ClosingAt: &closing}, Channel: hall})
+	require.NoError(t, w.w.VoteMany(hall, m.ID, 1, 700000, 7000))
+	require.NoError(t, w.w.VoteMany(hall, m.ID, 2, 707000, 3000))
+	w.later(time.Hour)
+	w.later(2 * time.Second)
+	p, _ = w.again(p, m)
+	require.Equal(t, map[string]int64{"yes": 7000, "no": 3000}, counts(p))
+	for _, c := range r.fake.CallsTo("GET /channels/{channel_id}/polls/{message_id}/answers/{answer_id}") {
+		require.Equal(t, "100", c.Query.Get("limit"))
+	}
+}
+
+func TestATokenThatEndsInTheMiddleOfAVote(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	closing := r.clock.now().Add(time.Hour)
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?", ClosingAt: &closing}, Channel: hall})
+	w.click(ann, p, m, "option0")
+	r.fake.ResetBotToken()
+	w.later(2 * time.Second)
+	status, reason, err := w.inst.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "paused "+gateway.BadCredentials, status+" "+reason)
+	p, err = w.c.Process(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusPending, p.Status, "it stands still")
+	require.Equal(t, map[string]int64{"yes": 1}, counts(p))
+}
+
+// The cases of the voting standard that can be played with buttons give the standard's outcome.
+func TestTheVotingStandardsCasesByClicks(t *testing.T) {
+	cases, err := vote.Cases()
+	require.NoError(t, err)
+	r := newRig(t)
+	w := r.town(0)
+	played := 0
+	for _, c := range cases {
+		byClicks := !slices.ContainsFunc(c.Ballots, func(b vote.CaseBallot) bool {
+			return b.Question != "" || len(b.Choices) != 1 || b.Points != nil || !slices.Contains(c.Ask.Choices(), b.Choices[0])
+		})
+		types := []vote.PollType{"", vote.Boolean, vote.Choice, vote.Consent}
+		if len(c.Invalid) > 0 || c.Outcome == nil || c.Eligible > 0 || len(c.Ask.Questions) > 0 || !slices.Contains(types, c.Ask.PollType) || !byClicks ||
+			c.Ask.QuorumShare != "" && c.Ask.EligibleVoters == nil || c.Close.By != vote.ByTime && c.Close.By != vote.ByDriver || len(c.Ask.Reminders) > 0 {
+			continue
+		}
+		played++
+		t.Run(c.Name, func(t *testing.T) {
+			w.clock.set(c.Now)
+			p, m := w.vote("vote", discord.Vote{Ask: c.Ask, Channel: hall})
+			for i, b := range c.Ballots {
+				body := interaction(b.At, played*100+i, guildID, m, b.Voter, "gw:"+p.ID+":option"+strconv.Itoa(slices.Index(c.Ask.Choices(), b.Choices[0])))
+				status, _ := r.post(body)
+				require.Equal(t, http.StatusOK, status)
+			}
+			switch {
+			case c.Close.Cancel:
+				p, err = w.c.Cancel(t.Context(), p.ID)
+				require.NoError(t, err)
+			case c.Close.By == vote.ByTime:
+				w.later(c.Close.At.Sub(c.Now))
+				w.later(2 * time.Second)
+			default:
+				p, err = w.c.Close(t.Context(), p.ID)
+				require.NoError(t, err)
+			}
+			p, err = w.c.Process(t.Context(), p.ID)
+			require.NoError(t, err)
+			require.Equal(t, gateway.StatusCompleted, p.Status)
+			got := outcome(t, p)
+			require.Equal(t, c.Outcome.Result, got.Result)
+			require.Equal(t, c.Outcome.Reason, got.Reason)
+			require.Equal(t, c.Outcome.Winner, got.Winner)
+			require.Equal(t, c.Outcome.Questions, got.Questions)
+			require.Equal(t, c.Outcome.Turnout, got.Turnout)
+		})
+	}
+	require.Greater(t, played, 20)
 }
