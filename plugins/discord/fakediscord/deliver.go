@@ -77,7 +77,7 @@ func (s *Server) Probe(ctx context.Context) error {
 		return err
 	}
 	var pong struct{ Type int }
-	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &pong) != nil || pong.Type != answerPong {
+	if a.Status != http.StatusOK || !isJSON(a.Header) || json.Unmarshal(a.Body, &pong) != nil || pong.Type != answerPong {
 		return fmt.Errorf("fakediscord: probe: the ping was answered with status %d and %.100q", a.Status, a.Body)
 	}
 	if a, err = s.Send(ctx, rawJSON(object{"version": 1, "application_id": s.app.AppID, "type": 0})); err != nil {

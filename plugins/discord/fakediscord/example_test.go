@@ -20,6 +20,7 @@ func Example() {
 	// The app: it posts a question with a button, and answers clicks.
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A real app verifies the signature first.
+		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"type":4,"data":{"content":"Your vote is counted.","flags":64}}`)
 	}))
 	defer app.Close()

@@ -240,7 +240,7 @@ func (c *conn) receive(op int, d json.RawMessage) {
 		c.identify(d)
 	case op == 6:
 		c.resume(d)
-	case op == 3 || op == 4 || op == 31 || op == 8:
+	case op == 3 || op == 4 || op == 31 || op == 43 || op == 8:
 		if !known {
 			c.end(4003)
 		} else if op == 8 {

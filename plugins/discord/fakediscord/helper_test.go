@@ -87,6 +87,7 @@ func newApp(t *testing.T, publicKey string) *app {
 		a.got = append(a.got, got)
 		answer := a.answer
 		a.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
 		switch {
 		case got["type"] == 0.0 || got["event"] != nil && answer == nil:
 			w.WriteHeader(http.StatusNoContent)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"slices"
 )
@@ -246,6 +247,9 @@ func (s *Server) take(i *interaction, a Answer) error {
 	if a.Status == http.StatusAccepted && len(a.Body) == 0 {
 		return nil
 	}
+	if !isJSON(a.Header) {
+		return fmt.Errorf("fakediscord: the interaction was answered with the Content-Type %q", a.Header.Get("Content-Type"))
+	}
 	var f answerForm
 	if err := json.Unmarshal(a.Body, &f); err != nil {
 		return fmt.Errorf("fakediscord: the answer to the interaction: %w", err)
@@ -258,6 +262,11 @@ func (s *Server) take(i *interaction, a Answer) error {
 		return fmt.Errorf("fakediscord: the answer to the interaction: %w: %s", err, rawJSON(e.errors))
 	}
 	return err
+}
+
+func isJSON(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && kind == "application/json"
 }
 
 // Reply shows how an interaction was answered so far, by its token.

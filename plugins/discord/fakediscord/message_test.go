@@ -306,6 +306,17 @@ func TestPolls(t *testing.T) {
 	require.NoError(t, w.g.EndPoll(hall, theirs, alice))
 }
 
+func TestPollResultsMayBeUnknown(t *testing.T) {
+	w := newWorld(t, fakediscord.Options{HidePollResults: true})
+	id := w.post(`{"poll":{"question":{"text":"q"},"answers":[` + answers(2) + `]}}`)
+	poll := func() map[string]any {
+		return w.ok("GET", "/channels/"+hall+"/messages/"+id, "").object(t)["poll"].(map[string]any)
+	}
+	require.NotContains(t, poll(), "results")
+	w.ok("POST", "/channels/"+hall+"/polls/"+id+"/expire", "")
+	require.Contains(t, poll(), "results")
+}
+
 func TestThreads(t *testing.T) {
 	w := newWorld(t, fakediscord.Options{})
 	id := w.post(`{"content":"x"}`)
@@ -350,6 +361,12 @@ func TestChannels(t *testing.T) {
 	audit := "GUILD_AUDIT_LOG_ENTRY_CREATE"
 	require.Equal(t, []string{audit, "CHANNEL_CREATE", audit, "CHANNEL_UPDATE", audit, "CHANNEL_DELETE"}, e.names())
 	w.no(400, 50035, "POST", "/guilds/"+guildID+"/channels", `{}`)
+	group, _ := w.ok("POST", "/guilds/"+guildID+"/channels", `{"name":"Group","type":4}`).object(t)["id"].(string)
+	inner, _ := w.ok("POST", "/guilds/"+guildID+"/channels", `{"name":"inner","parent_id":"`+group+`"}`).object(t)["id"].(string)
+	w.ok("DELETE", "/channels/"+group, "")
+	c, _ = w.g.Channel(inner)
+	require.Empty(t, c.Parent, "a category's channels stay")
+	w.no(403, 50013, "POST", "/guilds/"+guildID+"/channels", `{"name":"x","permission_overwrites":[{"id":"301","type":0,"allow":"268435456"}]}`)
 	w.no(400, 50035, "PATCH", "/channels/"+hall, `{"rate_limit_per_user":21601}`)
 	w.ok("PATCH", "/channels/"+hall, `{"rate_limit_per_user":60}`)
 	_, err := w.g.Post(hall, bob, "one")

@@ -32,6 +32,7 @@ type oauthCode struct {
 	user        string
 	scopes      []string
 	guild       *Guild
+	perms       uint64 // for the bot
 	redirectURI string
 	expires     time.Time
 	used        bool
@@ -168,17 +169,22 @@ func (s *Server) choose(q url.Values, code *oauthCode, how authorizing) (uint64,
 		perms = *how.perms
 	}
 	perms &= g.guildPerms(code.user)
-	code.guild = g
-	again := g.bot
-	g.install(perms)
-	if !slices.Contains(code.scopes, "applications.commands") && !again {
-		g.commands = true // comes with the scope bot
+	code.guild, code.perms = g, perms
+	if !s.opt.RequireCodeGrant {
+		s.addBot(code)
 	}
+	return perms, nil
+}
+
+// addBot makes the bot a member of the guild that was chosen. Where it is one already, its permissions change.
+func (s *Server) addBot(code *oauthCode) {
+	g := code.guild
+	again := g.bot
+	g.install(code.perms)
 	if !again {
 		g.log(auditEntry{action: AuditBotAdd, user: code.user, target: s.app.BotUser})
 		s.joined(g)
 	}
-	return perms, nil
 }
 
 // oauthRefusal is an error in OAuth's own form.
@@ -237,6 +243,9 @@ func (r *request) exchange(form url.Values) (any, error) {
 	r.call.User = c.user
 	o := r.s.newToken(c.user, c.scopes).show(r.s)
 	if c.guild != nil {
+		if r.s.opt.RequireCodeGrant {
+			r.s.addBot(c)
+		}
 		o["guild"] = c.guild.show()
 	}
 	return o, nil

@@ -60,6 +60,15 @@ func TestInstall(t *testing.T) {
 	require.Equal(t, "2", u.Query().Get("permissions"))
 }
 
+func TestCodeGrant(t *testing.T) {
+	w := newWorld(t, fakediscord.Options{RequireCodeGrant: true})
+	g := w.AddGuild("2001", "Elsewhere", alice)
+	back := login(t, w, "bot identify", alice, fakediscord.InGuild("2001"))
+	require.False(t, g.HasBot())
+	require.Equal(t, 200, w.exchange(back.Get("code")).status)
+	require.True(t, g.HasBot())
+}
+
 func TestLogin(t *testing.T) {
 	w := newWorld(t, fakediscord.Options{})
 	back := login(t, w, "identify email", owner)

@@ -71,7 +71,7 @@ func (f *pollForm) check(now time.Time) (*poll, error) {
 	return p, nil
 }
 
-func (p *poll) show(me string) object {
+func (p *poll) show(me string, hide bool) object {
 	answers, counts := []object{}, []object{}
 	for i, a := range p.answers {
 		media := object{"text": a.text}
@@ -83,8 +83,11 @@ func (p *poll) show(me string) object {
 			counts = append(counts, object{"id": i + 1, "count": n, "me_voted": p.has[i][me]})
 		}
 	}
-	return object{"question": object{"text": p.question}, "answers": answers, "expiry": iso(p.expiry), "allow_multiselect": p.multi,
-		"layout_type": 1, "results": object{"answer_counts": counts, "is_finalized": p.finalized}}
+	o := object{"question": object{"text": p.question}, "answers": answers, "expiry": iso(p.expiry), "allow_multiselect": p.multi, "layout_type": 1}
+	if p.finalized || !hide {
+		o["results"] = object{"answer_counts": counts, "is_finalized": p.finalized}
+	}
+	return o
 }
 
 // over says whether nobody can vote any more.

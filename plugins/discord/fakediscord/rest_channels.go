@@ -161,7 +161,11 @@ func (c *channel) apply(actor string, in *channelForm) error {
 		if !ok || !ok2 {
 			return invalid("permission_overwrites", "BASE_TYPE_CONVERT", "Permissions are numbers.")
 		}
-		if mine := c.g.guildPerms(actor); (allow|deny)&^mine != 0 {
+		mine := c.g.guildPerms(actor)
+		if mine&PermAdministrator == 0 {
+			mine &^= PermManageRoles // administrators alone give it in channels this way
+		}
+		if (allow|deny)&^mine != 0 {
 			return refuse(50013)
 		}
 		c.setOverwrite(overwrite{o.ID, o.Type == 1, allow, deny})
@@ -254,6 +258,12 @@ func (g *Guild) deleteChannel(actor string, c *channel, reason string) {
 	for _, x := range g.sortedChannels() {
 		if x.thread != nil && x.parent == c.id {
 			g.deleteChannel(actor, x, reason)
+		}
+	}
+	for _, x := range g.sortedChannels() {
+		if x.thread == nil && x.parent == c.id { // a category's channels stay
+			x.parent = ""
+			g.emit("CHANNEL_UPDATE", x.show(), x)
 		}
 	}
 	action, event, o := AuditChannelDelete, "CHANNEL_DELETE", c.show()

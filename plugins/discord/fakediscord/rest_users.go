@@ -111,7 +111,7 @@ func (s *Server) dm(with string) *channel {
 func (s *Server) showApplication() object {
 	return object{
 		"id": s.app.AppID, "name": s.users[s.app.BotUser].name, "icon": nil, "description": "", "type": nil,
-		"bot": s.users[s.app.BotUser].show(), "bot_public": true, "bot_require_code_grant": false,
+		"bot": s.users[s.app.BotUser].show(), "bot_public": true, "bot_require_code_grant": s.opt.RequireCodeGrant,
 		"verify_key": s.app.PublicKey, "flags": 0, "flags_new": "0",
 	}
 }

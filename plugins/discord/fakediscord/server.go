@@ -32,6 +32,12 @@ type Options struct {
 	RedirectURLs []string
 	// DisallowedIntents are privileged intents that are switched off in the developer portal: identifying with one closes with 4014.
 	DisallowedIntents int
+	// RequireCodeGrant is the bot's setting in the developer portal that it joins a guild only when the app has exchanged the code. Otherwise
+	// it joins when the person agrees.
+	RequireCodeGrant bool
+	// HidePollResults leaves results out of polls that are not counted to the end, as Discord does now and then. It means
+	// that they are unknown.
+	HidePollResults bool
 	// RateLimits makes requests fail with 429 by the limits that the headers tell in any case.
 	RateLimits bool
 	// Judge is called for each request to the API before it is handled. An error is answered as an invalid form,

@@ -161,7 +161,7 @@ func (m *message) show(me string) object {
 		o["reactions"] = m.showReactions(me)
 	}
 	if m.poll != nil {
-		o["poll"] = m.poll.show(me)
+		o["poll"] = m.poll.show(me, s.opt.HidePollResults)
 	}
 	if m.reference != nil {
 		o["message_reference"] = m.reference
