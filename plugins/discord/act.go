@@ -19,7 +19,8 @@ type attempted struct {
 	Sent bool `json:"sent"`
 }
 
-// perform acts. same says that it was so before, and nothing was done. What Discord's events of it will look like is kept before it hears of it.
+// perform acts. An answer that is lost makes it act again, which does no harm and shows what became of it. same says that it was so before, and nothing
+// was done. What Discord's events of it will look like is kept before it hears of it.
 func (d *Discord) perform(ctx context.Context, a act, out any) (same bool, err error) {
 	call := gateway.CallOf(ctx)
 	var before attempted
@@ -32,7 +33,12 @@ func (d *Discord) perform(ctx context.Context, a act, out any) (same bool, err e
 			return false, err
 		}
 	}
+	a.once = true // whether it was done is not known where the answer is lost
 	err = d.call(ctx, a.call, out)
+	if gateway.CodeOf(err) == gateway.Unknown && !again {
+		again = true
+		err = d.call(ctx, a.call, out)
+	}
 	switch {
 	case err == nil:
 		call.Caused(a.echoes...)

@@ -218,11 +218,11 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 		code  gateway.Code
 		in    string
 	}{
-		"an error page":         {fakediscord.Fault{Route: ban, Status: 502, Body: "<html>bad gateway</html>"}, gateway.Unavailable, "ban"},
+		"an error page":         {fakediscord.Fault{Route: ban, Status: 502, Body: "<html>bad gateway</html>", Times: 2}, gateway.Unknown, "ban"},
 		"a page that says 200":  {fakediscord.Fault{Route: ban, Body: "<html>please wait</html>"}, gateway.Unavailable, "guild"},
 		"blocked by a proxy":    {fakediscord.Fault{Route: ban, Status: 403, Body: "<html>error 1015</html>"}, gateway.Unavailable, "ban"},
-		"a lost answer":         {fakediscord.Fault{Route: ban, LoseAnswer: true}, gateway.Unavailable, "ban"},
-		"a lost request":        {fakediscord.Fault{Route: ban, CloseBefore: true}, gateway.Unavailable, "ban"},
+		"a lost answer":         {fakediscord.Fault{Route: ban, LoseAnswer: true}, "", "ban"},
+		"a lost request":        {fakediscord.Fault{Route: ban, CloseBefore: true}, "", "ban"},
 		"a rate limit":          {fakediscord.Fault{Route: ban, RetryAfter: 2 * time.Second}, gateway.Unavailable, "ban"},
 		"a missing permission":  {fakediscord.Fault{Route: ban, Code: 50013}, gateway.Denied, "ban"},
 		"a post's lost answer":  {fakediscord.Fault{Route: post, Status: 500}, gateway.Unknown, "post"},

@@ -3,7 +3,6 @@ package discord
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -19,7 +18,7 @@ type pollVote struct {
 	Post     letter    `json:"post,omitzero" jsonschema_description:"The message."`
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When it closes by itself."`
 	Expired  bool      `json:"expired,omitempty" jsonschema_description:"Discord takes no votes any more."`
-	Said     bool      `json:"said,omitempty" jsonschema_description:"The result was said under the poll."`
+	Result   letter    `json:"result,omitzero" jsonschema_description:"The message that says the result."`
 }
 
 // Start posts the poll. It is open an hour longer than it has to be, where Discord allows that: the gateway ends it to the second.
@@ -54,7 +53,7 @@ func (p *pollVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if ask.Details != "" {
 		fields["content"] = escape(ask.Details)
 	}
-	return post(ctx, r, &p.Post, in.Channel, fields, "SEND_POLLS", func(m Post) bool { return m.asks() == ask.Title })
+	return open(ctx, r, &p.Post, in.Channel, fields, "SEND_POLLS", func(m Post) bool { return m.asks() == ask.Title })
 }
 
 // Receive takes what Discord tells of votes, so that the count is live, and the deletion of the poll. What it tells may be late, twice or not at
@@ -216,10 +215,9 @@ func (p *pollVote) Close(ctx context.Context, r *voteRun) error {
 
 // Show says the result under the poll, which Discord does not let anybody change: it counts everybody's votes.
 func (p *pollVote) Show(ctx context.Context, r *voteRun) error {
-	if !r.Ended() || p.Post.Message == "" || p.Said {
+	if !r.Ended() || p.Post.Message == "" || p.Result.Message != "" {
 		return nil
 	}
-	d := r.Plugin
 	if err := p.expire(ctx, r); err != nil {
 		return err
 	}
@@ -230,14 +228,14 @@ func (p *pollVote) Show(ctx context.Context, r *voteRun) error {
 	if !decided {
 		out = nil
 	}
+	says := r.Plugin.app.Texts.result(r.Ask(), out)
 	fields := map[string]any{
-		"content": d.app.Texts.result(r.Ask(), out), "allowed_mentions": noMentions, "nonce": nonceOf(r.ID() + ".result"), "enforce_nonce": true,
-		"message_reference": map[string]any{"message_id": p.Post.Message, "fail_if_not_exists": false},
+		"content": says, "allowed_mentions": noMentions, "message_reference": map[string]any{"message_id": p.Post.Message, "fail_if_not_exists": false},
 	}
-	err = d.call(ctx, call{method: http.MethodPost, path: path("channels", p.Post.Channel, "messages"), body: fields, needs: "SEND_MESSAGES"}, nil)
-	if err != nil && !final(err) {
-		return err
+	err = post(ctx, r, &p.Result, nonceOf(r.ID()+".result"), p.Post.Channel, fields, "", func(m Post) bool { return m.Content == says })
+	if final(err) {
+		r.Plugin.Log.WarnContext(ctx, "the result of a poll cannot be said", "process", r.ID(), "error", err)
+		return nil
 	}
-	p.Said = true
-	return nil
+	return err
 }

@@ -52,7 +52,17 @@ func (b *buttonVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return err
 	}
-	return post(ctx, r, &b.Post, in.Channel, v.fields(), "", carries(r.ID()))
+	return open(ctx, r, &b.Post, in.Channel, v.fields(), "", carries(r.ID()))
+}
+
+// open posts a vote's own message, by which deliveries find the vote and people do.
+func open(ctx context.Context, r *voteRun, l *letter, channel string, fields map[string]any, needs string, is func(Post) bool) error {
+	if err := post(ctx, r, l, nonceOf(r.ID()), channel, fields, needs, is); err != nil {
+		return err
+	}
+	r.Ref(messageRef(l.Channel, l.Message))
+	r.SetURL("https://discord.com/channels/" + r.Plugin.config.GuildID + "/" + l.Channel + "/" + l.Message)
+	return nil
 }
 
 // carries looks for a process in the IDs of a message's components.
@@ -68,44 +78,42 @@ func carries(process string) func(Post) bool {
 	}
 }
 
-// post posts a vote's message, once however often it is attempted. What is known of it is durable before Discord hears of it, and the next attempt
+// post posts one of a vote's messages, once however often it is attempted. What is known of it is durable before Discord hears of it, and the next attempt
 // finds it: Discord gives the same message for the same nonce for a few minutes, and afterwards the channel's history tells.
-func post(ctx context.Context, r *voteRun, l *letter, channel string, fields map[string]any, needs string, is func(Post) bool) error {
-	d, nonce := r.Plugin, nonceOf(r.ID())
+func post(ctx context.Context, r *voteRun, l *letter, nonce, channel string, fields map[string]any, needs string, is func(Post) bool) error {
+	d := r.Plugin
 	if l.Message == "" && l.Sent {
-		if err := look(ctx, r, l, is); err != nil {
+		if err := look(ctx, r, l, nonce, is); err != nil {
 			return err
 		}
 	}
-	if l.Message == "" {
-		*l = letter{Channel: channel, Sent: true, Since: firstTime(l.Since, d.Now())}
-		if err := r.Save(ctx); err != nil {
-			return err
-		}
-		out, err := d.send(ctx, channel, nonce, fields, needs)
-		switch {
-		case gateway.CodeOf(err) == gateway.Unknown:
-			if e := look(ctx, r, l, is); e != nil || l.Message == "" {
-				return gateway.Errorf(gateway.Unavailable, "the message may have been posted, and is looked for again: %w", errors.Join(err, e))
-			}
-		case err != nil:
-			l.Sent = false // Discord said no: another attempt need not look
-			if e := r.Save(ctx); e != nil {
-				d.Log.WarnContext(ctx, "a refused message could not be noted", "process", r.ID(), "error", e)
-			}
-			return err
-		default:
-			l.Message = out.ID
-		}
+	if l.Message != "" {
+		return nil
 	}
-	r.Ref(messageRef(l.Channel, l.Message))
-	r.SetURL("https://discord.com/channels/" + d.config.GuildID + "/" + l.Channel + "/" + l.Message)
+	*l = letter{Channel: channel, Sent: true, Since: firstTime(l.Since, d.Now())}
+	if err := r.Save(ctx); err != nil {
+		return err
+	}
+	out, err := d.send(ctx, channel, nonce, fields, needs)
+	switch {
+	case gateway.CodeOf(err) == gateway.Unknown:
+		if e := look(ctx, r, l, nonce, is); e != nil || l.Message == "" {
+			return gateway.Errorf(gateway.Unavailable, "the message may have been posted, and is looked for again: %w", errors.Join(err, e))
+		}
+	case err != nil:
+		l.Sent = false // Discord said no: another attempt need not look
+		if e := r.Save(ctx); e != nil {
+			d.Log.WarnContext(ctx, "a refused message could not be noted", "process", r.ID(), "error", e)
+		}
+		return err
+	default:
+		l.Message = out.ID
+	}
 	return nil
 }
 
 // look looks for a message that may have been posted.
-func look(ctx context.Context, r *voteRun, l *letter, is func(Post) bool) error {
-	nonce := nonceOf(r.ID())
+func look(ctx context.Context, r *voteRun, l *letter, nonce string, is func(Post) bool) error {
 	id, err := r.Plugin.find(ctx, posting{Channel: l.Channel, Since: l.Since}, nonce, is)
 	switch {
 	case err != nil:
@@ -309,7 +317,7 @@ func (b *buttonVote) Show(ctx context.Context, r *voteRun) error {
 		return nil // a message that is marked as edited after each ballot would say when people voted
 	}
 	if b.Post.Message == "" && b.Post.Sent { // it was closed while it was being posted
-		if err := look(ctx, r, &b.Post, carries(r.ID())); err != nil && !final(err) {
+		if err := look(ctx, r, &b.Post, nonceOf(r.ID()), carries(r.ID())); err != nil && !final(err) {
 			return err
 		}
 	}

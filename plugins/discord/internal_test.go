@@ -1,0 +1,189 @@
+package discord
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/vote"
+)
+
+func TestPathsLeadNowhereElse(t *testing.T) {
+	require.Equal(t, "/guilds/1/bans/2", path("guilds", "1", "bans", "2"))
+	require.Equal(t, "/channels/1/messages/2/reactions/%F0%9F%91%8D/@me", path("channels", "1", "messages", "2", "reactions", "👍", "@me"))
+	for _, bad := range []string{"..", "../guilds", "a/b", "?x=1", "#", "%2e%2e", "\x00"} {
+		p := path("guilds", bad)
+		require.NotContains(t, strings.TrimPrefix(p, "/guilds/"), "/")
+		require.False(t, strings.ContainsAny(p, "?#\x00"), p)
+		require.NotContains(t, p, "..")
+	}
+}
+
+func TestTokensOfInteractionsAreInNoError(t *testing.T) {
+	q := call{method: http.MethodPost, path: path("webhooks", "1", "a-secret-token"), bare: true}
+	require.NotContains(t, q.name(), "secret")
+	require.NotContains(t, call{path: path("interactions", "1", "a-secret-token", "callback")}.name(), "secret")
+	require.Equal(t, "GET /channels/…/messages/…/reactions/…/@me", call{path: path("channels", "1", "messages", "2", "reactions", "x", "@me")}.name())
+	require.Equal(t, "bot GET /channels/…/messages 1", (&client{auth: "Bot x"}).key(call{path: path("channels", "1", "messages")}))
+}
+
+func TestRatesAreLearnedAndBounded(t *testing.T) {
+	var l limits
+	now := time.Now()
+	h := http.Header{}
+	h.Set("X-RateLimit-Limit", "5")
+	h.Set("X-RateLimit-Reset-After", "5.0")
+	l.learn("a", h, now)
+	require.Equal(t, rate{5, 5 * time.Second}, l.rate("a"))
+	h.Set("X-RateLimit-Reset-After", "1.5")
+	l.learn("a", h, now)
+	require.Equal(t, rate{5, 5 * time.Second}, l.rate("a"), "a later request of the same bucket")
+	for _, bad := range []string{"", "NaN", "-1", "1e300", "x"} {
+		h.Set("X-RateLimit-Reset-After", bad)
+		l.learn("b", h, now)
+		require.Zero(t, l.rate("b"), bad)
+	}
+	h.Set("X-RateLimit-Reset-After", "1")
+	for i := range 2 * maxLearned {
+		l.learn(itoa(i), h, now)
+	}
+	require.LessOrEqual(t, len(l.rates), maxLearned)
+	var p places
+	for i := range 2 * maxPlaces {
+		p.put(itoa(i), "1")
+	}
+	require.LessOrEqual(t, len(p.of), maxPlaces)
+}
+
+func TestSnowflakes(t *testing.T) {
+	require.Equal(t, "2016-04-30T11:18:25.796Z", snowflakeTime("175928847299117063").Format(time.RFC3339Nano), "Discord's own example")
+	require.True(t, snowflakeTime("x").IsZero())
+	at := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	require.Equal(t, at, snowflakeTime(snowflakeAt(at)))
+	require.Equal(t, "0", snowflakeAt(time.Time{}))
+}
+
+func TestWhatIsRememberedOfTheAuditLogIsBounded(t *testing.T) {
+	now := time.Now()
+	var list []joined
+	for i := range 3 * maxJoins {
+		list = append(fresh(list, now), joined{Target: itoa(i), At: now})
+	}
+	require.Len(t, list, maxJoins)
+	require.Empty(t, fresh(list, now.Add(remembered+time.Second)))
+}
+
+// The message of a vote stays within Discord's limits, whatever is asked and whoever votes.
+func TestAVotesMessageFits(t *testing.T) {
+	texts := DefaultTexts()
+	users := make([]string, 900)
+	for i := range users {
+		users[i] = "12345678901234567" + itoa(100+i)
+	}
+	for _, n := range []int{2, 5, 24, 25, 26, 60, 100} {
+		options := make([]string, n)
+		for i := range options {
+			options[i] = strings.Repeat("ö_", 8-n/25) + itoa(i)
+		}
+		for _, typ := range []vote.PollType{vote.Choice, vote.Approval} {
+			ask := vote.Ask{Title: strings.Repeat("*", 300), Details: strings.Repeat("x", 500), PollType: typ, Options: options, MayClose: []string{"1"}, MaxChoices: n}
+			out := ask.Decide(vote.Tally{}, vote.Closing{})
+			for i := range out.Questions[0].Options {
+				out.Questions[0].Options[i].Users, out.Questions[0].Options[i].Ballots = users, 900
+			}
+			v := view{process: "p1", ask: &ask, texts: &texts, closes: time.Now(), outcome: &out, mayClose: true}
+			require.NoError(t, v.check())
+			for _, ended := range []bool{false, true} {
+				v.ended, v.decided = ended, ended
+				f := v.fields()
+				require.LessOrEqual(t, runes(f["content"].(string)), maxContent)
+				total := 0
+				for _, e := range f["embeds"].([]map[string]any) {
+					d := e["description"].(string)
+					require.LessOrEqual(t, runes(d), maxDescription)
+					total += runes(d)
+				}
+				require.LessOrEqual(t, total, maxEmbeds)
+				rowsOf := f["components"].([]map[string]any)
+				require.LessOrEqual(t, len(rowsOf), rows)
+				require.Equal(t, ended, len(rowsOf) == 0)
+				for _, r := range rowsOf {
+					require.LessOrEqual(t, len(r["components"].([]map[string]any)), rowSize)
+				}
+			}
+		}
+	}
+}
+
+// FuzzParse holds the reader of deliveries to: no panic; what is taken has a type, a name, and data that is JSON; what names a process is well formed.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		`{"type":1}`, `{"version":1,"type":0}`, `{"id":"1","type":2,"guild_id":"1","token":"t"}`, `{"id":"1","type":3,"guild_id":"1","data":{"custom_id":"gw:p1:option0","values":["1"]}}`,
+		`{"op":0,"t":"MESSAGE_CREATE","s":1,"session":"s","d":{"id":"1","guild_id":"2","author":{"id":"3"}}}`, `{"op":0,"t":"GUILD_BAN_ADD","d":{"guild_id":"1","user":{"id":"2"}}}`,
+		`{"op":0,"t":"GUILD_AUDIT_LOG_ENTRY_CREATE","d":{"guild_id":"1","id":"2","action_type":22,"target_id":"3","user_id":"4"}}`, `{"type":1,"event":{"type":"X","data":{"guild":{"id":"1"}}}}`,
+		`{"op":0,"t":"MESSAGE_DELETE","d":{}}`, `{"op":0,"t":"THREAD_CREATE","d":null}`, `{"op":0,"t":"INTERACTION_CREATE","d":{"id":"1","type":2}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	if files, err := filepath.Glob(filepath.Join(os.Getenv("GATEWAY_SPECS"), "discord", "doc-examples", "*.json")); err == nil {
+		for _, file := range files {
+			if raw, err := os.ReadFile(file); err == nil {
+				f.Add(raw)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		m, err := parse(&gateway.Delivery{Body: body, Received: time.Unix(1793620800, 0)})
+		if err != nil || m.greet != nil {
+			return
+		}
+		if m.typ == "" || m.fact == "" || m.at.IsZero() {
+			t.Fatalf("it has no type, name or time: %+v", m)
+		}
+		if len(m.data) > 0 && !json.Valid(m.data) {
+			t.Fatalf("its data is no JSON: %s", m.data)
+		}
+		if process, _ := processOf(componentID(m.process, m.part)); m.process != "" && process != m.process {
+			t.Fatalf("a process %q", m.process)
+		}
+		d := &Discord{app: &app{}, config: Config{BotUserID: m.user}}
+		_ = d.echo(m)
+		_ = refs(m)
+		_ = ack(m)
+		_ = m.mayHaveActor()
+	})
+}
+
+// FuzzMarkdown holds escaped and shortened text to: valid, no longer than it may be, nothing in it that Discord reads as a mark.
+func FuzzMarkdown(f *testing.F) {
+	for _, s := range []string{"", "plain", "**bold** _it_ ~~no~~ `c` ||s|| > q # h [a](b) <@1> @everyone", `\*`, "ö\n- a", strings.Repeat("*", 90)} {
+		f.Add(s, 10)
+	}
+	f.Fuzz(func(t *testing.T, s string, n int) {
+		if !utf8.ValidString(s) || n < 1 || n > 1000 {
+			return
+		}
+		short := clip(line(s), n)
+		if runes(short) > n || !utf8.ValidString(short) {
+			t.Fatalf("%q is longer than %d", short, n)
+		}
+		for i := 0; i < len(short); i++ {
+			switch short[i] {
+			case '\\':
+				if i++; i == len(short) || strings.HasPrefix(short[i:], "…") {
+					t.Fatalf("a backslash ends %q", short)
+				}
+			case '*', '_', '~', '`', '|', '<', '@', '[':
+				t.Fatalf("a mark in %q", short)
+			}
+		}
+	})
+}

@@ -1,0 +1,328 @@
+package discord_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/store/memory"
+	"github.com/metagov/gateway-go/store/sqlite"
+	"github.com/metagov/gateway-go/vote"
+)
+
+var errDead = errors.New("the program was killed")
+
+// life ends after so many things that a program does to the outside: commits and requests, each before or after it is done.
+type life struct {
+	mu   sync.Mutex
+	left int // 0: it lives on
+	dead bool
+	did  int
+}
+
+func (l *life) step() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.did++
+	if l.left > 0 {
+		if l.left--; l.left == 0 {
+			l.dead = true
+		}
+	}
+	if l.dead {
+		return errDead
+	}
+	return nil
+}
+
+func (l *life) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
+
+// mortalStore is a store as a program sees it that dies.
+type mortalStore struct {
+	store.Store
+	life *life
+}
+
+func (s mortalStore) View(ctx context.Context, fn func(store.Tx) error) error {
+	if s.life.over() {
+		return errDead
+	}
+	return s.Store.View(ctx, fn)
+}
+
+func (s mortalStore) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if err := s.life.step(); err != nil {
+		return err
+	}
+	if err := s.Store.Update(ctx, fn); err != nil {
+		return err
+	}
+	return s.life.step()
+}
+
+func (s mortalStore) Close() error { return nil }
+
+type mortalTransport struct {
+	http.RoundTripper
+	life *life
+}
+
+func (m mortalTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := m.life.step(); err != nil {
+		return nil, err
+	}
+	res, err := m.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.life.step(); err != nil {
+		res.Body.Close()
+		return nil, err
+	}
+	return res, nil
+}
+
+// mortal is a guild whose gateway can be killed and started again on the same store.
+type mortal struct {
+	t     *testing.T
+	clock *clock
+	fake  *fakediscord.Server
+	w     *fakediscord.Guild
+	store store.Store
+	seal  gateway.AEAD
+
+	life  *life
+	g     *gateway.Gateway
+	hooks *httptest.Server
+	lives int
+}
+
+func (m *mortal) start(left int) {
+	m.t.Helper()
+	if m.hooks != nil {
+		m.hooks.Close()
+	}
+	m.life = &life{}
+	m.lives++
+	p, err := discord.New(appOf(m.fake))
+	require.NoError(m.t, err)
+	m.g, err = gateway.New(gateway.Options{
+		Timeout: 300 * time.Millisecond, Store: mortalStore{m.store, m.life}, Seal: m.seal, Now: m.clock.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Plugins: []gateway.Plugin{p},
+		HTTP: &http.Client{Transport: mortalTransport{m.fake.Client().Transport, m.life}}, Egress: mortalTransport{m.fake.Client().Transport, m.life},
+	})
+	require.NoError(m.t, err)
+	m.hooks = httptest.NewServer(m.g.Handler())
+	m.fake.SetRequestURL(m.hooks.URL+"/api/hooks/discord", nil)
+	m.life.mu.Lock()
+	m.life.left = left
+	m.life.mu.Unlock()
+}
+
+// until does a step again, in a new life where the old one ended, until it is done.
+func (m *mortal) until(what string, fn func() error) {
+	m.t.Helper()
+	var err error
+	for range 30 {
+		err = fn()
+		if m.life.over() {
+			m.start(0)
+			continue
+		}
+		if err == nil {
+			return
+		}
+		m.later(time.Minute)
+	}
+	require.NoError(m.t, err, what)
+}
+
+func (m *mortal) later(d time.Duration) {
+	m.clock.advance(d)
+	for range 3 {
+		_, _ = m.g.RunDue(m.t.Context()) // it may die
+		if m.life.over() {
+			m.start(0)
+		}
+		_ = m.fake.Flush(m.t.Context())
+	}
+}
+
+func (m *mortal) community() *gateway.Community {
+	m.t.Helper()
+	c, err := m.g.Community(m.t.Context(), "town")
+	if err != nil {
+		m.start(0)
+		c, err = m.g.Community(m.t.Context(), "town")
+	}
+	require.NoError(m.t, err)
+	return c
+}
+
+// started starts a process, whatever happens to us.
+func (m *mortal) started(name string, in discord.Vote) (p gateway.Process) {
+	m.t.Helper()
+	m.until("start "+name, func() error {
+		inst, err := m.community().Instance(m.t.Context(), "discord")
+		if err != nil {
+			return err
+		}
+		p, err = inst.Start(m.t.Context(), name, in, gateway.Once(name))
+		return err
+	})
+	m.until("posted "+name, func() error {
+		p, err := m.community().Process(m.t.Context(), p.ID)
+		if err == nil && p.Status != gateway.StatusPending {
+			return fmt.Errorf("it is %s: %s", p.Status, p.Reason)
+		}
+		return err
+	})
+	return p
+}
+
+// closed closes it and gives it as it is when all is said.
+func (m *mortal) closed(p gateway.Process) gateway.Process {
+	m.t.Helper()
+	m.until("close", func() error {
+		p, err := m.community().Close(m.t.Context(), p.ID)
+		if err == nil && p.Status != gateway.StatusCompleted {
+			return fmt.Errorf("it is %s: %s", p.Status, p.Reason)
+		}
+		return err
+	})
+	for range 4 {
+		m.later(time.Minute)
+	}
+	m.until("again", func() error {
+		now, err := m.community().Process(m.t.Context(), p.ID)
+		if err == nil {
+			p = now
+		}
+		return err
+	})
+	return p
+}
+
+// scenario is what a policy does about an offence (A1, steps 5 to 7, on Discord), with a gateway that dies once, after so many steps: the moderators
+// vote, with buttons and by a poll, and the ban follows. It says how many steps there were in the last life.
+func scenario(t *testing.T, st store.Store, left int) int {
+	t.Helper()
+	seal, err := gateway.NewSeal(gateway.NewSealKey())
+	require.NoError(t, err)
+	m := &mortal{t: t, clock: &clock{t: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}, store: st, seal: seal}
+	m.fake = fakediscord.New(fakediscord.Options{Now: m.clock.now})
+	defer m.fake.Close()
+	m.w = (&rig{t: t, fake: m.fake}).guild(0)
+	m.w.Install(perms)
+	m.start(0)
+	defer func() { m.hooks.Close() }()
+	c, err := m.g.CreateCommunity(t.Context(), "town", "Town")
+	require.NoError(t, err)
+	_, err = c.Enable(t.Context(), "discord", discord.Config{GuildID: guildID})
+	require.NoError(t, err)
+	m.life.mu.Lock()
+	m.life.left, m.life.did = left, 0
+	m.life.mu.Unlock()
+
+	p := m.started("vote", discord.Vote{Channel: hall, Ask: vote.Ask{Title: "Ban?", EligibleVoters: []string{ann, bob, dan}, Quorum: 3}})
+	list := m.w.Messages(hall)
+	require.Len(t, list, 1, "one message")
+	for _, click := range [][2]string{{ann, "0"}, {dan, "1"}, {dan, "0"}, {cid, "0"}, {bob, "0"}} {
+		m.until("click", func() error {
+			m.clock.advance(time.Second)
+			reply, err := m.w.Click(hall, list[0].ID, click[0], "gw:"+p.ID+":option"+click[1])
+			if err == nil && reply.Failed != "" {
+				err = errors.New(reply.Failed)
+			}
+			return err
+		})
+		m.later(2 * time.Second)
+	}
+	p = m.closed(p)
+	out := outcome(t, p)
+	require.Equal(t, vote.Passed, out.Result)
+	require.Equal(t, map[string]int64{"yes": 3}, counts(p))
+	now, ok := m.w.Message(hall, list[0].ID)
+	require.True(t, ok)
+	require.Empty(t, now.Components, "its buttons are gone")
+	require.Contains(t, text(now), "passed")
+	require.Len(t, m.w.Messages(hall), 1)
+
+	m.until("ban", func() error {
+		inst, err := m.community().Instance(t.Context(), "discord")
+		if err != nil {
+			return err
+		}
+		_, err = inst.Do(t.Context(), "ban-member", discord.BanUser{User: cid, Reasoned: discord.Reasoned{Reason: "by vote"}}, gateway.Once("ban"))
+		return err
+	})
+	reason, banned := m.w.Banned(cid)
+	require.True(t, banned)
+	require.Equal(t, "by vote", reason)
+
+	q := m.started("poll-vote", discord.Vote{Channel: park, Ask: vote.Ask{Title: "Lunch?", PollType: vote.Choice, Options: []string{"soup", "salad"}}})
+	require.Len(t, m.w.Messages(park), 1, "one poll")
+	require.NoError(t, m.w.VoteInPoll(park, m.w.Messages(park)[0].ID, ann, 2))
+	m.until("looked at", func() error {
+		m.later(2 * time.Hour)
+		p, err := m.community().Process(t.Context(), q.ID)
+		if err == nil && counts(p)["salad"] != 1 {
+			err = errors.New("it is not counted yet")
+		}
+		return err
+	})
+	q = m.closed(q)
+	require.Equal(t, "salad", outcome(t, q).Winner)
+	require.Len(t, m.w.Messages(park), 3, "the poll, Discord's word of its end, and the result, each once")
+	require.True(t, m.w.Messages(park)[0].PollOver)
+	if left > 0 {
+		require.Greater(t, m.lives, 1, "it was killed")
+	}
+	return m.life.did
+}
+
+func TestVotesAndABanWithAKillBetweenAnyTwoSteps(t *testing.T) {
+	for name, c := range map[string]struct {
+		open   func(t *testing.T) store.Store
+		stride int
+	}{
+		"memory": {func(*testing.T) store.Store { return memory.New() }, 7},
+		"sqlite": {func(t *testing.T) store.Store {
+			s, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))
+			require.NoError(t, err)
+			return s
+		}, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := c.open(t)
+			steps := scenario(t, st, 0)
+			require.NoError(t, st.Close())
+			require.Greater(t, steps, 60)
+			for n := 1; n < steps-10; n += c.stride { // the last ones come when all is said
+				t.Run(fmt.Sprint("after ", n), func(t *testing.T) {
+					t.Parallel()
+					st := c.open(t)
+					scenario(t, st, n)
+					require.NoError(t, st.Close())
+				})
+			}
+		})
+	}
+}
