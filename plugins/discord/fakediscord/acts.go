@@ -124,7 +124,12 @@ func (g *Guild) Delete(channel, id, user string) error {
 
 // React adds a reaction: an emoji of Unicode, or name:id.
 func (g *Guild) React(channel, id, user, emoji string) error {
-	return g.on(channel, id, user, func(m *message) error { return m.react(user, emoji) })
+	return g.on(channel, id, user, func(m *message) error {
+		if g.members[user].timedOut(g.s.opt.Now()) {
+			return refuse(50013)
+		}
+		return m.react(user, emoji)
+	})
 }
 
 // ReactMany adds the same reaction of n people with IDs from first on, without telling anybody: for large votes.

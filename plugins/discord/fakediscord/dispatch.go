@@ -190,8 +190,9 @@ func (m *message) open(me string) bool {
 }
 
 // Flush waits until everything that happened before it was delivered: webhook events were attempted once, and every client
-// of the Gateway has read what it was sent. To know the latter the fake asks for a heartbeat (op 1), which tells the client's
-// last sequence number. It must not be called by a handler that a delivery is waiting for.
+// of the Gateway has read what it was sent. To know the latter the fake asks for heartbeats (op 1), which tell the client's
+// last sequence number: for two, as clients also send one of their own now and then, while they are still at what they read last.
+// It must not be called by a handler that a delivery is waiting for.
 func (s *Server) Flush(ctx context.Context) error {
 	if err := s.queue.flush(ctx); err != nil {
 		return err
@@ -206,6 +207,7 @@ func (s *Server) Flush(ctx context.Context) error {
 		if se.conn != nil {
 			waits = append(waits, wait{se.conn, se.seq})
 			se.conn.send(1, nil)
+			se.conn.send(1, nil)
 		}
 	}
 	s.mu.Unlock()
@@ -213,7 +215,7 @@ func (s *Server) Flush(ctx context.Context) error {
 		for {
 			changed := s.conns.watch()
 			w.c.mu.Lock()
-			done := w.c.ended || w.c.acked >= w.seq
+			done := w.c.ended || w.c.acked[0] >= w.seq
 			w.c.mu.Unlock()
 			if done {
 				break

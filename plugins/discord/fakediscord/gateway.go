@@ -28,8 +28,8 @@ type conn struct {
 	mu     sync.Mutex
 	out    [][]byte
 	wake   chan struct{}
-	acked  int64 // the last sequence number that the client told in a heartbeat
-	code   int   // to close with, once out is written
+	acked  [2]int64 // the sequence numbers that the client told in its last two heartbeats, the last one second
+	code   int      // to close with, once out is written
 	ended  bool
 	closed chan struct{}
 
@@ -254,7 +254,7 @@ func (c *conn) receive(op int, d json.RawMessage) {
 func (c *conn) heartbeat(d json.RawMessage) {
 	if seq, err := strconv.ParseInt(string(d), 10, 64); err == nil {
 		c.mu.Lock()
-		c.acked = seq
+		c.acked = [2]int64{c.acked[1], seq}
 		c.mu.Unlock()
 	}
 	c.send(11, nil)

@@ -59,7 +59,7 @@ func (m *member) timedOut(now time.Time) bool { return m.timeout.After(now) }
 
 // voice is where and how a member is in voice.
 type voice struct {
-	channel, session                          string
+	channel                                   string
 	selfMute, selfDeaf, selfVideo, selfStream bool
 }
 
@@ -74,24 +74,23 @@ type role struct {
 }
 
 type channel struct {
-	srv         *Server
-	g           *Guild // nil for direct messages
-	id, name    string
-	typ         int
-	topic       string
-	parent      string
-	position    int
-	slow        int
-	nsfw        bool
-	bitrate     int
-	userLimit   int
-	autoArchive int
-	overwrites  []overwrite
-	messages    map[string]*message
-	order       []*message // oldest first
-	thread      *thread
-	recipient   string // of direct messages
-	lastPin     time.Time
+	srv        *Server
+	g          *Guild // nil for direct messages
+	id, name   string
+	typ        int
+	topic      string
+	parent     string
+	position   int
+	slow       int
+	nsfw       bool
+	bitrate    int
+	userLimit  int
+	overwrites []overwrite
+	messages   map[string]*message
+	order      []*message // oldest first
+	thread     *thread
+	recipient  string // of direct messages
+	lastPin    time.Time
 }
 
 type thread struct {
@@ -141,18 +140,9 @@ type reaction struct {
 
 func isVoice(typ int) bool { return typ == VoiceChannel || typ == StageChannel }
 
-func isThread(typ int) bool { return typ == newsThread || typ == publicThread || typ == privateThread }
-
 // textual says whether messages can be there.
 func (c *channel) textual() bool {
 	return c.typ != Category && c.typ != ForumChannel
-}
-
-func (c *channel) guildID() string {
-	if c.g == nil {
-		return ""
-	}
-	return c.g.id
 }
 
 func (c *channel) add(m *message) {
