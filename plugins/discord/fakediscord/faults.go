@@ -13,7 +13,7 @@ import (
 
 // Fault is something that goes wrong on purpose, set by [Server.Fail].
 //
-// It is about requests to Route, such as "PUT /guilds/{guild_id}/bans/{user_id}" ("*" for any), or, if Delivery is set, about
+// It is about requests to Route, such as "PUT /guilds/{guild_id}/bans/{user_id}" ("GATEWAY" for connecting to the Gateway, "*" for any), or, if Delivery is set, about
 // deliveries of that name: a Gateway event such as "GUILD_BAN_ADD", an interaction such as "MESSAGE_COMPONENT",
 // a webhook event such as "APPLICATION_AUTHORIZED" ("*" for any). The first fault that fits and has some Times left is the one.
 type Fault struct {

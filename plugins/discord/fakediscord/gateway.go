@@ -36,7 +36,10 @@ type conn struct {
 	session *session // guarded by Server.mu
 }
 
-const gatewayURL = "wss://gateway.discord.gg"
+const (
+	gatewayURL   = "wss://gateway.discord.gg"
+	gatewayRoute = "GATEWAY" // for faults
+)
 
 func (r *request) getGateway() (any, error) { return object{"url": gatewayURL}, nil }
 
@@ -47,6 +50,12 @@ func (r *request) getGatewayBot() (any, error) {
 
 // serveGateway runs one connection to its end.
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	fault := s.takeFault(func(f *Fault) bool { return f.Delivery == "" && (f.Route == "*" || f.Route == gatewayRoute) })
+	s.mu.Unlock()
+	if fault != nil && fault.before(w, r, s, &Call{}) {
+		return
+	}
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	ws, err := up.Upgrade(w, r, nil)
 	if err != nil {

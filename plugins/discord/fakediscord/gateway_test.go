@@ -384,6 +384,19 @@ func TestRequestMembers(t *testing.T) {
 	require.Contains(t, string(s.event("GUILD_MEMBERS_CHUNK").D), `"username":"alice"`)
 }
 
+func TestTheGatewayMayBeDown(t *testing.T) {
+	w := newWorld(t, fakediscord.Options{})
+	w.Fail(fakediscord.Fault{Route: "GATEWAY", Status: 503, Body: "<html>"})
+	w.Fail(fakediscord.Fault{Route: "GATEWAY", CloseBefore: true})
+	_, res, err := w.Dialer().DialContext(w.ctx, "wss://gateway.discord.gg/"+good, nil)
+	require.ErrorIs(t, err, websocket.ErrBadHandshake)
+	require.Equal(t, 503, res.StatusCode)
+	_, _, err = w.Dialer().DialContext(w.ctx, "wss://gateway.discord.gg/"+good, nil)
+	require.Error(t, err)
+	w.ok("GET", "/gateway/bot", "")
+	w.dial(good).read()
+}
+
 func TestDispatchOfAnything(t *testing.T) {
 	w := newWorld(t, fakediscord.Options{})
 	require.Error(t, w.Dispatch("X", []byte("{")))
