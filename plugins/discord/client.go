@@ -43,7 +43,6 @@ type client struct {
 	auth   string // of the Authorization header; "": none, for routes whose path is a capability
 	limits *limits
 	now    func() time.Time
-	guild  string
 }
 
 // client is one with the bot's token.

@@ -358,9 +358,4 @@ func do[Out any](w *town, action string, in any, opts ...gateway.DoOption) Out {
 	return out
 }
 
-// has says whether a route was called.
-func (r *rig) has(route string) bool {
-	return slices.Contains(r.routes(), route)
-}
-
 func contains(s, part string) bool { return strings.Contains(s, part) }
