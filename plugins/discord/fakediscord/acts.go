@@ -1,5 +1,7 @@
 package fakediscord
 
+import "unicode/utf8"
+
 // do is what every act of people is: the state changes, and the app is told.
 func (g *Guild) do(f func() error) error {
 	g.s.mu.Lock()
@@ -10,25 +12,20 @@ func (g *Guild) do(f func() error) error {
 }
 
 // in does something in a channel that somebody sees.
-func (g *Guild) in(channel, user string, f func(*channelAct) error) error {
+func (g *Guild) in(channelID, user string, f func(*channel) error) error {
 	return g.do(func() error {
-		c, err := g.s.seen(channel, user)
+		c, err := g.s.seen(channelID, user)
 		if err != nil {
 			return err
 		}
-		return f(&channelAct{c: c, user: user})
+		return f(c)
 	})
 }
 
-type channelAct struct {
-	c    *channel
-	user string
-}
-
 // on does something with a message.
-func (g *Guild) on(channel, id, user string, f func(*message) error) error {
-	return g.in(channel, user, func(a *channelAct) error {
-		m := a.c.messages[id]
+func (g *Guild) on(channelID, id, user string, f func(*message) error) error {
+	return g.in(channelID, user, func(c *channel) error {
+		m := c.messages[id]
 		if m == nil || m.whisperTo != "" && m.whisperTo != user {
 			return refuse(10008)
 		}
@@ -37,31 +34,23 @@ func (g *Guild) on(channel, id, user string, f func(*message) error) error {
 }
 
 // Post writes a message, and returns its ID.
-func (g *Guild) Post(channel, user, text string) (id string, err error) {
-	return g.post(channel, user, text, nil)
+func (g *Guild) Post(channelID, user, text string) (id string, err error) {
+	return g.post(channelID, user, text, nil)
 }
 
 // PostPoll posts a poll of a person.
-func (g *Guild) PostPoll(channel, user, question string, answers ...string) (id string, err error) {
-	f := pollForm{}
+func (g *Guild) PostPoll(channelID, user, question string, answers ...string) (id string, err error) {
+	f := pollForm{Answers: make([]pollAnswerForm, len(answers))}
 	f.Question.Text = question
-	for range answers {
-		f.Answers = append(f.Answers, struct {
-			Media struct {
-				Text  string `json:"text"`
-				Emoji object `json:"emoji"`
-			} `json:"poll_media"`
-		}{})
-	}
 	for i, a := range answers {
 		f.Answers[i].Media.Text = a
 	}
-	return g.post(channel, user, "", &f)
+	return g.post(channelID, user, "", &f)
 }
 
 // Reply writes a message that replies to another.
-func (g *Guild) Reply(channel, to, user, text string) (id string, err error) {
-	err = g.on(channel, to, user, func(m *message) error {
+func (g *Guild) Reply(channelID, to, user, text string) (id string, err error) {
+	err = g.on(channelID, to, user, func(m *message) error {
 		if err := m.c.writable(user); err != nil {
 			return err
 		}
@@ -75,40 +64,47 @@ func (g *Guild) Reply(channel, to, user, text string) (id string, err error) {
 	return id, err
 }
 
-func (g *Guild) post(channel, user, text string, p *pollForm) (id string, err error) {
-	err = g.in(channel, user, func(a *channelAct) error {
-		if err := a.c.writable(user); err != nil {
+func (g *Guild) post(channelID, user, text string, p *pollForm) (id string, err error) {
+	err = g.in(channelID, user, func(c *channel) error {
+		if err := c.writable(user); err != nil {
 			return err
 		}
-		if a.c.slowFor(user) > 0 {
+		if c.slowFor(user) > 0 {
 			return refuse(20016)
 		}
-		if !hasNonSpace(text) && p == nil {
-			return refuse(50006)
+		d, err := c.written(user, text, p)
+		if err != nil {
+			return err
 		}
-		m := &message{c: a.c, author: user}
-		d := draft{content: text}
-		if p != nil {
-			if err := a.c.need(user, PermSendPolls); err != nil {
-				return err
-			}
-			checked, err := p.check(g.s.opt.Now())
-			if err != nil {
-				return err
-			}
-			d.poll = checked
-		}
+		m := &message{c: c, author: user}
 		m.apply(d)
-		a.c.post(m)
+		c.post(m)
 		id = m.id
 		return nil
 	})
 	return id, err
 }
 
+// written checks what somebody writes.
+func (c *channel) written(user, text string, p *pollForm) (draft, error) {
+	switch {
+	case utf8.RuneCountInString(text) > maxContent:
+		return draft{}, tooLong("content", maxContent)
+	case p == nil && !hasNonSpace(text):
+		return draft{}, refuse(50006)
+	case p == nil:
+		return draft{content: text}, nil
+	}
+	if err := c.need(user, PermSendPolls); err != nil {
+		return draft{}, err
+	}
+	checked, err := p.check(c.srv.opt.Now())
+	return draft{content: text, poll: checked}, err
+}
+
 // Edit changes somebody's own message.
-func (g *Guild) Edit(channel, id, user, text string) error {
-	return g.on(channel, id, user, func(m *message) error {
+func (g *Guild) Edit(channelID, id, user, text string) error {
+	return g.on(channelID, id, user, func(m *message) error {
 		if m.author != user {
 			return refuse(50005)
 		}
@@ -118,13 +114,13 @@ func (g *Guild) Edit(channel, id, user, text string) error {
 }
 
 // Delete deletes a message, with MANAGE_MESSAGES also another's.
-func (g *Guild) Delete(channel, id, user string) error {
-	return g.on(channel, id, user, func(m *message) error { return m.deleteBy(user, "") })
+func (g *Guild) Delete(channelID, id, user string) error {
+	return g.on(channelID, id, user, func(m *message) error { return m.deleteBy(user, "") })
 }
 
 // React adds a reaction: an emoji of Unicode, or name:id.
-func (g *Guild) React(channel, id, user, emoji string) error {
-	return g.on(channel, id, user, func(m *message) error {
+func (g *Guild) React(channelID, id, user, emoji string) error {
+	return g.on(channelID, id, user, func(m *message) error {
 		if g.members[user].timedOut(g.s.opt.Now()) {
 			return refuse(50013)
 		}
@@ -133,10 +129,10 @@ func (g *Guild) React(channel, id, user, emoji string) error {
 }
 
 // ReactMany adds the same reaction of n people with IDs from first on, without telling anybody: for large votes.
-func (g *Guild) ReactMany(channel, message, emoji string, first uint64, n int) error {
+func (g *Guild) ReactMany(channelID, message, emoji string, first uint64, n int) error {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	c := g.channels[channel]
+	c := g.channels[channelID]
 	if c == nil || c.messages[message] == nil {
 		return refuse(10008)
 	}
@@ -161,30 +157,30 @@ func (g *Guild) ReactMany(channel, message, emoji string, first uint64, n int) e
 }
 
 // Unreact takes somebody's reaction away.
-func (g *Guild) Unreact(channel, id, user, emoji string) error {
-	return g.on(channel, id, user, func(m *message) error { return m.unreact(user, emoji) })
+func (g *Guild) Unreact(channelID, id, user, emoji string) error {
+	return g.on(channelID, id, user, func(m *message) error { return m.unreact(user, emoji) })
 }
 
 // Pin pins or unpins a message.
-func (g *Guild) Pin(channel, id, user string, on bool) error {
-	return g.on(channel, id, user, func(m *message) error { return m.pin(user, "", on) })
+func (g *Guild) Pin(channelID, id, user string, on bool) error {
+	return g.on(channelID, id, user, func(m *message) error { return m.pin(user, "", on) })
 }
 
 // VoteInPoll votes for an answer of a poll, counted from 1; in a poll with one choice it replaces the vote before.
-func (g *Guild) VoteInPoll(channel, id, user string, answer int) error {
-	return g.on(channel, id, user, func(m *message) error { return m.vote(user, answer, true) })
+func (g *Guild) VoteInPoll(channelID, id, user string, answer int) error {
+	return g.on(channelID, id, user, func(m *message) error { return m.vote(user, answer, true) })
 }
 
 // UnvoteInPoll takes a vote back.
-func (g *Guild) UnvoteInPoll(channel, id, user string, answer int) error {
-	return g.on(channel, id, user, func(m *message) error { return m.vote(user, answer, false) })
+func (g *Guild) UnvoteInPoll(channelID, id, user string, answer int) error {
+	return g.on(channelID, id, user, func(m *message) error { return m.vote(user, answer, false) })
 }
 
 // VoteMany adds the votes of n people with IDs from first on, without telling anybody: for large polls.
-func (g *Guild) VoteMany(channel, message string, answer int, first uint64, n int) error {
+func (g *Guild) VoteMany(channelID, message string, answer int, first uint64, n int) error {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	c := g.channels[channel]
+	c := g.channels[channelID]
 	if c == nil || c.messages[message] == nil || c.messages[message].poll == nil {
 		return refuse(10008)
 	}
@@ -203,8 +199,8 @@ func (g *Guild) VoteMany(channel, message string, answer int, first uint64, n in
 }
 
 // EndPoll is its author ending a poll early.
-func (g *Guild) EndPoll(channel, id, user string) error {
-	return g.on(channel, id, user, func(m *message) error {
+func (g *Guild) EndPoll(channelID, id, user string) error {
+	return g.on(channelID, id, user, func(m *message) error {
 		if m.poll == nil || m.author != user {
 			return refuse(520006)
 		}

@@ -15,53 +15,53 @@ func (g *Guild) CreateChannel(actor, name string, typ int) (id string, err error
 }
 
 // RenameChannel renames a channel or thread.
-func (g *Guild) RenameChannel(actor, channel, name string) error {
-	return g.in(channel, actor, func(a *channelAct) error {
+func (g *Guild) RenameChannel(actor, channelID, name string) error {
+	return g.in(channelID, actor, func(c *channel) error {
 		need := PermManageChannels
-		if a.c.thread != nil {
+		if c.thread != nil {
 			need = PermManageThreads
 		}
-		if err := a.c.need(actor, need); err != nil {
+		if err := c.need(actor, need); err != nil {
 			return err
 		}
-		g.renameChannel(actor, a.c, &name, "")
+		g.renameChannel(actor, c, &name, "")
 		return nil
 	})
 }
 
 // DeleteChannel deletes a channel or thread.
-func (g *Guild) DeleteChannel(actor, channel string) error {
-	return g.in(channel, actor, func(a *channelAct) error {
+func (g *Guild) DeleteChannel(actor, channelID string) error {
+	return g.in(channelID, actor, func(c *channel) error {
 		need := PermManageChannels
-		if a.c.thread != nil {
+		if c.thread != nil {
 			need = PermManageThreads
 		}
-		if err := a.c.need(actor, need); err != nil {
+		if err := c.need(actor, need); err != nil {
 			return err
 		}
-		g.deleteChannel(actor, a.c, "")
+		g.deleteChannel(actor, c, "")
 		return nil
 	})
 }
 
 // StartThread begins a public thread, at a message or without one (an empty ID), and returns its ID.
-func (g *Guild) StartThread(channel, message, user, name string) (id string, err error) {
-	err = g.in(channel, user, func(a *channelAct) error {
-		if err := a.c.need(user, PermPublicThreads); err != nil {
+func (g *Guild) StartThread(channelID, message, user, name string) (id string, err error) {
+	err = g.in(channelID, user, func(c *channel) error {
+		if err := c.need(user, PermPublicThreads); err != nil {
 			return err
 		}
-		if a.c.thread != nil || !a.c.textual() || strings.TrimSpace(name) == "" {
+		if c.thread != nil || !c.textual() || strings.TrimSpace(name) == "" {
 			return refuse(50024)
 		}
 		id = message
-		if m := a.c.messages[message]; message != "" && (m == nil || m.thread != "") {
+		if m := c.messages[message]; message != "" && (m == nil || m.thread != "") {
 			return refuse(160004)
 		} else if m != nil {
 			m.thread = id
 		} else {
 			id = g.s.snowflake()
 		}
-		a.c.begin(user, name, publicThread, id, nil, "")
+		c.begin(user, name, publicThread, id, nil, "")
 		return nil
 	})
 	return id, err
@@ -69,18 +69,18 @@ func (g *Guild) StartThread(channel, message, user, name string) (id string, err
 
 // ArchiveThread archives a thread or opens it again, and locks it if lock is set.
 func (g *Guild) ArchiveThread(thread, user string, archived, lock bool) error {
-	return g.in(thread, user, func(a *channelAct) error {
-		t := a.c.thread
+	return g.in(thread, user, func(c *channel) error {
+		t := c.thread
 		if t == nil {
 			return refuse(50024)
 		}
 		if t.owner != user || lock {
-			if err := a.c.need(user, PermManageThreads); err != nil {
+			if err := c.need(user, PermManageThreads); err != nil {
 				return err
 			}
 		}
 		t.locked = lock
-		a.c.setArchived(archived)
+		c.setArchived(archived)
 		return nil
 	})
 }

@@ -1,16 +1,16 @@
 package fakediscord
 
 // JoinVoice is a member connecting to a voice channel.
-func (g *Guild) JoinVoice(user, channel string) error {
-	return g.in(channel, user, func(a *channelAct) error {
-		if !isVoice(a.c.typ) || g.perms(user, a.c)&PermConnect == 0 {
+func (g *Guild) JoinVoice(user, channelID string) error {
+	return g.in(channelID, user, func(c *channel) error {
+		if !isVoice(c.typ) || g.perms(user, c)&PermConnect == 0 {
 			return refuse(50013)
 		}
 		m := g.members[user]
 		if m.voice == nil {
 			m.voice = &voice{}
 		}
-		m.voice.channel = channel
+		m.voice.channel = channelID
 		g.voiceChanged(m)
 		return nil
 	})
@@ -54,6 +54,6 @@ func (g *Guild) Deafen(actor, target string, on bool) error {
 }
 
 // Move is a moderator moving a member to another voice channel, or disconnecting them (an empty channel).
-func (g *Guild) Move(actor, target, channel string) error {
-	return g.do(func() error { return g.move(actor, target, channel, "") })
+func (g *Guild) Move(actor, target, channelID string) error {
+	return g.do(func() error { return g.move(actor, target, channelID, "") })
 }

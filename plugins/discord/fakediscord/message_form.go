@@ -18,6 +18,9 @@ const (
 	editableFlags  = suppressEmbeds | componentsV2
 )
 
+// maxContent is how many letters a message may have.
+const maxContent = 2000
+
 // messageForm is the body of a message as the app writes it.
 type messageForm struct {
 	Content    *string           `json:"content"`
@@ -46,8 +49,8 @@ type messageForm struct {
 // draft checks the form by Discord's limits for messages.
 func (f *messageForm) draft(s *Server) (draft, error) {
 	d := draft{content: deref(f.Content), flags: deref(f.Flags), tts: deref(f.TTS)}
-	if utf8.RuneCountInString(d.content) > 2000 {
-		return d, tooLong("content", 2000)
+	if utf8.RuneCountInString(d.content) > maxContent {
+		return d, tooLong("content", maxContent)
 	}
 	if n, ok := f.Nonce.(string); ok && utf8.RuneCountInString(n) > 25 {
 		return d, tooLong("nonce", 25)

@@ -26,15 +26,17 @@ type pollAnswer struct {
 // pollForm is a poll as the app makes it.
 type pollForm struct {
 	Question struct{ Text string } `json:"question"`
-	Answers  []struct {
-		Media struct {
-			Text  string `json:"text"`
-			Emoji object `json:"emoji"`
-		} `json:"poll_media"`
-	} `json:"answers"`
-	Duration *int  `json:"duration"`
-	Multi    *bool `json:"allow_multiselect"`
-	Layout   *int  `json:"layout_type"`
+	Answers  []pollAnswerForm      `json:"answers"`
+	Duration *int                  `json:"duration"`
+	Multi    *bool                 `json:"allow_multiselect"`
+	Layout   *int                  `json:"layout_type"`
+}
+
+type pollAnswerForm struct {
+	Media struct {
+		Text  string `json:"text"`
+		Emoji object `json:"emoji"`
+	} `json:"poll_media"`
 }
 
 const maxPollHours = 768
