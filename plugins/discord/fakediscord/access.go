@@ -48,12 +48,16 @@ func (s *Server) seen(id, who string) (*channel, error) {
 		if who != s.app.BotUser && who != c.recipient {
 			return nil, refuse(50001)
 		}
-	case c.g.members[who] == nil || c.g.perms(who, c)&PermViewChannel == 0:
-		return nil, refuse(50001)
-	case c.typ == privateThread && !c.hasMember(who) && c.g.perms(who, c)&PermManageThreads == 0:
+	case !c.visible(who):
 		return nil, refuse(50001)
 	}
 	return c, nil
+}
+
+// visible says whether somebody sees a channel of a guild: private threads only those who are in them, and who manages threads.
+func (c *channel) visible(who string) bool {
+	p := c.g.perms(who, c)
+	return p&PermViewChannel != 0 && (c.typ != privateThread || c.hasMember(who) || p&PermManageThreads != 0)
 }
 
 // channelWith also wants permissions in the channel. In direct messages all that matters is allowed.

@@ -63,7 +63,7 @@ func (g *Guild) emitMessage(name string, d object, c *channel, m *message) {
 	if !g.bot {
 		return
 	}
-	if c != nil && g.perms(s.app.BotUser, c)&PermViewChannel == 0 {
+	if c != nil && !c.visible(s.app.BotUser) {
 		s.note(name, g.id, "missing permission VIEW_CHANNEL")
 		return
 	}

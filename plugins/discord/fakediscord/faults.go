@@ -35,7 +35,7 @@ type Fault struct {
 	LoseAnswer  bool // it is done, and then the connection closes
 	HoldAnswer  bool // it is done, and the answer waits for Injected.Release
 
-	// Deliveries only.
+	// Deliveries only; the last two not for interactions, for which a person waits.
 	Drop      bool          // it is never sent
 	Duplicate int           // so many more copies
 	Reorder   bool          // the next delivery overtakes it; without one, SendLate sends it

@@ -439,5 +439,5 @@ func TestDiscordgoResumes(t *testing.T) {
 		require.Fail(t, "discordgo did not resume")
 	}
 	require.NoError(t, w.Flush(w.ctx))
-	require.Equal(t, []string{"MESSAGE_CREATE", "RESUMED"}, e.names())
+	require.ElementsMatch(t, []string{"MESSAGE_CREATE", "RESUMED"}, e.names(), "nothing is missed, and nothing comes twice")
 }

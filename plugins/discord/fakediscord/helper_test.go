@@ -133,6 +133,9 @@ func newWorld(t *testing.T, o fakediscord.Options) *world {
 	t.Helper()
 	c := newClock()
 	o.Now = c.Now
+	if o.AckTimeout == 0 {
+		o.AckTimeout = 30 * time.Second // for machines that are busy
+	}
 	s := fakediscord.New(o)
 	t.Cleanup(s.Close)
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)

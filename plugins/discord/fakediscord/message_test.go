@@ -317,8 +317,16 @@ func TestPollResultsMayBeUnknown(t *testing.T) {
 	require.Contains(t, poll(), "results")
 }
 
+// lastDropped says why the last event of a type was not told.
+func (w *world) lastDropped(typ string) string {
+	d := w.DeliveriesOf(typ)
+	require.NotEmpty(w.t, d)
+	return d[len(d)-1].Dropped
+}
+
 func TestThreads(t *testing.T) {
 	w := newWorld(t, fakediscord.Options{})
+	w.listen(everything)
 	id := w.post(`{"content":"x"}`)
 	thread, _ := w.ok("POST", "/channels/"+hall+"/messages/"+id+"/threads", `{"name":"About"}`).object(t)["id"].(string)
 	require.Equal(t, id, thread, "it has the message's ID")
@@ -341,6 +349,17 @@ func TestThreads(t *testing.T) {
 	w.ok("PUT", "/channels/"+private+"/thread-members/"+alice, "")
 	_, err = w.g.Post(private, alice, "thanks")
 	require.NoError(t, err)
+	require.Empty(t, w.lastDropped("MESSAGE_CREATE"))
+	w.ok("DELETE", "/channels/"+private+"/thread-members/@me", "")
+	_, err = w.g.Post(private, alice, "it manages threads")
+	require.NoError(t, err)
+	require.Empty(t, w.lastDropped("MESSAGE_CREATE"))
+	w.g.SetBotPermissions(botPerms &^ fakediscord.PermManageThreads)
+	_, err = w.g.Post(private, alice, "psst")
+	require.NoError(t, err)
+	require.Equal(t, "missing permission VIEW_CHANNEL", w.lastDropped("MESSAGE_CREATE"))
+	w.no(403, 50001, "GET", "/channels/"+private, "")
+	w.g.SetBotPermissions(botPerms)
 	w.no(400, 50035, "POST", "/channels/"+board+"/threads", `{"name":"no message"}`)
 	w.no(400, 50008, "POST", "/channels/"+board+"/messages", `{"content":"x"}`)
 	w.ok("DELETE", "/channels/"+hall, "")
