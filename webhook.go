@@ -66,7 +66,7 @@ type Webhook[T Owner, M any] struct {
 	// Slow says which deliveries need Handle. Nil: all, where there is a Handle.
 	Slow func(M) bool
 	// Handle does for each instance what takes time or calls the platform. It runs after the acknowledgement, as a durable
-	// task, again after errors.
+	// task, again after errors, and after a while where it returns [Later].
 	Handle func(T, context.Context, M) error
 	// Answer brings Reply.Then to where the delivery came from: a response URL, a follow-up message.
 	Answer func(T, context.Context, M, json.RawMessage) error
@@ -76,6 +76,10 @@ type Webhook[T Owner, M any] struct {
 	// Keep names headers that Parse needs, beside Content-Type.
 	Keep []string
 }
+
+// Later is what Handle returns that has to wait, for another delivery that may still come for example: it is called again after so long, and nothing
+// has failed.
+func Later(after time.Duration) error { return &nextRun{after} }
 
 // WebhookDef is a webhook as the manifest has it.
 type WebhookDef struct {
