@@ -217,7 +217,7 @@ func (d *Discord) askWho(ctx context.Context, m *message) error {
 		return nil // its event is made
 	}
 	if left := patience - d.Now().Sub(m.received); left > 0 {
-		return &gateway.Error{Code: gateway.Unavailable, After: left, Err: errors.New("the audit log may still say who did it")}
+		return gateway.Later(left) // the audit log may still say it
 	}
 	target := m.target()
 	if m.typ == "GUILD_MEMBER_REMOVE" { // who is banned leaves by it
