@@ -19,6 +19,7 @@ import (
 // Scenario A1, as far as it is Discord's: a ban is heard of with who did it, the moderators vote about the rest, the person is told, and nothing that the
 // gateway does begins it again.
 func TestScenarioA1OnDiscord(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, withGateway)
 	w := r.town(0)
 	mods := []string{ann, bob, cid, dan, "2050"}
@@ -103,16 +104,18 @@ func TestWithoutTheIntentMembersCannotBeListed(t *testing.T) {
 }
 
 func TestInteractionsByTheGatewayAreAnsweredByTheCallback(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, withGateway)
 	w := r.town(0)
 	r.fake.SetURLs("", "", nil)
 	r.connect()
 	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?", Secrecy: vote.Hidden}, Channel: hall})
-	reply := w.click(ann, p, m, "option0")
+	reply, err := w.w.Click(m.Channel, m.ID, ann, "gw:"+p.ID+":option0")
+	require.NoError(t, err)
 	require.Eventually(t, func() bool { reply = r.fake.Reply(reply.Token); return reply.Type != 0 }, 10*time.Second, 5*time.Millisecond)
 	require.Equal(t, 4, reply.Type)
 	require.Contains(t, reply.Message.Content, "Your vote was recorded")
-	p, err := w.c.Close(t.Context(), p.ID)
+	p, err = w.c.Close(t.Context(), p.ID)
 	require.NoError(t, err)
 	require.Equal(t, vote.Passed, outcome(t, p).Result)
 }

@@ -14,6 +14,7 @@ import (
 )
 
 func TestALostConnectionIsTakenUpWhereItWas(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, withGateway)
 	w := r.town(0)
 	r.connect()
@@ -36,6 +37,7 @@ func TestALostConnectionIsTakenUpWhereItWas(t *testing.T) {
 }
 
 func TestALostSessionIsFollowedByARepair(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, withGateway)
 	w := r.town(0)
 	r.connect()
@@ -59,6 +61,7 @@ func TestALostSessionIsFollowedByARepair(t *testing.T) {
 
 // What is delivered live, late and by a repair is one event.
 func TestWhatARepairFindsAgainCountsOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, withGateway)
 	w := r.town(0)
 	r.connect()
@@ -105,6 +108,7 @@ func TestAWrongTokenAndForbiddenIntentsAreExplained(t *testing.T) {
 		"intents": {func(_ *discord.App, o *fakediscord.Options, _ *gateway.Options) { o.DisallowedIntents = 1 << 15 }, "has to be switched on first"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, withGateway, c.change)
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan error, 1)

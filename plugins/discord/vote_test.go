@@ -226,6 +226,7 @@ func TestWhatCannotBeHeldIsRefusedBeforeAnythingIsPosted(t *testing.T) {
 }
 
 func TestADeletedMessageEndsTheVote(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, withGateway)
 	w := r.town(0)
 	r.connect()
@@ -282,6 +283,7 @@ func TestDiscordIsDownWhenAVoteCloses(t *testing.T) {
 func TestThePollCountsWhoMayVoteAndEndsToTheSecond(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		t.Run("with the Gateway "+strconv.FormatBool(live), func(t *testing.T) {
+			t.Parallel()
 			var opts []rigOption
 			if live {
 				opts = append(opts, withGateway)
