@@ -31,14 +31,14 @@ func actions() []gateway.Feature[*Discord] {
 
 		gateway.ActionFunc("list-channels", "Lists the channels.", D.listAllChannels, again()...),
 		gateway.ActionFunc("get-channel", "Reads a channel or thread.", D.getChannel, again("VIEW_CHANNEL")...),
-		gateway.ActionFunc("create-channel", "Makes a channel or category.", D.createChannel, gateway.Needs("MANAGE_CHANNELS")),
+		gateway.ActionFunc("create-channel", "Makes a channel or category.", D.createChannel, gateway.Lookup(D.findChannel), gateway.Needs("MANAGE_CHANNELS")),
 		gateway.ActionFunc("edit-channel", "Changes name, topic or slow mode of a channel.", D.editChannel, again("MANAGE_CHANNELS")...),
 		gateway.ActionFunc("rename-channel", "Renames a channel.", D.renameChannel, again("MANAGE_CHANNELS")...),
 		gateway.ActionFunc("delete-channel", "Deletes a channel or thread, for ever.", D.deleteChannel, again("MANAGE_CHANNELS")...),
 		gateway.ActionFunc("set-channel-permission", "Allows or denies a role or member something in a channel: sharing a screen or video (STREAM), speaking, writing.", D.setPermission, again("MANAGE_ROLES")...),
 		gateway.ActionFunc("clear-channel-permission", "Has a role or member in a channel what they have in the whole server.", D.clearPermission, again("MANAGE_ROLES")...),
 		gateway.ActionFunc("list-threads", "Lists the threads that are not put away.", D.listThreads, again()...),
-		gateway.ActionFunc("create-thread", "Makes a thread, of a message or by itself.", D.createThread, gateway.Needs("CREATE_PUBLIC_THREADS")),
+		gateway.ActionFunc("create-thread", "Makes a thread, of a message or by itself.", D.createThread, gateway.Lookup(D.findThread), gateway.Needs("CREATE_PUBLIC_THREADS")),
 		gateway.ActionFunc("edit-thread", "Puts a thread away or takes it out again, locks or unlocks it.", D.editThread, again("MANAGE_THREADS")...),
 		gateway.ActionFunc("add-thread-member", "Brings somebody into a thread.", D.addThreadMember, again("SEND_MESSAGES_IN_THREADS")...),
 		gateway.ActionFunc("remove-thread-member", "Takes somebody out of a thread.", D.removeThreadMember, again("MANAGE_THREADS")...),
@@ -62,7 +62,7 @@ func actions() []gateway.Feature[*Discord] {
 
 		gateway.ActionFunc("get-guild", "Reads what there is to know of the server.", D.getGuild, again()...),
 		gateway.ActionFunc("list-roles", "Lists the roles.", D.listAllRoles, again()...),
-		gateway.ActionFunc("create-role", "Makes a role.", D.createRole, gateway.Needs("MANAGE_ROLES")),
+		gateway.ActionFunc("create-role", "Makes a role.", D.createRole, gateway.Lookup(D.findRole), gateway.Needs("MANAGE_ROLES")),
 		gateway.ActionFunc("delete-role", "Deletes a role, for ever.", D.deleteRole, again("MANAGE_ROLES")...),
 		gateway.ActionFunc("list-audit-log", "Reads who did what.", D.listAudit, again("VIEW_AUDIT_LOG")...),
 

@@ -292,3 +292,55 @@ func TestAMessageIsPostedOnceWhateverGetsLost(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, w.w.Messages(hall), 3)
 }
+
+func TestWhatIsMadeIsMadeOnceWhateverGetsLost(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	before := len(w.w.Channels())
+	for i, c := range []struct {
+		action, route string
+		in            any
+	}{
+		{"create-channel", "POST /guilds/{guild_id}/channels", discord.CreateChannel{Name: "Big Plans", Kind: "text"}},
+		{"create-channel", "POST /guilds/{guild_id}/channels", discord.CreateChannel{Name: "Big Plans", Kind: "text"}}, // another of that name
+		{"create-thread", "POST /channels/{channel_id}/threads", discord.CreateThread{ChannelRef: place(hall), Name: "about"}},
+		{"create-role", "POST /guilds/{guild_id}/roles", discord.CreateRole{Name: "Helper"}},
+	} {
+		r.fake.Fail(fakediscord.Fault{Route: c.route, LoseAnswer: true})
+		_, err := w.inst.Do(t.Context(), c.action, c.in)
+		require.NoError(t, err, "%d %s: it was looked for", i, c.action)
+		_, err = w.inst.Do(t.Context(), c.action, c.in)
+		require.NoError(t, err, "%d %s", i, c.action)
+		r.clock.advance(time.Minute)
+	}
+	require.Len(t, w.w.Channels(), before+4+2, "four channels and two threads")
+	n := 0
+	for _, role := range do[discord.Roles](w, "list-roles", nil).Roles {
+		if role.Name == "Helper" {
+			n++
+		}
+	}
+	require.Equal(t, 2, n)
+}
+
+func TestAnInteractionCanBeAnsweredForAQuarterOfAnHour(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	do[discord.Registered](w, "register-guild-command", discord.Command{Name: "propose", Kind: "slash", Description: "Makes a proposal."})
+	used, err := w.w.Command(hall, ann, "propose", nil)
+	require.NoError(t, err)
+	got := r.events("APPLICATION_COMMAND")
+	require.Len(t, got, 1)
+	require.Equal(t, ann, got[0].Initiator)
+	require.Contains(t, string(got[0].Data), used.Token)
+	r.clock.advance(14 * time.Minute)
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "Thank you."})
+	require.Equal(t, "Thank you.", r.fake.Reply(used.Token).Message.Content)
+	r.clock.advance(2 * time.Minute)
+	_, err = w.inst.Do(t.Context(), "respond", discord.Respond{Token: used.Token, Content: "Too late."})
+	require.ErrorIs(t, err, gateway.NotFound)
+	require.NotContains(t, err.Error(), used.Token)
+	status, _, err := w.inst.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "active", status, "it says nothing of the bot's token")
+}

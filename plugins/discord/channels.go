@@ -72,12 +72,33 @@ func (d *Discord) createChannel(ctx context.Context, in CreateChannel) (out Chan
 			{"id": d.config.GuildID, "type": 0, "allow": 0, "deny": see}, {"id": d.config.BotUserID, "type": 1, "allow": see, "deny": 0},
 		}
 	}
-	q := call{method: http.MethodPost, path: d.in("channels"), body: body, reason: in.Reason, once: true, needs: "MANAGE_CHANNELS"}
-	if err := d.call(ctx, q, &out); err != nil {
+	q := call{method: http.MethodPost, path: d.in("channels"), body: body, reason: in.Reason, needs: "MANAGE_CHANNELS"}
+	if err := d.create(ctx, q, &out, &out.ID); err != nil {
 		return out, err
 	}
 	gateway.CallOf(ctx).Caused(auditRef(10, out.ID))
 	return out, nil
+}
+
+// findChannel is the look-up of create-channel.
+func (d *Discord) findChannel(ctx context.Context, in CreateChannel) (Channel, gateway.Found, error) {
+	list, err := d.listAllChannels(ctx, struct{}{})
+	if err != nil {
+		return Channel{}, gateway.CannotTell, err
+	}
+	out, found, err := made(ctx, d, list.Channels, func(c Channel) (string, bool) {
+		return c.ID, c.Type == channelKinds[in.Kind] && sameName(c.Name, in.Name)
+	})
+	if found == gateway.Happened {
+		gateway.CallOf(ctx).Caused(auditRef(10, out.ID))
+	}
+	return out, found, err
+}
+
+// sameName compares names of channels: of text channels Discord makes lower case and dashes.
+func sameName(a, b string) bool {
+	dashed := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), "-")) }
+	return a == b || dashed(a) == dashed(b)
 }
 
 // EditChannel is the input of edit-channel.
@@ -257,11 +278,27 @@ func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channe
 	if err := c.Expect(ctx, "thread:"+in.Channel); err != nil {
 		return out, err
 	}
-	if err := d.call(ctx, call{method: http.MethodPost, path: route, body: body, reason: in.Reason, once: true, needs: needs}, &out); err != nil {
+	if err := d.create(ctx, call{method: http.MethodPost, path: route, body: body, reason: in.Reason, needs: needs}, &out, &out.ID); err != nil {
 		return out, err
 	}
 	c.Caused("thread:" + in.Channel)
 	return out, nil
+}
+
+// findThread is the look-up of create-thread. A message has one thread, which has its ID.
+func (d *Discord) findThread(ctx context.Context, in CreateThread) (Channel, gateway.Found, error) {
+	list, err := d.listThreads(ctx, struct{}{})
+	if err != nil {
+		return Channel{}, gateway.CannotTell, err
+	}
+	out, found, err := made(ctx, d, list.Channels, func(c Channel) (string, bool) {
+		ours := in.Message == "" && d.ours(c.OwnerID) || in.Message != "" && c.ID == in.Message
+		return c.ID, c.ParentID == in.Channel && ours && c.Name == in.Name
+	})
+	if found == gateway.Happened {
+		gateway.CallOf(ctx).Caused("thread:" + in.Channel)
+	}
+	return out, found, err
 }
 
 // EditThread is the input of edit-thread.

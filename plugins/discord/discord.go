@@ -49,7 +49,7 @@ type Config struct {
 	GuildName   string   `json:"guild_name,omitempty" gateway:"public" jsonschema:"title=Name" jsonschema_description:"The server's name. Asked of Discord."`
 	BotUserID   string   `json:"bot_user_id,omitempty" gateway:"public" jsonschema:"title=Bot user" jsonschema_description:"The bot's user ID. Asked of Discord."`
 	Permissions []string `json:"permissions,omitempty" gateway:"public" jsonschema:"title=Permissions" jsonschema_description:"What the bot's roles allow it in the whole server, by Discord's names. Asked of Discord."`
-	Votes       []string `json:"votes,omitempty" gateway:"public" jsonschema:"title=Votes,uniqueItems=true" jsonschema_description:"How votes may be held: buttons, poll. Absent: either way."`
+	Votes       []string `json:"votes,omitempty" gateway:"public" jsonschema:"title=Votes,uniqueItems=true" jsonschema_description:"How votes may be held: buttons, poll. Empty: either way. Absent: as it was."`
 }
 
 // Discord is the plugin's value for one guild.

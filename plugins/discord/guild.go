@@ -49,11 +49,24 @@ func (d *Discord) createRole(ctx context.Context, in CreateRole) (out Role, err 
 		return out, invalid("/permissions", err.Error())
 	}
 	body := map[string]any{"name": in.Name, "permissions": set, "mentionable": in.Mentionable, "hoist": in.Hoist}
-	if err := d.call(ctx, call{method: http.MethodPost, path: d.in("roles"), body: body, reason: in.Reason, once: true, needs: "MANAGE_ROLES"}, &out); err != nil {
+	if err := d.create(ctx, call{method: http.MethodPost, path: d.in("roles"), body: body, reason: in.Reason, needs: "MANAGE_ROLES"}, &out, &out.ID); err != nil {
 		return out, err
 	}
 	gateway.CallOf(ctx).Caused(auditRef(30, out.ID))
 	return out, nil
+}
+
+// findRole is the look-up of create-role.
+func (d *Discord) findRole(ctx context.Context, in CreateRole) (Role, gateway.Found, error) {
+	list, err := d.listAllRoles(ctx, struct{}{})
+	if err != nil {
+		return Role{}, gateway.CannotTell, err
+	}
+	out, found, err := made(ctx, d, list.Roles, func(r Role) (string, bool) { return r.ID, !r.Managed && r.Name == in.Name })
+	if found == gateway.Happened {
+		gateway.CallOf(ctx).Caused(auditRef(30, out.ID))
+	}
+	return out, found, err
 }
 
 // DeleteRole is the input of delete-role.

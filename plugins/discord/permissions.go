@@ -22,7 +22,8 @@ var permissionBits = map[string]uint{
 	"SEND_VOICE_MESSAGES": 46, "SEND_POLLS": 49, "USE_EXTERNAL_APPS": 50, "PIN_MESSAGES": 51, "BYPASS_SLOWMODE": 52,
 }
 
-// DefaultPermissions is what an installation asks for where [App] says nothing else: all that the actions of this plugin need.
+// DefaultPermissions is what an installation asks for where [App] says nothing else: all that the actions of this plugin need, but for
+// MANAGE_GUILD, which is much, and for bulk-ban only.
 func DefaultPermissions() []string {
 	return []string{
 		"ADD_REACTIONS", "BAN_MEMBERS", "CONNECT", "CREATE_PRIVATE_THREADS", "CREATE_PUBLIC_THREADS", "DEAFEN_MEMBERS", "EMBED_LINKS", "KICK_MEMBERS", "MANAGE_CHANNELS",
@@ -59,7 +60,10 @@ func names(set uint64) []string {
 func (d *Discord) granted() []string { return d.config.Permissions }
 
 // configure asks Discord for the guild, which says whether the bot is in it, and what its roles allow it there.
-func (a *app) configure(ctx context.Context, inst *gateway.Instance, _, c *Config) error {
+func (a *app) configure(ctx context.Context, inst *gateway.Instance, old, c *Config) error {
+	if old != nil && c.Votes == nil {
+		c.Votes = old.Votes // an installation does not know what the community allows
+	}
 	for _, v := range c.Votes {
 		if v != byButtons && v != byPoll {
 			return invalid("/votes", fmt.Sprintf("has %q, and can have %s and %s", v, byButtons, byPoll))

@@ -70,13 +70,13 @@ func (d *Discord) send(ctx context.Context, channel, nonce string, fields map[st
 	return Posted{channel, out.ID}, nil
 }
 
-// known are the last messages of the bot of which it is known what posted them.
-var known gateway.Key[[]string] = "posted"
+// known are the last messages, channels and roles of which it is known what made them.
+var known gateway.Key[[]string] = "made"
 
-// maxKnown bounds them: it is more than a bot can post in a channel within the time in which an answer is looked for.
+// maxKnown bounds them: it is more than a bot makes in a server within the time in which an answer is looked for.
 const maxKnown = 500
 
-// claim notes that it is known what posted a message.
+// claim notes that it is known what posted a message, or made something.
 func (d *Discord) claim(ctx context.Context, id string) error {
 	_, err := known.Update(ctx, d, func(list []string) ([]string, error) {
 		if slices.Contains(list, id) {

@@ -2,15 +2,18 @@ package discord_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/discord"
 	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
-
-	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/store/memory"
 )
 
 func TestALostConnectionIsTakenUpWhereItWas(t *testing.T) {
@@ -119,5 +122,76 @@ func TestAWrongTokenAndForbiddenIntentsAreExplained(t *testing.T) {
 			require.NotContains(t, r.logs.String(), r.fake.App().BotToken)
 			require.NotContains(t, r.logs.String(), "fake-wrong-token")
 		})
+	}
+}
+
+// leaky is a store that loses what it is to keep, as often as a test says.
+type leaky struct {
+	store.Store
+	mu   sync.Mutex
+	left int
+}
+
+func (l *leaky) lose(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left = n
+}
+
+func (l *leaky) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return l.Store.Update(ctx, func(tx store.Tx) error { return fn(leakyTx{tx, l}) })
+}
+
+type leakyTx struct {
+	store.Tx
+	l *leaky
+}
+
+// Accept fails where something is to be lost.
+func (t leakyTx) Accept(d store.Delivery) (bool, error) {
+	t.l.mu.Lock()
+	defer t.l.mu.Unlock()
+	if t.l.left > 0 {
+		t.l.left--
+		return false, errors.New("the disk is full")
+	}
+	return t.Tx.Accept(d)
+}
+
+func TestAnEventThatCannotBeKeptIsFetchedAgain(t *testing.T) {
+	t.Parallel()
+	disk := &leaky{Store: memory.New()}
+	r := newRig(t, withGateway, func(_ *discord.App, _ *fakediscord.Options, o *gateway.Options) {
+		o.Store = disk
+	})
+	w := r.town(0)
+	r.connect()
+	_, err := w.w.Post(hall, ann, "one")
+	require.NoError(t, err)
+	r.wait("MESSAGE_CREATE", 1)
+	disk.lose(1)
+	_, err = w.w.Post(hall, ann, "two")
+	require.NoError(t, err)
+	for end := time.Now().Add(20 * time.Second); len(r.events("MESSAGE_CREATE")) < 2 && time.Now().Before(end); {
+		r.clock.advance(100 * time.Millisecond)
+	}
+	require.Len(t, r.wait("MESSAGE_CREATE", 2), 2)
+	require.Contains(t, r.logs.String(), "keeping an event")
+}
+
+func TestAnInvalidSessionIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	for _, resumable := range []bool{true, false} {
+		r := newRig(t, withGateway)
+		w := r.town(0)
+		r.connect()
+		r.fake.InvalidateSession(resumable)
+		require.NoError(t, r.fake.WaitSockets(within(t), 1))
+		_, err := w.w.Post(hall, ann, "heard")
+		require.NoError(t, err)
+		for end := time.Now().Add(20 * time.Second); len(r.events("MESSAGE_CREATE")) < 1 && time.Now().Before(end); {
+			r.clock.advance(100 * time.Millisecond)
+		}
+		r.wait("MESSAGE_CREATE", 1)
 	}
 }

@@ -1,7 +1,9 @@
 package discord_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bwmarrin/discordgo"
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/metagov/gateway-go"
@@ -235,4 +238,34 @@ func TestARemovedBotPausesTheInstanceAndAnInstallationResumesIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, gateway.BadCredentials, reason)
 	})
+}
+
+// What Discord's own kind of signature is, its best known library says: both take and refuse the same.
+func TestSignaturesAreAsDiscordgoHasThem(t *testing.T) {
+	r := newRig(t)
+	r.town(0)
+	key, err := hex.DecodeString(r.fake.App().PublicKey)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*http.Request){
+		"good":              func(*http.Request) {},
+		"a wrong signature": func(q *http.Request) { q.Header.Set("X-Signature-Ed25519", strings.Repeat("ab", 64)) },
+		"another time":      func(q *http.Request) { q.Header.Set("X-Signature-Timestamp", "1793620801") },
+	} {
+		theirs := false
+		status, _ := r.post(command, change, func(q *http.Request) {
+			probe := q.Clone(t.Context())
+			probe.Body = io.NopCloser(strings.NewReader(command))
+			theirs = discordgo.VerifyInteraction(probe, key)
+		})
+		require.Equal(t, theirs, status == http.StatusOK, name)
+	}
+	i := discordgo.InteractionCreate{Interaction: &discordgo.Interaction{
+		ID: "1300000000000000077", AppID: r.fake.App().AppID, Type: discordgo.InteractionMessageComponent, Token: "t", GuildID: guildID, ChannelID: hall,
+		Member: &discordgo.Member{User: &discordgo.User{ID: ann}}, Data: discordgo.MessageComponentInteractionData{CustomID: "theirs", ComponentType: discordgo.ButtonComponent},
+	}}
+	body, err := json.Marshal(i.Interaction)
+	require.NoError(t, err)
+	status, says := r.post(string(body))
+	require.Equal(t, 200, status, says)
+	require.Len(t, r.events("MESSAGE_COMPONENT"), 1)
 }
