@@ -23,9 +23,9 @@ const (
 	// remembered is how long it is known which entries had no delivery yet, and the other way round.
 	remembered = 2 * time.Minute
 	// maxJoins bounds what is remembered for one guild.
-	maxJoins = 200
+	maxJoins = 100
 	// maxJoinData bounds the data of a delivery that is added to an entry.
-	maxJoinData = 16 << 10
+	maxJoinData = 4 << 10
 )
 
 // The types of entries that tell of the same as an event (https://docs.discord.com/developers/resources/audit-log#audit-log-entry-object-audit-log-events,

@@ -3,8 +3,10 @@ package discord
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -186,4 +188,46 @@ func FuzzMarkdown(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestTheConsentPageIsAskedForWhatIsWanted(t *testing.T) {
+	p, err := New(App{ApplicationID: "42", ClientSecret: "fake-client-secret", BotToken: "fake-bot-token", Gateway: true})
+	require.NoError(t, err)
+	ask := func(o gateway.OAuthParams) url.Values {
+		to, err := p.Manifest().OAuth.Authorize(o)
+		require.NoError(t, err)
+		u, err := url.Parse(to)
+		require.NoError(t, err)
+		require.Equal(t, "https://discord.com/oauth2/authorize", u.Scheme+"://"+u.Host+u.Path)
+		require.Equal(t, "S256", u.Query().Get("code_challenge_method"))
+		require.NotContains(t, to, "secret")
+		return u.Query()
+	}
+	q := ask(gateway.OAuthParams{Type: gateway.Install, State: "s", RedirectURI: "https://g.example/cb", Challenge: "c"})
+	require.Equal(t, "bot applications.commands identify guilds", q.Get("scope"))
+	set, err := bits(DefaultPermissions())
+	require.NoError(t, err)
+	require.Equal(t, strconv.FormatUint(set, 10), q.Get("permissions"), "mistake 21: a number, and not its name")
+	require.Empty(t, q.Get("guild_id"))
+	q = ask(gateway.OAuthParams{Type: gateway.Install, PlatformID: "7"})
+	require.Equal(t, "7", q.Get("guild_id"))
+	require.Equal(t, "true", q.Get("disable_guild_select"))
+	require.Equal(t, "identify guilds", ask(gateway.OAuthParams{Type: gateway.Login}).Get("scope"))
+	require.Equal(t, "identify guilds email", ask(gateway.OAuthParams{Type: gateway.Login, Email: true}).Get("scope"), "only where the community compares addresses")
+}
+
+func TestAnAdministratorMayEverything(t *testing.T) {
+	require.Len(t, names(1<<3), len(permissionBits))
+	require.Equal(t, []string{"BAN_MEMBERS", "KICK_MEMBERS"}, names(1<<1|1<<2|1<<63))
+	require.Equal(t, uint64(6), permissionsOf([]string{"2"}, []Role{{ID: "1", Permissions: "2"}, {ID: "2", Permissions: "4"}, {ID: "3", Permissions: "8"}, {ID: "2", Permissions: "x"}}, "1"))
+	_, err := bits([]string{"FLY"})
+	require.ErrorIs(t, err, gateway.Invalid)
+}
+
+func TestAGuildIsTakenWithoutWhatMakesItLarge(t *testing.T) {
+	large := json.RawMessage(`{"id":"1","name":"n","members":[` + strings.Repeat(`{"user":{"id":"1"}},`, 100_000) + `{}],"channels":[],"joined_at":"2026-11-02T12:00:00Z"}`)
+	require.Greater(t, len(large), 1<<20)
+	require.JSONEq(t, `{"id":"1","name":"n","joined_at":"2026-11-02T12:00:00Z"}`, string(slim("GUILD_CREATE", large)))
+	require.Equal(t, large, slim("MESSAGE_CREATE", large))
+	require.Equal(t, json.RawMessage(`[`), slim("GUILD_CREATE", json.RawMessage(`[`)))
 }

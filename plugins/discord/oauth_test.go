@@ -11,6 +11,7 @@ import (
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/discord"
 	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
+	"github.com/metagov/gateway-go/vote"
 )
 
 // browse goes the whole way of a browser: to the consent page, where somebody agrees, and back.
@@ -75,14 +76,60 @@ func TestInstallingAndLoggingIn(t *testing.T) {
 	require.Len(t, r.fake.CallsTo("POST /oauth2/token/revoke"), 2)
 }
 
-func TestOnlyAnAdminMayInstallAndTheBotLeavesAgain(t *testing.T) {
+func TestOnlyAnAdminMayInstallAndOtherwiseTheBotLeavesAgain(t *testing.T) {
 	r := newRig(t)
 	g := r.guild(0)
-	g.AddRole("1299", "Inviter", fakediscord.PermManageGuild)
-	g.AddMember("2050", "1299")
-	_, q := r.browse(gateway.AuthRequest{RequireAdmin: true}, owner, fakediscord.Deny())
+	_, q := r.browse(gateway.AuthRequest{RequireAdmin: true}, owner, fakediscord.InGuild(guildID), fakediscord.Deny())
 	require.NotEmpty(t, q.Get("error"))
 	require.False(t, g.HasBot())
+
+	// Where Discord does not say whether they are one, they are none; what Discord has done by then is taken back.
+	r.fake.Fail(fakediscord.Fault{Route: "GET /users/@me/guilds", Status: 500})
+	_, q = r.browse(gateway.AuthRequest{RequireAdmin: true}, owner, fakediscord.InGuild(guildID))
+	require.NotEmpty(t, q.Get("error"))
+	r.due()
+	require.False(t, g.HasBot())
+
+	g.AddRole("1299", "Inviter", fakediscord.PermManageGuild)
+	r.fake.AddUser("2050", "inviter")
+	g.AddMember("2050", "1299")
+	got, q := r.browse(gateway.AuthRequest{RequireAdmin: true}, "2050", fakediscord.InGuild(guildID))
+	require.Empty(t, q.Get("error"), q.Encode())
+	require.True(t, got.Admin)
+	require.True(t, g.HasBot())
+
+	// A second installation that fails leaves the first one alone.
+	_, err := r.CreateCommunity(t.Context(), "other", "Other")
+	require.NoError(t, err)
+	_, q = r.browse(gateway.AuthRequest{Community: "other"}, owner, fakediscord.InGuild(guildID))
+	require.NotEmpty(t, q.Get("error"))
+	r.due()
+	require.True(t, g.HasBot())
+}
+
+func TestInstallingAgainResumesAndKeepsWhatTheCommunityAllows(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	require.NoError(t, w.inst.Reconfigure(t.Context(), discord.Config{GuildID: guildID, Votes: []string{"buttons"}}))
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+	require.NoError(t, w.w.RemoveBot(owner))
+	_, err := w.inst.Do(t.Context(), "list-channels", nil)
+	require.Error(t, err)
+	_, reason, err := w.inst.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, gateway.BadCredentials, reason)
+
+	_, q := r.browse(gateway.AuthRequest{Community: "town0"}, owner, fakediscord.InGuild(guildID))
+	require.Empty(t, q.Get("error"), q.Encode())
+	status, _, err := w.inst.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "active", status)
+	w.click(ann, p, m, "option0")
+	p, err = w.c.Process(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"yes": 1}, counts(p), "the vote goes on")
+	_, err = w.inst.Start(t.Context(), "poll-vote", discord.Vote{Ask: vote.Ask{Title: "x"}, Channel: hall})
+	require.ErrorIs(t, err, gateway.Denied)
 }
 
 func TestALoginIsToTheGuildThatIsMeant(t *testing.T) {

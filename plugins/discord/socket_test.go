@@ -195,3 +195,21 @@ func TestAnInvalidSessionIsBegunAnew(t *testing.T) {
 		r.wait("MESSAGE_CREATE", 1)
 	}
 }
+
+func TestWhatTheGatewayBringsTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	for _, typ := range []string{"MESSAGE_CREATE", "GUILD_BAN_ADD", "GUILD_AUDIT_LOG_ENTRY_CREATE"} {
+		r.fake.Fail(fakediscord.Fault{Delivery: typ, Duplicate: 2})
+	}
+	_, err := w.w.Post(hall, ann, "once")
+	require.NoError(t, err)
+	require.NoError(t, w.w.Ban(ann, cid, "once", 0))
+	r.wait("MESSAGE_CREATE", 1)
+	r.wait("GUILD_BAN_ADD", 1)
+	r.clock.advance(time.Minute)
+	require.Len(t, r.events("MESSAGE_CREATE"), 1)
+	require.Len(t, r.events("GUILD_BAN_ADD"), 1)
+}

@@ -408,3 +408,31 @@ func TestTheVotingStandardsCasesByClicks(t *testing.T) {
 	}
 	require.Greater(t, played, 20)
 }
+
+func TestAClickThatIsQuickerThanDiscordsAnswerCounts(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	slow := r.fake.Fail(fakediscord.Fault{Route: "POST /channels/{channel_id}/messages", HoldAnswer: true})
+	type started struct {
+		p   gateway.Process
+		err error
+	}
+	done := make(chan started, 1)
+	go func() {
+		p, err := w.inst.Start(t.Context(), "vote", discord.Vote{Ask: vote.Ask{Title: "Quick?"}, Channel: hall})
+		done <- started{p, err}
+	}()
+	require.NoError(t, slow.Wait(within(t)))
+	m := w.w.Messages(hall)[0]
+	custom := m.Components[0].(map[string]any)["components"].([]any)[0].(map[string]any)["custom_id"].(string)
+	reply, err := w.w.Click(hall, m.ID, ann, custom)
+	require.NoError(t, err)
+	require.Equal(t, 6, reply.Type, "it is acknowledged in time: %s", reply.Failed)
+	slow.Release()
+	s := <-done
+	require.NoError(t, s.err)
+	w.later(2 * time.Second)
+	p, err := w.c.Process(t.Context(), s.p.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"yes": 1}, counts(p))
+}
