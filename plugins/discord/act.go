@@ -40,15 +40,12 @@ func (d *Discord) perform(ctx context.Context, a act, out any) (same bool, err e
 		err = d.call(ctx, a.call, out)
 	}
 	switch {
-	case err == nil:
-		call.Caused(a.echoes...)
-		return false, nil
-	case refusedAs(err, a.gone...):
-		if again { // the first attempt did it
-			call.Caused(a.echoes...)
-			return false, nil
-		}
+	case refusedAs(err, a.gone...) && !again:
 		return true, nil
+	case err == nil, refusedAs(err, a.gone...): // of which the first attempt was not answered
+		call.Caused(a.echoes...)
+		d.did(ctx, a.echoes)
+		return false, nil
 	}
 	return false, err
 }

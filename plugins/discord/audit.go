@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -81,7 +82,9 @@ func parseEntry(raw []byte) (*entry, error) {
 }
 
 // auditRef is the name under which what we do and the entry of it meet.
-func auditRef(action int, target string) string { return "audit:" + itoa(action) + ":" + target }
+func auditRef(action int, target string) string { return auditPrefix + itoa(action) + ":" + target }
+
+const auditPrefix = "audit:"
 
 // mayHaveActor says that the audit log may say who did it.
 func (m *message) mayHaveActor() bool { return actorOf[m.typ] != nil && m.target() != "" }
@@ -112,6 +115,7 @@ type joined struct {
 	User   string          `json:"user,omitempty"`  // who did it
 	Fact   string          `json:"fact,omitempty"`  // the delivery's name, also of an entry that has found it
 	Data   json.RawMessage `json:"data,omitempty"`
+	Own    string          `json:"own,omitempty"` // of neither: the name of what the bot did, see [auditRef]
 	At     time.Time       `json:"at"`
 }
 
@@ -226,6 +230,10 @@ func (d *Discord) askWho(ctx context.Context, m *message) error {
 			m.user = list[i].User
 			return d.settle(ctx, m)
 		}
+		if slices.ContainsFunc(list, func(j joined) bool { return j.Own == auditRef(banAction, target) }) {
+			m.user = d.config.BotUserID
+			return d.settle(ctx, m)
+		}
 	}
 	if !slices.Contains(asked, m.typ) {
 		return d.settle(ctx, m)
@@ -242,12 +250,37 @@ func (d *Discord) askWho(ctx context.Context, m *message) error {
 	return d.settle(ctx, m)
 }
 
+// did notes what the bot has done, for where the audit log cannot be read: a policy that took that for somebody else's act would answer itself.
+func (d *Discord) did(ctx context.Context, echoes []string) {
+	_, err := joins.Update(ctx, d, func(list []joined) ([]joined, error) {
+		for _, e := range echoes {
+			if strings.HasPrefix(e, auditPrefix) {
+				list = append(fresh(list, d.Now()), joined{Own: e, At: d.Now()})
+			}
+		}
+		return list, nil
+	})
+	if err != nil {
+		d.Log.WarnContext(ctx, "what the bot did could not be noted", "error", err)
+	}
+}
+
 // settle makes the event of a delivery that no entry tells of.
 func (d *Discord) settle(ctx context.Context, m *message) error {
+	list, err := joins.Get(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, action := range actorOf[m.typ] {
+		own := auditRef(action, m.target())
+		if m.user == "" && slices.ContainsFunc(list, func(j joined) bool { return j.Own == own }) {
+			m.user = d.config.BotUserID
+		}
+	}
 	if err := d.emit(ctx, m); err != nil {
 		return err
 	}
-	_, err := joins.Update(ctx, d, func(list []joined) ([]joined, error) {
+	_, err = joins.Update(ctx, d, func(list []joined) ([]joined, error) {
 		return slices.DeleteFunc(fresh(list, d.Now()), func(j joined) bool { return j.Type == m.typ && j.Fact == m.fact }), nil
 	})
 	return err

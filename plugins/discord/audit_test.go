@@ -102,6 +102,16 @@ func TestWithoutTheRightToReadTheAuditLogAnEventHasNoInitiator(t *testing.T) {
 	r.clock.advance(11 * time.Second)
 	got := r.wait("GUILD_BAN_ADD", 1)
 	require.Empty(t, got[0].Initiator)
+
+	// What the bot itself did it knows all the same: a policy would answer itself otherwise.
+	do[discord.Done](w, "ban-member", discord.BanUser{User: dan})
+	r.clock.advance(11 * time.Second)
+	got = r.wait("GUILD_BAN_ADD", 2)
+	require.True(t, got[1].Bot)
+	require.Equal(t, r.fake.App().BotUser, got[1].Initiator)
+	left := r.wait("GUILD_MEMBER_REMOVE", 2)
+	require.False(t, left[0].Bot)
+	require.True(t, left[1].Bot)
 }
 
 func TestWhatTheBotDoesIsAnEchoOfTheCall(t *testing.T) {

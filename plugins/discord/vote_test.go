@@ -26,6 +26,9 @@ func TestAVoteWithButtonsFromItsStartToItsEnd(t *testing.T) {
 	require.Equal(t, `**Plant \*trees\*?**`, m.Content)
 	require.Contains(t, text(m), `In the \\@everyone park.`)
 	require.Equal(t, "https://discord.com/channels/1000/1101/"+m.ID, p.URL)
+	for _, c := range r.fake.CallsTo("POST /channels/{channel_id}/messages") {
+		require.Contains(t, string(c.Body), `"allowed_mentions":{"parse":[]}`, "it rings nobody")
+	}
 
 	require.Equal(t, 6, w.click(ann, p, m, "option0").Type)
 	w.click(bob, p, m, "option1")
