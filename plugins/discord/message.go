@@ -29,7 +29,7 @@ type message struct {
 	channel string
 	ids     []string // the messages that it is about
 	nonce   string   // of a message that was posted just now
-	deleted bool     // the messages, or the channel, were deleted
+	deleted bool     // the messages were deleted
 	answer  int      // of a native poll
 	removed bool     // a vote in it was taken back
 

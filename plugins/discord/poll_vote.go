@@ -44,7 +44,7 @@ func (p *pollVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	}
 	var answers []string
 	for _, c := range ask.Choices() {
-		answers = append(answers, clip(d.app.Texts.label(ask, c), maxAnswer55))
+		answers = append(answers, clip(d.app.Texts.label(ask, c), maxAnswerText))
 	}
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return err

@@ -10,10 +10,10 @@ import (
 
 // Discord's limits of a poll (https://docs.discord.com/developers/resources/poll#poll-create-request-object, checked 2026-11).
 const (
-	maxQuestion  = 300 // characters
-	maxAnswer55  = 55  // characters of an answer
-	maxAnswers   = 10
-	maxPollHours = 768 // 32 days
+	maxQuestion   = 300 // characters
+	maxAnswerText = 55  // characters of an answer
+	maxAnswers    = 10
+	maxPollHours  = 768 // 32 days
 )
 
 // NewPoll is the input of create-poll.
@@ -38,7 +38,7 @@ func pollFields(question string, answers []string, hours int, several bool) map[
 
 func (d *Discord) createPoll(ctx context.Context, in NewPoll) (Posted, error) {
 	for i, a := range in.Answers {
-		if n := runes(a); n == 0 || n > maxAnswer55 {
+		if n := runes(a); n == 0 || n > maxAnswerText {
 			return Posted{}, invalid("/answers/"+itoa(i), "has "+itoa(n)+" characters, and Discord takes 1 to 55")
 		}
 	}

@@ -19,14 +19,12 @@ const (
 	codeUnknownGuild       = 10004
 	codeUnknownMember      = 10007
 	codeUnknownMessage     = 10008
-	codeUnknownUser        = 10013
 	codeUnknownWebhook     = 10015
 	codeUnknownBan         = 10026
 	codeUnknownInteraction = 10062
 	codeMissingAccess      = 50001
 	codeCannotMessage      = 50007
 	codeMissingPermissions = 50013
-	codeInvalidForm        = 50035
 	codeWebhookToken       = 50027
 	codeNotInVoice         = 40032
 	codePollExpired        = 520001

@@ -80,8 +80,9 @@ type link struct {
 	closed chan struct{}
 	failed chan error
 
-	name  string    // Discord's name for the session
-	alive time.Time // until when nothing can have been missed, as it is kept
+	id     string    // Discord's name for the session
+	alive  time.Time // until when nothing can have been missed, as it is kept
+	broken bool      // an event could not be kept: those after it are left to the repair too
 }
 
 // aliveEvery is how often it is kept that we listen.
@@ -207,7 +208,11 @@ func explain(err error) error {
 
 // hear takes one event, on the goroutine that reads. What cannot be kept ends the listening: the next one begins a new session, with a repair.
 func (l *link) hear(e *discordgo.Event) {
+	if l.broken {
+		return
+	}
 	if err := l.take(e); err != nil && l.ctx.Err() == nil {
+		l.broken = true
 		select {
 		case l.failed <- err:
 		default:
@@ -225,7 +230,7 @@ func (l *link) take(e *discordgo.Event) error {
 		l.src.Log.Info("the session was resumed")
 		return nil
 	}
-	d := dispatch{Type: e.Type, Seq: e.Sequence, Session: l.name, Data: slim(e.Type, e.RawData)}
+	d := dispatch{Type: e.Type, Seq: e.Sequence, Session: l.id, Data: slim(e.Type, e.RawData)}
 	body, err := json.Marshal(d)
 	if err != nil {
 		l.src.Log.Warn("an event cannot be read and is passed over", "type", e.Type, "error", err)
@@ -252,7 +257,7 @@ func (l *link) ready(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return fmt.Errorf("reading READY: %w", err)
 	}
-	l.name = r.Session
+	l.id = r.Session
 	l.src.Log.Info("connected")
 	if !l.alive.IsZero() {
 		if err := l.src.Repair(l.ctx, gateway.Gap{Since: l.alive}); err != nil {

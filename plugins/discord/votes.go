@@ -34,7 +34,7 @@ var canButtons = vote.Can{
 // votes are counted, and nobody who may not is told. Nobody but the gateway can close it.
 var canPoll = vote.Can{
 	PollTypes:  []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple, vote.Approval, vote.Consent},
-	MaxOptions: maxAnswers, MaxTitle: maxQuestion, MaxOption: maxAnswer55,
+	MaxOptions: maxAnswers, MaxTitle: maxQuestion, MaxOption: maxAnswerText,
 	Eligibility: true, Weights: true, ClosingAt: true, Live: true, Early: true,
 }
 
