@@ -20,6 +20,7 @@ type Texts struct {
 	ClosesAt                  string // under an open vote that closes at {time}
 	Pick, PickSeveral         string // in a menu of options; PickSeveral with {min} and {max}
 	Close                     string // the button for those who may close the vote
+	Reminder                  string // before a vote closes; with {title} and {time}
 
 	Passed, Failed, Tied, NoQuorum, Cancelled string // the result; Passed and Tied with {option}
 	PassedYes                                 string // the result of a boolean vote that passed
@@ -42,7 +43,7 @@ func DefaultTexts() Texts {
 		Yes: "Approve", No: "Reject", Consent: "Consent", Abstain: "Abstain", Objects: "Object",
 		Votes: "`{n}`", Weighed: "weight {weight}", AndMore: "and {n} more", Several: "You can choose up to {n}; press again to take a choice back.",
 		Secret: "Only the counts are shown, not who voted for what.", Hidden: "How people vote is not shown before the vote is closed.",
-		ClosesAt: "Closes {time}.", Pick: "Choose", PickSeveral: "Choose {min} to {max}", Close: "Close the vote",
+		ClosesAt: "Closes {time}.", Pick: "Choose", PickSeveral: "Choose {min} to {max}", Close: "Close the vote", Reminder: "**{title}** closes {time}.",
 		Passed: "**Result:** {option}", PassedYes: "**Result:** passed", Failed: "**Result:** not passed", Tied: "**Result:** a tie between {option}",
 		NoQuorum: "**Result:** too few people voted", Cancelled: "**This vote was called off.**", Closed: "**This vote is closed.**",
 		VoteClosed: "This vote is closed, so your click was not counted.", UnknownOption: "This is not an option of this vote (any more), so your click was not counted.",

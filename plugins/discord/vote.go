@@ -37,6 +37,9 @@ func (l letter) at() MessageRef { return MessageRef{l.Channel, l.Message} }
 type buttonVote struct {
 	Post     letter    `json:"post,omitzero" jsonschema_description:"The message."`
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When it closes by itself."`
+
+	Remind    []int              `json:"remind,omitempty" jsonschema_description:"Reminders that are still to come, in minutes before the end."`
+	Reminders map[string]*letter `json:"reminders,omitempty" jsonschema_description:"The reminders that were posted, by those minutes."`
 }
 
 // Start posts the vote.
@@ -45,6 +48,12 @@ func (b *buttonVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if in.ClosingAt != nil {
 		b.ClosesAt = *in.ClosingAt
 	}
+	b.Remind = slices.Clone(in.Reminders)
+	for i, m := range b.Remind {
+		if b.remindAt(m).Before(r.Now()) && !b.Post.Sent {
+			return invalid("/reminders/"+itoa(i), "is not between now and the closing time")
+		}
+	}
 	v := b.view(r)
 	if err := errors.Join(d.allows(byButtons), v.check()); err != nil {
 		return err
@@ -52,7 +61,11 @@ func (b *buttonVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return err
 	}
-	return open(ctx, r, &b.Post, in.Channel, v.fields(), "", carries(r.ID()))
+	if err := open(ctx, r, &b.Post, in.Channel, v.fields(), "", carries(r.ID())); err != nil {
+		return err
+	}
+	b.wake(r)
+	return nil
 }
 
 // open posts a vote's own message, by which deliveries find the vote and people do.

@@ -439,3 +439,28 @@ func TestAClickThatIsQuickerThanDiscordsAnswerCounts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"yes": 1}, counts(p))
 }
+
+func TestPeopleAreRemindedOnce(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	closing := r.clock.now().Add(3 * time.Hour)
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Plant *trees*?", ClosingAt: &closing, Reminders: []int{120, 60, 10}}, Channel: hall})
+	said := func() int { return len(w.w.Messages(hall)) - 1 }
+	w.later(61 * time.Minute)
+	require.Equal(t, 1, said())
+	last := w.w.Messages(hall)[1]
+	require.Contains(t, last.Content, `**Plant \*trees\*?** closes <t:`)
+	r.fake.Fail(fakediscord.Fault{Route: "POST /channels/{channel_id}/messages", LoseAnswer: true})
+	w.later(60 * time.Minute)
+	w.later(time.Minute)
+	require.Equal(t, 2, said(), "the answer was lost, and it is there once")
+	w.later(2 * time.Hour) // nobody ran for a while: it is too late for the last one
+	w.later(time.Minute)
+	require.Equal(t, 2, said())
+	p, _ = w.again(p, m)
+	require.True(t, p.Done())
+
+	closing = r.clock.now().Add(time.Hour)
+	_, err := w.inst.Start(t.Context(), "vote", discord.Vote{Ask: vote.Ask{Title: "x", ClosingAt: &closing, Reminders: []int{90}}, Channel: hall})
+	require.ErrorIs(t, err, gateway.Invalid)
+}

@@ -27,7 +27,7 @@ var canButtons = vote.Can{
 	PollTypes:  []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple, vote.Approval, vote.Consent},
 	Secrecy:    []vote.Secrecy{vote.Public, vote.CountsOnly, vote.Hidden},
 	MaxOptions: maxMenus * menuSize, AnyMinChoice: true, AnyMaxChoice: true,
-	Eligibility: true, Weights: true, NoChange: true, CloseByPeople: true, ClosingAt: true, Live: true, Early: true,
+	Eligibility: true, Weights: true, NoChange: true, CloseByPeople: true, ClosingAt: true, Live: true, Early: true, Reminders: true,
 }
 
 // canPoll is what a poll of Discord's allows: ten short answers, nothing hidden, votes that can always be changed. Who may vote is enforced when
