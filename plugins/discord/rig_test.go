@@ -56,12 +56,6 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-func (c *clock) set(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = t
-}
-
 // rig is a gateway, a fake Discord, and the HTTP between them.
 type rig struct {
 	*gateway.Gateway
@@ -270,9 +264,11 @@ func (w *town) vote(process string, v discord.Vote) (gateway.Process, fakediscor
 	p, err := w.inst.Start(w.t.Context(), process, v)
 	require.NoError(w.t, err)
 	w.due()
-	list := w.w.Messages(v.Channel)
-	require.NotEmpty(w.t, list)
-	return p, list[len(list)-1]
+	p, err = w.c.Process(w.t.Context(), p.ID)
+	require.NoError(w.t, err)
+	m, ok := w.w.Message(v.Channel, p.URL[strings.LastIndexByte(p.URL, '/')+1:])
+	require.True(w.t, ok, "the vote has no message: %s %s; the log: %s", p.Status, p.Reason, w.logs)
+	return p, m
 }
 
 // again reads a message and a process as they are now.

@@ -2,8 +2,6 @@ package discord_test
 
 import (
 	"encoding/json"
-	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -360,56 +358,6 @@ func TestATokenThatEndsInTheMiddleOfAVote(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, gateway.StatusPending, p.Status, "it stands still")
 	require.Equal(t, map[string]int64{"yes": 1}, counts(p))
-}
-
-// The cases of the voting standard that can be played with buttons give the standard's outcome.
-func TestTheVotingStandardsCasesByClicks(t *testing.T) {
-	cases, err := vote.Cases()
-	require.NoError(t, err)
-	r := newRig(t)
-	w := r.town(0)
-	played := 0
-	for _, c := range cases {
-		byClicks := !slices.ContainsFunc(c.Ballots, func(b vote.CaseBallot) bool {
-			return b.Question != "" || len(b.Choices) != 1 || b.Points != nil || !slices.Contains(c.Ask.Choices(), b.Choices[0])
-		})
-		types := []vote.PollType{"", vote.Boolean, vote.Choice, vote.Consent}
-		if len(c.Invalid) > 0 || c.Outcome == nil || c.Eligible > 0 || len(c.Ask.Questions) > 0 || !slices.Contains(types, c.Ask.PollType) || !byClicks ||
-			c.Ask.QuorumShare != "" && c.Ask.EligibleVoters == nil || c.Close.By != vote.ByTime && c.Close.By != vote.ByDriver || len(c.Ask.Reminders) > 0 {
-			continue
-		}
-		played++
-		t.Run(c.Name, func(t *testing.T) {
-			w.clock.set(c.Now)
-			p, m := w.vote("vote", discord.Vote{Ask: c.Ask, Channel: hall})
-			for i, b := range c.Ballots {
-				body := interaction(b.At, played*100+i, guildID, m, b.Voter, "gw:"+p.ID+":option"+strconv.Itoa(slices.Index(c.Ask.Choices(), b.Choices[0])))
-				status, _ := r.post(body)
-				require.Equal(t, http.StatusOK, status)
-			}
-			switch {
-			case c.Close.Cancel:
-				p, err = w.c.Cancel(t.Context(), p.ID)
-				require.NoError(t, err)
-			case c.Close.By == vote.ByTime:
-				w.later(c.Close.At.Sub(c.Now))
-				w.later(2 * time.Second)
-			default:
-				p, err = w.c.Close(t.Context(), p.ID)
-				require.NoError(t, err)
-			}
-			p, err = w.c.Process(t.Context(), p.ID)
-			require.NoError(t, err)
-			require.Equal(t, gateway.StatusCompleted, p.Status)
-			got := outcome(t, p)
-			require.Equal(t, c.Outcome.Result, got.Result)
-			require.Equal(t, c.Outcome.Reason, got.Reason)
-			require.Equal(t, c.Outcome.Winner, got.Winner)
-			require.Equal(t, c.Outcome.Questions, got.Questions)
-			require.Equal(t, c.Outcome.Turnout, got.Turnout)
-		})
-	}
-	require.Greater(t, played, 20)
 }
 
 func TestAClickThatIsQuickerThanDiscordsAnswerCounts(t *testing.T) {
