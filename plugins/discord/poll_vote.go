@@ -200,6 +200,22 @@ func (p *pollVote) takeBack(ctx context.Context, r *voteRun, chosen map[string][
 	}
 }
 
+// finish answers the command of that name. Closing by [gateway.Community.Close] counts what is known already: no ballot is taken then any more. This
+// ends the poll, reads who voted, and closes the vote after that.
+func (p *pollVote) finish(ctx context.Context, r *voteRun, _ struct{}) (Done, error) {
+	if r.Status() != gateway.StatusPending {
+		return Done{Already: true}, nil
+	}
+	if err := p.expire(ctx, r); err != nil {
+		return Done{}, err
+	}
+	if err := p.read(ctx, r); err != nil {
+		return Done{}, err
+	}
+	r.CloseNow(vote.Closing{By: vote.ByDriver})
+	return Done{}, nil
+}
+
 // Close ends the poll, if that was not done before, and makes the outcome. Where Discord cannot be reached the outcome does not wait for it: what people
 // still choose there is counted nowhere, and Show ends the poll later.
 func (p *pollVote) Close(ctx context.Context, r *voteRun) error {

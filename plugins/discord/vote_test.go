@@ -412,3 +412,24 @@ func TestPeopleAreRemindedOnce(t *testing.T) {
 	_, err := w.inst.Start(t.Context(), "vote", discord.Vote{Ask: vote.Ask{Title: "x", ClosingAt: &closing, Reminders: []int{90}}, Channel: hall})
 	require.ErrorIs(t, err, gateway.Invalid)
 }
+
+func TestADriverFinishesAPollWithAllThatWasVoted(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	p, m := w.vote("poll-vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+	require.NoError(t, w.w.VoteInPoll(hall, m.ID, ann, 1))
+	r.fake.Fail(fakediscord.Fault{Route: "POST /channels/{channel_id}/polls/{message_id}/expire", Status: 503})
+	_, err := w.c.Command(t.Context(), p.ID, "finish", nil)
+	require.ErrorIs(t, err, gateway.Unavailable)
+	_, err = w.c.Command(t.Context(), p.ID, "finish", nil)
+	require.NoError(t, err)
+	w.later(2 * time.Second)
+	p, m = w.again(p, m)
+	out := outcome(t, p)
+	require.Equal(t, vote.Passed, out.Result)
+	require.Equal(t, vote.ByDriver, out.ClosedBy)
+	require.True(t, m.PollOver)
+	answer, err := w.c.Command(t.Context(), p.ID, "finish", nil)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"already":true}`, string(answer))
+}
