@@ -99,12 +99,12 @@ func (c call) refused(status int, header http.Header, body []byte) error {
 	case !ours:
 		return gateway.Errorf(gateway.Unavailable, "discord: %s: HTTP status %d without an answer of Discord's", c.name(), status)
 	}
-	r := &refusal{Name: c.name(), Status: status, Code: said.Code, Message: said.OAuth}
+	r := &refusal{Name: c.name(), Status: status, Code: said.Code, Message: clip(said.OAuth, 100)}
 	if said.Message != nil {
-		r.Message = *said.Message
+		r.Message = clip(*said.Message, 500)
 	}
 	if said.Description != "" {
-		r.Detail = append(r.Detail, said.Description)
+		r.Detail = append(r.Detail, clip(said.Description, 500))
 	}
 	r.Detail = append(r.Detail, details(said.Errors)...)
 	if r.Code == codeMissingPermissions || r.Code == codeMissingAccess {

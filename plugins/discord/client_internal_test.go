@@ -1,0 +1,90 @@
+package discord
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// canned answers every request alike, and keeps them.
+type canned struct {
+	status int
+	header http.Header
+	body   string
+	asked  []*http.Request
+}
+
+func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.asked = append(c.asked, r)
+	h := c.header
+	if h == nil {
+		h = http.Header{}
+	}
+	return &http.Response{StatusCode: c.status, Header: h, Body: io.NopCloser(strings.NewReader(c.body)), Request: r}, nil
+}
+
+func (c *canned) client() *client {
+	return &client{http: &http.Client{Transport: c}, auth: "Bot fake-bot-token", limits: &limits{}, now: func() time.Time { return time.Unix(1793620800, 0) }}
+}
+
+func TestTheTokenGoesToDiscordAndNowhereElse(t *testing.T) {
+	c := &canned{status: http.StatusFound, header: http.Header{"Location": {"https://elsewhere.example/steal"}}}
+	err := c.client().call(t.Context(), call{path: path("guilds", "1")}, nil)
+	require.ErrorIs(t, err, gateway.Unavailable)
+	require.Len(t, c.asked, 1, "a redirect is not followed")
+	require.Equal(t, "https://discord.com/api/v10/guilds/1", c.asked[0].URL.String())
+	require.Equal(t, "Bot fake-bot-token", c.asked[0].Header.Get("Authorization"))
+	require.Regexp(t, `^DiscordBot \(https://\S+, \S+\)$`, c.asked[0].Header.Get("User-Agent"))
+	c.status, c.header, c.body = 204, nil, ""
+	require.NoError(t, c.client().call(t.Context(), call{method: "POST", path: path("webhooks", "1", "t"), bare: true}, nil))
+	require.Empty(t, c.asked[1].Header.Get("Authorization"), "the path is the capability")
+	require.NoError(t, c.client().call(t.Context(), call{method: "PUT", path: path("guilds", "1", "bans", "2"), reason: "länger & ✓\n" + strings.Repeat("x", 600)}, nil))
+	said := c.asked[2].Header.Get("X-Audit-Log-Reason")
+	require.True(t, strings.HasPrefix(said, "l%C3%A4nger%20%26%20%E2%9C%93%0A"), said)
+}
+
+func TestAPauseIsBelievedWithinReason(t *testing.T) {
+	for body, want := range map[string]time.Duration{
+		`{"message":"slow down","retry_after":1.5,"global":false}`: 1500 * time.Millisecond,
+		`{"message":"slow down","retry_after":1e300}`:              maxRetryAfter,
+		`{"message":"slow down","retry_after":-5}`:                 retryAfter,
+		`<html>`: retryAfter,
+	} {
+		c := &canned{status: http.StatusTooManyRequests, body: body}
+		api := c.client()
+		err := api.call(t.Context(), call{path: path("guilds", "1")}, nil)
+		require.ErrorIs(t, err, gateway.Unavailable)
+		require.Equal(t, want, gateway.RetryAfter(err), body)
+		require.LessOrEqual(t, api.limits.held(api.now()), time.Duration(0), "only this route")
+	}
+}
+
+// FuzzRefusal holds what is made of Discord's refusals to: an error with a code, of bounded length, and none of success.
+func FuzzRefusal(f *testing.F) {
+	for _, s := range []string{
+		`{"message":"Missing Permissions","code":50013}`, `{"code":50035,"message":"Invalid Form Body","errors":{"content":{"_errors":[{"code":"X","message":"too long"}]},"a":{"0":{"b":{"_errors":[{"message":"m"}]}}}}}`,
+		`{"error":"invalid_grant","error_description":"d"}`, `<html>`, `null`, `[]`, `{"message":null,"code":"x"}`, `{"message":"m","errors":[1]}`,
+	} {
+		f.Add(403, []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 300 || status > 599 {
+			return
+		}
+		err := call{method: "PUT", path: "/guilds/1", needs: "BAN_MEMBERS"}.refused(status, http.Header{}, body)
+		code := gateway.CodeOf(err)
+		if code == "" || code == gateway.Internal {
+			t.Fatalf("%d %q has code %q", status, body, code)
+		}
+		if len(err.Error()) > 10_000*4 {
+			t.Fatalf("a text of %d bytes", len(err.Error()))
+		}
+		_, _, _ = badCredentials(err), gone(err), final(err)
+	})
+}
