@@ -17,6 +17,7 @@ const pollEvery = 15 * time.Second
 type pollVote struct {
 	Post     letter    `json:"post,omitzero" jsonschema_description:"The message."`
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When it closes by itself."`
+	Answers  []int     `json:"answers,omitempty" jsonschema_description:"Discord's number of each answer, in the order asked."`
 	Expired  bool      `json:"expired,omitempty" jsonschema_description:"Discord takes no votes any more."`
 	Result   letter    `json:"result,omitzero" jsonschema_description:"The message that says the result."`
 }
@@ -73,7 +74,7 @@ func (p *pollVote) Receive(ctx context.Context, r *voteRun, m *message) (gateway
 
 // live takes one vote as the Gateway tells of it. It has no time but that of its arrival.
 func (p *pollVote) live(ctx context.Context, r *voteRun, m *message) error {
-	option, known := r.Ask().ChoiceAt(m.answer - 1)
+	option, known := r.Ask().ChoiceAt(p.indexOf(m.answer))
 	if !known || m.user == "" {
 		return nil
 	}
@@ -92,6 +93,42 @@ func (p *pollVote) live(ctx context.Context, r *voteRun, m *message) error {
 		_, err = r.Cast(ctx, ballot)
 	}
 	return ignoreRefused(err)
+}
+
+// indexOf finds which choice an answer is.
+func (p *pollVote) indexOf(answer int) int {
+	if len(p.Answers) == 0 {
+		return answer - 1
+	}
+	return slices.Index(p.Answers, answer)
+}
+
+// number asks what numbers Discord has given the answers. They count from 1, which Discord advises not to depend on
+// (https://docs.discord.com/developers/resources/poll#poll-answer-object, checked 2026-11); where the poll does not say it, that is all there is.
+func (p *pollVote) number(ctx context.Context, r *voteRun) error {
+	if len(p.Answers) > 0 {
+		return nil
+	}
+	var m struct {
+		Poll struct {
+			Answers []struct {
+				ID int `json:"answer_id"`
+			} `json:"answers"`
+		} `json:"poll"`
+	}
+	if err := r.Plugin.call(ctx, call{path: p.Post.at().path(), needs: "READ_MESSAGE_HISTORY"}, &m); err != nil {
+		return err
+	}
+	n := len(r.Ask().Choices())
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i + 1
+		if len(m.Poll.Answers) == n && m.Poll.Answers[i].ID > 0 {
+			numbers[i] = m.Poll.Answers[i].ID
+		}
+	}
+	p.Answers = numbers
+	return nil
 }
 
 // ignoreRefused passes over a vote that does not count: of somebody who may not vote, or after the end.
@@ -140,6 +177,9 @@ func (p *pollVote) expire(ctx context.Context, r *voteRun) error {
 
 // read makes ballots of the lists of voters, a page at a time, and takes back those of who is in none any more.
 func (p *pollVote) read(ctx context.Context, r *voteRun) error {
+	if err := p.number(ctx, r); err != nil {
+		return err
+	}
 	at := r.Now()
 	if at.After(p.ClosesAt) {
 		at = p.ClosesAt // a ballot of this very moment still counts
@@ -147,7 +187,7 @@ func (p *pollVote) read(ctx context.Context, r *voteRun) error {
 	chosen := map[string][]string{} // by voter: of 10,000 that is about a megabyte
 	for i, option := range r.Ask().Choices() {
 		for after := ""; ; {
-			page, err := r.Plugin.voters(ctx, p.Post.at(), i+1, after)
+			page, err := r.Plugin.voters(ctx, p.Post.at(), p.Answers[i], after)
 			if err != nil {
 				return err
 			}
