@@ -65,6 +65,27 @@ func TestAPauseIsBelievedWithinReason(t *testing.T) {
 	}
 }
 
+// The pace is learned from Discord's answers, for each channel apart, and for nobody before.
+func TestThePaceIsLearned(t *testing.T) {
+	c := &canned{status: 200, body: `{}`, header: http.Header{"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Reset-After": {"2.5"}}}
+	d := &Discord{app: &app{}}
+	api := c.client()
+	api.limits = &d.app.limits
+	send := func(channel string) *http.Request {
+		require.NoError(t, api.call(t.Context(), call{method: "POST", path: path("channels", channel, "messages")}, nil))
+		return c.asked[len(c.asked)-1]
+	}
+	one, two := send("1"), send("2")
+	require.Equal(t, gateway.Pace{Key: "bot POST /channels/…/messages 1", Every: 500 * time.Millisecond, Burst: 5}, d.pace(one))
+	require.Equal(t, "bot POST /channels/…/messages 2", d.pace(two).Key)
+	fresh, err := http.NewRequestWithContext(pacing(t.Context(), "bot GET /users/@me "), "GET", "https://discord.com", nil)
+	require.NoError(t, err)
+	require.Equal(t, gateway.Pace{Key: "bot GET /users/@me "}, d.pace(fresh))
+	other, err := http.NewRequestWithContext(t.Context(), "GET", "https://discord.com", nil)
+	require.NoError(t, err)
+	require.Zero(t, d.pace(other), "a request of nobody's")
+}
+
 // FuzzRefusal holds what is made of Discord's refusals to: an error with a code, of bounded length, and none of success.
 func FuzzRefusal(f *testing.F) {
 	for _, s := range []string{
