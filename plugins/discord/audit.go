@@ -225,6 +225,10 @@ func (d *Discord) askWho(ctx context.Context, m *message) error {
 	}
 	target := m.target()
 	if m.typ == "GUILD_MEMBER_REMOVE" { // who is banned leaves by it
+		asking := slices.ContainsFunc(list, func(j joined) bool { return j.Type == "GUILD_BAN_ADD" && j.Target == target })
+		if asking && d.Now().Sub(m.received) < 3*patience {
+			return gateway.Later(time.Second) // what is found out about the ban holds for this too
+		}
 		i := slices.IndexFunc(list, func(j joined) bool { return j.Action == banAction && j.Target == target })
 		if i >= 0 {
 			m.user = list[i].User
