@@ -1,0 +1,161 @@
+package github
+
+import (
+	"context"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// commentBox is the state of an issue-comment-vote.
+type commentBox struct{ box }
+
+// Start opens the issue.
+func (b *commentBox) Start(ctx context.Context, r *voteRun, in CommentVote) error {
+	how := "Vote with a comment that has a line such as\n\n    /vote " + strings.Join(strings.Fields(r.Ask().Choices()[0]), " ") + "\n\n"
+	if several(r.Ask()) {
+		how += "and one such line for each of your choices. "
+	}
+	how += "Your latest comment with such a line counts; a comment with the line /unvote takes your vote back. A number stands for a choice too:\n"
+	for i, c := range r.Ask().Choices() {
+		how += "\n" + strconv.Itoa(i+1) + ". " + inline(c)
+	}
+	return b.begin(ctx, r, in.Place, how)
+}
+
+// Receive takes comments as they are written. What was deleted, and what was edited so that it says nothing any more, needs all of them read
+// again: an earlier comment of the same person counts then.
+func (b *commentBox) Receive(ctx context.Context, r *voteRun, m *message) (gateway.Reply, error) {
+	if m.event != "issue_comment" {
+		return gateway.Reply{}, b.heard(ctx, r, m)
+	}
+	if r.Ended() || m.body.Issue == nil || b.IssueID != 0 && m.body.Issue.ID != b.IssueID {
+		return gateway.Reply{}, nil
+	}
+	if m.action != "created" {
+		r.UpdateAt(r.Now())
+		return gateway.Reply{}, nil
+	}
+	c := m.body.Comment
+	voter, s, ok := b.says(r, *c)
+	if !ok {
+		return gateway.Reply{}, nil
+	}
+	if err := b.cast(ctx, r, voter, s); err != nil {
+		return gateway.Reply{}, err
+	}
+	return gateway.Reply{}, b.full(ctx, r)
+}
+
+// Update reads all comments.
+func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
+	if there, err := b.look(ctx, r); err != nil || !there {
+		return err
+	}
+	says, leave := map[string]stand{}, map[string]bool{}
+	err := each(ctx, r.Plugin.own(), issuePath(b.Repo, b.Number)+"/comments", url.Values{}, maxPages, func(c comment) (bool, error) {
+		if !b.ClosesAt.IsZero() && c.Updated.After(b.ClosesAt) && !c.Created.After(b.ClosesAt) && c.User != nil {
+			leave[c.User.Login] = true // nobody can say what it said when the vote closed: what is known of its author stands
+		}
+		if voter, s, ok := b.says(r, c); ok && newer(s, says[voter]) {
+			says[voter] = s
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	for voter := range leave {
+		delete(says, voter)
+	}
+	return b.settle(ctx, r, says, leave)
+}
+
+// newer compares comments: an edit makes one the latest.
+func newer(s, before stand) bool {
+	return before.id == 0 || s.at.After(before.at) || s.at.Equal(before.at) && s.id > before.id
+}
+
+// says reads a comment as a vote. Programs' do not count, and what was written or changed after the closing time does not.
+func (b *commentBox) says(r *voteRun, c comment) (voter string, s stand, ok bool) {
+	at := c.Updated
+	if at.IsZero() {
+		at = c.Created
+	}
+	if c.User == nil || c.User.Login == "" || c.User.Type == "Bot" || strings.EqualFold(c.User.Login, r.Plugin.app.bot()) || !b.ClosesAt.IsZero() && at.After(b.ClosesAt) {
+		return "", stand{}, false
+	}
+	choices, ok := spoken(r.Ask(), c.Body)
+	return c.User.Login, stand{choices: choices, at: at.Time, id: c.ID}, ok
+}
+
+var (
+	voteLine   = regexp.MustCompile(`(?i)^/vote[ \t]+(.+)$`)
+	unvoteLine = regexp.MustCompile(`(?i)^/unvote[ \t]*$`)
+)
+
+// spoken reads the lines of a comment that are votes, outside of blocks of code. Of several where one counts the last one does. A line that
+// names no choice is none.
+func spoken(ask *vote.Ask, body string) (choices []string, ok bool) {
+	fence := ""
+	for line := range strings.Lines(body) {
+		line = strings.TrimRight(line, " \t\r\n")
+		if mark := fenceOf(line); mark != "" {
+			switch fence {
+			case "":
+				fence = mark
+			case mark:
+				fence = ""
+			}
+			continue
+		}
+		if fence != "" {
+			continue
+		}
+		if unvoteLine.MatchString(line) {
+			choices, ok = nil, true
+			continue
+		}
+		m := voteLine.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		choice, known := named(ask, m[1])
+		switch {
+		case !known:
+		case several(ask):
+			choices, ok = ordered(ask, append(choices, choice)), true
+		default:
+			choices, ok = []string{choice}, true
+		}
+	}
+	return choices, ok
+}
+
+func fenceOf(line string) string {
+	for _, mark := range []string{"```", "~~~"} {
+		if strings.HasPrefix(strings.TrimLeft(line, " "), mark) {
+			return mark
+		}
+	}
+	return ""
+}
+
+// named finds the choice that somebody means: by its text, whatever the case and the spaces, or by its number.
+func named(ask *vote.Ask, text string) (string, bool) {
+	same := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+	text = same(strings.Trim(text, " \t`"))
+	choices := ask.Choices()
+	if i := slices.IndexFunc(choices, func(c string) bool { return same(c) == text }); i >= 0 {
+		return choices[i], true
+	}
+	if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(choices) {
+		return choices[n-1], true
+	}
+	return "", false
+}

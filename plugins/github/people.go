@@ -1,0 +1,184 @@
+package github
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// Person names somebody.
+type Person struct {
+	Username string `json:"username" jsonschema:"minLength=1,maxLength=100,pattern=^[A-Za-z0-9_-]+$" jsonschema_description:"Their login."`
+}
+
+// SetMember is the input of set-member.
+type SetMember struct {
+	Person
+	Role string `json:"role,omitempty" jsonschema:"enum=member,enum=admin,default=member" jsonschema_description:"What they are to be in the organisation."`
+}
+
+// Membership is what somebody is now.
+type Membership struct {
+	State string `json:"state" jsonschema_description:"active, or pending: they are invited."`
+	Role  string `json:"role,omitempty" jsonschema_description:"Their role."`
+}
+
+func (g *GitHub) setMember(ctx context.Context, in SetMember) (out Membership, err error) {
+	org, err := g.org()
+	if err != nil {
+		return out, err
+	}
+	_, err = g.perform(ctx, act{
+		request: request{method: http.MethodPut, path: "/orgs/" + org + "/memberships/" + in.Username, body: map[string]any{"role": first(in.Role, "member")}},
+		echoes:  []string{ref("organization", "member_invited", org, in.Username)},
+	}, &out)
+	return out, err
+}
+
+func (g *GitHub) removeMember(ctx context.Context, in Person) (Done, error) {
+	org, err := g.org()
+	if err != nil {
+		return Done{}, err
+	}
+	return g.done(ctx, act{
+		request: request{method: http.MethodDelete, path: "/orgs/" + org + "/members/" + in.Username},
+		echoes:  []string{ref("organization", "member_removed", org, in.Username)}, same: []int{http.StatusNotFound},
+	})
+}
+
+// IsMember is the answer of is-member.
+type IsMember struct {
+	Member bool `json:"member" jsonschema_description:"Whether they are one."`
+}
+
+// isMember asks for the membership as the app sees it: where it may not see members, GitHub redirects to the public ones.
+func (g *GitHub) isMember(ctx context.Context, in Person) (IsMember, error) {
+	org, err := g.org()
+	if err != nil {
+		return IsMember{}, err
+	}
+	err = g.client(ctx).json(ctx, request{method: http.MethodGet, path: "/orgs/" + org + "/members/" + in.Username}, nil)
+	if refusedWith(err, http.StatusNotFound) {
+		return IsMember{}, nil
+	}
+	return IsMember{err == nil}, err
+}
+
+// SetCollaborator is the input of set-collaborator.
+type SetCollaborator struct {
+	Repo
+	Person
+	Permission string `json:"permission,omitempty" jsonschema:"enum=pull,enum=triage,enum=push,enum=maintain,enum=admin,default=push" jsonschema_description:"What they may do. A person's own repositories have no such choice."`
+}
+
+func (g *GitHub) setCollaborator(ctx context.Context, in SetCollaborator) (Done, error) {
+	repo, err := g.repo(in.Repo)
+	if err != nil {
+		return Done{}, err
+	}
+	var body any
+	if g.config.AccountType == "Organization" {
+		body = map[string]any{"permission": first(in.Permission, "push")}
+	}
+	return g.done(ctx, act{
+		request: request{method: http.MethodPut, path: "/repos/" + repo + "/collaborators/" + in.Username, body: body},
+		echoes:  []string{ref("member", "added", repo, in.Username)},
+	})
+}
+
+// Collaborator is the input of remove-collaborator.
+type Collaborator struct {
+	Repo
+	Person
+}
+
+func (g *GitHub) removeCollaborator(ctx context.Context, in Collaborator) (Done, error) {
+	repo, err := g.repo(in.Repo)
+	if err != nil {
+		return Done{}, err
+	}
+	return g.done(ctx, act{
+		request: request{method: http.MethodDelete, path: "/repos/" + repo + "/collaborators/" + in.Username},
+		echoes:  []string{ref("member", "removed", repo, in.Username)},
+	})
+}
+
+// Team names a team.
+type Team struct {
+	Slug string `json:"team_slug" jsonschema:"minLength=1,maxLength=255" jsonschema_description:"The team's slug, as in its address."`
+}
+
+// SetTeamMember is the input of set-team-member.
+type SetTeamMember struct {
+	Team
+	Person
+	Role string `json:"role,omitempty" jsonschema:"enum=member,enum=maintainer,default=member" jsonschema_description:"What they are to be in the team."`
+}
+
+func (g *GitHub) setTeamMember(ctx context.Context, in SetTeamMember) (out Membership, err error) {
+	path, org, err := g.teamMember(in.Team, in.Person)
+	if err != nil {
+		return out, err
+	}
+	_, err = g.perform(ctx, act{
+		request: request{method: http.MethodPut, path: path, body: map[string]any{"role": first(in.Role, "member")}},
+		echoes:  []string{ref("membership", "added", org, in.Slug, in.Username)},
+	}, &out)
+	return out, err
+}
+
+// TeamMember is the input of remove-team-member.
+type TeamMember struct {
+	Team
+	Person
+}
+
+func (g *GitHub) removeTeamMember(ctx context.Context, in TeamMember) (Done, error) {
+	path, org, err := g.teamMember(in.Team, in.Person)
+	if err != nil {
+		return Done{}, err
+	}
+	return g.done(ctx, act{
+		request: request{method: http.MethodDelete, path: path},
+		echoes:  []string{ref("membership", "removed", org, in.Slug, in.Username)}, same: []int{http.StatusNotFound},
+	})
+}
+
+func (g *GitHub) teamMember(t Team, p Person) (path, org string, err error) {
+	if org, err = g.org(); err != nil {
+		return "", "", err
+	}
+	if t.Slug == "." || t.Slug == ".." {
+		return "", "", gateway.Errorf(gateway.Invalid, "%q is no team's slug", t.Slug)
+	}
+	return "/orgs/" + org + "/teams/" + url.PathEscape(t.Slug) + "/memberships/" + p.Username, org, nil
+}
+
+// block blocks somebody. GitHub refuses with 422 whoever cannot be blocked, and whoever is already; it is asked which it was.
+func (g *GitHub) block(ctx context.Context, in Person) (Done, error) {
+	org, err := g.org()
+	if err != nil {
+		return Done{}, err
+	}
+	path := "/orgs/" + org + "/blocks/" + in.Username
+	out, err := g.done(ctx, act{request: request{method: http.MethodPut, path: path}, echoes: []string{ref("org_block", "blocked", org, in.Username)}})
+	if refusedWith(err, http.StatusUnprocessableEntity) {
+		if e := g.client(ctx).json(ctx, request{method: http.MethodGet, path: path}, nil); e == nil {
+			return Done{Already: true}, nil
+		}
+	}
+	return out, err
+}
+
+func (g *GitHub) unblock(ctx context.Context, in Person) (Done, error) {
+	org, err := g.org()
+	if err != nil {
+		return Done{}, err
+	}
+	return g.done(ctx, act{
+		request: request{method: http.MethodDelete, path: "/orgs/" + org + "/blocks/" + in.Username},
+		echoes:  []string{ref("org_block", "unblocked", org, in.Username)},
+	})
+}

@@ -1,0 +1,104 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// maxLogPages bounds how much of the app's log one repair reads. GitHub keeps it for some days, for all installations together.
+const maxLogPages = 100
+
+// attempt is one entry of the app's log of deliveries (https://docs.github.com/en/rest/apps/webhooks, 2026-11).
+type attempt struct {
+	ID           int64  `json:"id"`
+	GUID         string `json:"guid"`
+	At           stamp  `json:"delivered_at"`
+	StatusCode   int    `json:"status_code"`
+	Installation *int64 `json:"installation_id"`
+}
+
+// repair fetches the deliveries of a gap that failed: GitHub does not try again by itself, but keeps what it wanted to say. A delivery
+// that arrived later, or that GitHub is asked by somebody to repeat, has the same identifier and counts once.
+func (g *GitHub) repair(ctx context.Context, gap gateway.Gap) error {
+	failed, err := g.failed(ctx, gap)
+	if err != nil {
+		return err
+	}
+	for _, a := range failed {
+		if err := g.fetch(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failed lists this installation's deliveries that never succeeded, oldest first.
+func (g *GitHub) failed(ctx context.Context, gap gateway.Gap) ([]attempt, error) {
+	c, seen := g.app.asApp(g.HTTP, g.Now()), map[string]attempt{}
+	done := map[string]bool{}
+	err := each(ctx, c, "/app/hook/deliveries", url.Values{}, maxLogPages, func(a attempt) (bool, error) {
+		if !a.At.IsZero() && a.At.Before(gap.Since.Add(-time.Minute)) { // clocks differ; the newest come first
+			return true, nil
+		}
+		if a.Installation == nil || strconv.FormatInt(*a.Installation, 10) != g.config.InstallationID {
+			return false, nil
+		}
+		if a.StatusCode >= 200 && a.StatusCode < 300 {
+			done[a.GUID] = true
+		}
+		seen[a.GUID] = a
+		return false, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []attempt
+	for guid, a := range seen {
+		if !done[guid] {
+			out = append(out, a)
+		}
+	}
+	slices.SortFunc(out, func(a, b attempt) int {
+		if n := a.At.Compare(b.At.Time); n != 0 {
+			return n
+		}
+		return int(min(max(a.ID-b.ID, -1), 1))
+	})
+	return out, nil
+}
+
+// fetch hands over one delivery as if GitHub had brought it. Another installation's is not ours to see.
+func (g *GitHub) fetch(ctx context.Context, a attempt) error {
+	var kept struct {
+		Event   string `json:"event"`
+		Request struct {
+			Payload json.RawMessage `json:"payload"`
+		} `json:"request"`
+	}
+	path := "/app/hook/deliveries/" + strconv.FormatInt(a.ID, 10)
+	err := g.app.asApp(g.HTTP, g.Now()).json(ctx, request{method: http.MethodGet, path: path}, &kept)
+	if refusedWith(err, http.StatusNotFound, http.StatusUnprocessableEntity) {
+		g.Log.WarnContext(ctx, "a delivery that failed is not kept any more", "delivery", a.GUID)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	header := http.Header{}
+	header.Set("X-GitHub-Event", kept.Event)
+	header.Set("X-GitHub-Delivery", a.GUID)
+	header.Set("Content-Type", "application/json")
+	m, err := parse(&gateway.Delivery{Header: header, Body: kept.Request.Payload})
+	if err != nil || m.installation != g.config.InstallationID {
+		g.Log.WarnContext(ctx, "a delivery that failed cannot be read, or is somebody else's", "delivery", a.GUID, "error", err)
+		return nil
+	}
+	return g.Accept(ctx, header, kept.Request.Payload)
+}

@@ -1,0 +1,399 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/vote"
+)
+
+type voteRun = gateway.Run[*GitHub, vote.Outcome]
+
+// votes are the processes.
+func votes() []gateway.Feature[*GitHub] {
+	return []gateway.Feature[*GitHub]{
+		gateway.ProcessFunc("issue-react-vote", "Opens an issue on which people vote with reactions. GitHub tells nobody of reactions, so they are read again and again, and once more at the end.",
+			(*reactBox).Start, gateway.Can(canReact), gateway.Least(30*time.Second), gateway.Needs(writeIssues)),
+		gateway.ProcessFunc("issue-comment-vote", "Opens an issue on which people vote with comments, by a line such as /vote yes. All comments are read once more at the end.",
+			(*commentBox).Start, gateway.Can(canComment), gateway.Least(time.Minute), gateway.Needs(writeIssues)),
+	}
+}
+
+// canReact is what reactions can carry: there are eight of them, in public, and nobody can be told that a vote was not counted.
+var canReact = vote.Can{
+	PollTypes: []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple, vote.Approval, vote.Consent}, Secrecy: []vote.Secrecy{vote.Public},
+	MaxOptions: len(reactions), MaxTitle: maxTitle, AnyMinChoice: true, AnyMaxChoice: true,
+	Eligibility: true, Weights: true, CloseByPeople: true, ClosingAt: true, Live: true, Early: true,
+}
+
+// canComment is what comments can carry.
+var canComment = vote.Can{
+	PollTypes: []vote.PollType{vote.Boolean, vote.Choice, vote.Multiple, vote.Approval, vote.Consent}, Secrecy: []vote.Secrecy{vote.Public},
+	MaxTitle: maxTitle, AnyMinChoice: true, AnyMaxChoice: true,
+	Eligibility: true, Weights: true, CloseByPeople: true, ClosingAt: true, Live: true, Early: true,
+}
+
+const (
+	// maxTitle is the longest title of an issue in characters.
+	maxTitle = 256
+	// maxPages bounds how much of an issue is read: 100,000 reactions or comments.
+	maxPages = 1000
+)
+
+// Place is what both votes take beside the voting standard's.
+type Place struct {
+	Repository string   `json:"repo_name,omitempty" choices:"repositories" jsonschema:"pattern=^([A-Za-z0-9._-]+/)?[A-Za-z0-9._-]+$,maxLength=140" jsonschema_description:"The repository to open the issue in. Absent: the one of the configuration."`
+	MaxVotes   int64    `json:"max_votes,omitempty" jsonschema:"minimum=0,maximum=100000" jsonschema_description:"After so many people have voted the vote closes. 0: it does not."`
+	Labels     []string `json:"labels,omitempty" jsonschema:"maxItems=20" jsonschema_description:"Labels to put on the issue."`
+}
+
+// ReactVote is the input of issue-react-vote.
+type ReactVote struct {
+	vote.Ask
+	Place
+	Reactions []string `json:"reactions,omitempty" jsonschema:"maxItems=8,uniqueItems=true" jsonschema_description:"Which reaction stands for each choice, in their order: +1, -1, laugh, hooray, confused, heart, rocket, eyes. Absent: in this order; for consent +1, eyes and -1."`
+}
+
+// CommentVote is the input of issue-comment-vote.
+type CommentVote struct {
+	vote.Ask
+	Place
+}
+
+// box is the durable state of a vote.
+type box struct {
+	Repo     string    `json:"repo,omitempty" jsonschema_description:"The repository, as owner/name."`
+	Number   int       `json:"number,omitempty" jsonschema_description:"The issue's number."`
+	IssueID  int64     `json:"issue_id,omitempty" jsonschema_description:"The issue's ID."`
+	URL      string    `json:"url,omitempty" jsonschema_description:"The issue's address."`
+	Sent     bool      `json:"sent,omitempty" jsonschema_description:"GitHub may have the issue."`
+	Since    time.Time `json:"since,omitzero" jsonschema_description:"When it was first tried."`
+	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When the vote closes by itself."`
+	MaxVotes int64     `json:"max_votes,omitempty" jsonschema_description:"How many voters close it."`
+	Gone     bool      `json:"gone,omitempty" jsonschema_description:"The issue is not there any more, or is not ours."`
+	Saying   bool      `json:"saying,omitempty" jsonschema_description:"GitHub may have the result."`
+	Said     bool      `json:"said,omitempty" jsonschema_description:"The result stands under the issue."`
+}
+
+// begin opens the issue, once however often it is tried.
+func (b *box) begin(ctx context.Context, r *voteRun, in Place, how string) error {
+	g := r.Plugin
+	repo, err := g.repo(Repo{in.Repository})
+	if err != nil {
+		return err
+	}
+	ask := r.Ask()
+	b.Repo, b.MaxVotes = repo, in.MaxVotes
+	if ask.ClosingAt != nil {
+		b.ClosesAt = *ask.ClosingAt
+	}
+	made, err := b.open(ctx, r, map[string]any{"title": ask.Title, "body": marked(text(ask, how), r.ID()), "labels": append([]string{}, in.Labels...)})
+	if err != nil {
+		return err
+	}
+	b.Number, b.IssueID, b.URL = made.Number, made.ID, made.URL
+	r.Ref(issueRef(b.Repo, b.Number))
+	r.SetURL(b.URL)
+	return nil
+}
+
+// open posts the issue. What is known of it is durable before GitHub hears of it, and it carries the process's ID, so that the next attempt finds it.
+func (b *box) open(ctx context.Context, r *voteRun, body map[string]any) (issue, error) {
+	g := r.Plugin
+	if b.Sent {
+		made, ok, err := g.issueWith(ctx, b.Repo, r.ID(), b.Since)
+		if err != nil || ok {
+			return made, err
+		}
+	} else {
+		b.Sent, b.Since = true, r.Now()
+		if err := r.Save(ctx); err != nil {
+			return issue{}, err
+		}
+	}
+	made, err := g.openIssue(ctx, b.Repo, body)
+	switch gateway.CodeOf(err) {
+	case gateway.Unknown:
+		if found, ok, e := g.issueWith(ctx, b.Repo, r.ID(), b.Since); e == nil && ok {
+			return found, nil
+		}
+		return issue{}, gateway.Errorf(gateway.Unavailable, "the issue may have been opened, and is looked for again: %w", err)
+	default:
+		return made, err
+	}
+}
+
+// text is what stands in the issue.
+func text(ask *vote.Ask, how string) string {
+	var b strings.Builder
+	if ask.Details != "" {
+		b.WriteString(ask.Details + "\n\n---\n\n")
+	}
+	b.WriteString(how)
+	if ask.ClosingAt != nil {
+		fmt.Fprintf(&b, "\n\nThe vote closes at %s.", ask.ClosingAt.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return b.String()
+}
+
+// heard takes what happened to the issue itself: it is deleted or moved away, or somebody who may closes it.
+func (b *box) heard(ctx context.Context, r *voteRun, m *message) error {
+	if r.Ended() || m.event != "issues" || m.body.Issue == nil || b.IssueID != 0 && m.body.Issue.ID != b.IssueID {
+		return nil
+	}
+	switch m.action {
+	case "deleted", "transferred":
+		b.Gone = true
+		r.CloseNow(vote.Closing{By: vote.ByDeletion, User: m.by(), At: r.Now()})
+	case "closed":
+		may, err := r.MayClose(ctx, m.by())
+		if err != nil {
+			return err
+		}
+		if may {
+			r.CloseNow(vote.Closing{By: vote.ByPerson, User: m.by(), At: r.Now()})
+		}
+	}
+	return nil
+}
+
+// look asks whether the issue is still the vote's: one that was deleted or has moved to another repository ends it.
+func (b *box) look(ctx context.Context, r *voteRun) (there bool, err error) {
+	var i issue
+	err = r.Plugin.own().json(ctx, request{method: http.MethodGet, path: issuePath(b.Repo, b.Number)}, &i)
+	switch {
+	case err == nil && i.ID == b.IssueID:
+		return true, nil
+	case err == nil || refusedWith(err, http.StatusGone) || gateway.CodeOf(err) == gateway.NotFound:
+		b.Gone = true
+		r.CloseNow(vote.Closing{By: vote.ByDeletion, At: r.Now()})
+		return false, nil
+	}
+	return false, err
+}
+
+// stand is what one voter says at the moment.
+type stand struct {
+	choices []string // in the order of the ask
+	at      time.Time
+	id      int64 // which of two of the same time came later
+}
+
+// settle makes the ballots what people say now. Voters that are left alone keep what they have.
+func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool) error {
+	for voter, s := range says {
+		if err := b.cast(ctx, r, voter, s); err != nil {
+			return err
+		}
+	}
+	if err := b.withdraw(ctx, r, says, leave); err != nil {
+		return err
+	}
+	return b.full(ctx, r)
+}
+
+// cast records what one voter says, if that is not what is known already.
+func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand) error {
+	held, err := r.Held(ctx, voter)
+	if err != nil {
+		return err
+	}
+	held = slices.DeleteFunc(held, func(h vote.Ballot) bool { return h.Voter != voter }) // what another account of theirs says, it says for itself
+	known, at := chosen(r.Ask(), held)
+	if slices.Equal(known, s.choices) {
+		return nil
+	}
+	ballot := gateway.Ballot{Voter: voter, Choices: s.choices, At: s.at}
+	if len(held) > 0 && !at.Before(s.at) { // they took back what they had said since
+		ballot.At = b.within(later(r.Now(), at))
+	}
+	_, err = r.Cast(ctx, ballot)
+	var refused *vote.Refused
+	if errors.As(err, &refused) && (refused.Code == vote.TooMany || refused.Code == vote.TooFew) {
+		ballot.Choices = nil // what they say is no vote, and what they said before is not what they say
+		_, err = r.Cast(ctx, ballot)
+	}
+	if err != nil && !errors.As(err, &refused) && gateway.CodeOf(err) != gateway.Conflict {
+		return err
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return a
+	}
+	return b.Add(time.Microsecond)
+}
+
+// within is a time at which a ballot counts.
+func (b *box) within(t time.Time) time.Time {
+	if !b.ClosesAt.IsZero() && t.After(b.ClosesAt) {
+		return b.ClosesAt
+	}
+	return t
+}
+
+// listed is how many ballots are read at once.
+const listed = 500
+
+// withdraw takes back the ballots of those who say nothing any more.
+func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool) error {
+	var silent []string
+	var voter, question string
+	for {
+		page, err := r.Ballots(ctx, voter, question, listed)
+		if err != nil {
+			return err
+		}
+		for _, x := range page {
+			if _, ok := says[x.Voter]; !ok && !leave[x.Voter] && x.Choice != "" && (len(silent) == 0 || silent[len(silent)-1] != x.Voter) {
+				silent = append(silent, x.Voter)
+			}
+			voter, question = x.Voter, x.Question
+		}
+		if len(page) < listed {
+			break
+		}
+	}
+	for _, v := range silent {
+		if err := b.cast(ctx, r, v, stand{at: b.within(r.Now())}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// full closes the vote when as many have voted as were asked for.
+func (b *box) full(ctx context.Context, r *voteRun) error {
+	if b.MaxVotes == 0 || r.Ended() {
+		return nil
+	}
+	t, err := r.Tally(ctx)
+	if err == nil && t.Voters >= b.MaxVotes {
+		r.CloseNow(vote.Closing{By: vote.ByPlatform, At: r.Now()})
+	}
+	return err
+}
+
+// chosen reads choices out of lines of a ballot, in the order of the ask, and when they were cast.
+func chosen(ask *vote.Ask, held []vote.Ballot) (choices []string, at time.Time) {
+	named := map[string]bool{}
+	for _, h := range held {
+		if h.At.After(at) {
+			at = h.At
+		}
+		switch _, option := vote.SplitKey(h.Question); {
+		case h.Choice == "":
+		case !several(ask):
+			named[h.Choice] = true
+		case h.Choice == vote.Yes:
+			named[option] = true
+		}
+	}
+	for _, c := range ask.Choices() {
+		if named[c] {
+			choices = append(choices, c)
+		}
+	}
+	return choices, at
+}
+
+// several says that a ballot names several options.
+func several(a *vote.Ask) bool { return a.PollType == vote.Multiple || a.PollType == vote.Approval }
+
+// Show says the result under the issue and closes it. Before the end there is nothing to show: reactions and comments show themselves.
+func (b *box) Show(ctx context.Context, r *voteRun) error {
+	if !r.Ended() || b.Gone || b.Number == 0 {
+		return nil
+	}
+	if err := b.sayResult(ctx, r); err != nil {
+		return b.over(ctx, r, err)
+	}
+	g := r.Plugin
+	_, err := g.perform(ctx, act{
+		request: request{method: http.MethodPatch, path: issuePath(b.Repo, b.Number), body: map[string]any{"state": "closed"}, repeat: true},
+		echoes:  []string{ref("thread", "closed", issueRef(b.Repo, b.Number))},
+	}, nil)
+	return b.over(ctx, r, err)
+}
+
+// over lets go of an issue that will not be changed any more, however often it is tried.
+func (b *box) over(ctx context.Context, r *voteRun, err error) error {
+	switch gateway.CodeOf(err) {
+	case gateway.NotFound, gateway.Denied, gateway.Invalid, gateway.Conflict:
+		if err != nil {
+			r.Plugin.Log.WarnContext(ctx, "the issue of a vote cannot be changed any more", "process", r.ID(), "repo", b.Repo, "issue", b.Number, "error", err)
+		}
+		return nil
+	}
+	return err
+}
+
+// sayResult comments once, however often it is tried.
+func (b *box) sayResult(ctx context.Context, r *voteRun) error {
+	if b.Said {
+		return nil
+	}
+	g, id := r.Plugin, r.ID()+".result"
+	if b.Saying {
+		_, ok, err := g.commentWith(ctx, b.Repo, b.Number, id, b.Since)
+		if err != nil {
+			return err
+		}
+		b.Said = ok
+	}
+	if !b.Said {
+		words, err := result(r)
+		if err != nil {
+			return err
+		}
+		b.Saying = true
+		if err := r.Save(ctx); err != nil {
+			return err
+		}
+		if _, err := g.say(ctx, b.Repo, b.Number, marked(words, id)); err != nil {
+			if gateway.CodeOf(err) == gateway.Unknown {
+				return gateway.Errorf(gateway.Unavailable, "the result may have been said, and is looked for again: %w", err)
+			}
+			return err
+		}
+		b.Said = true
+	}
+	return r.Save(ctx)
+}
+
+// result puts the outcome into words.
+func result(r *voteRun) (string, error) {
+	if len(r.Outcome()) == 0 {
+		return "The vote is over without a result: " + first(r.Reason(), "it failed") + ".", nil
+	}
+	var out vote.Outcome
+	if err := json.Unmarshal(r.Outcome(), &out); err != nil {
+		return "", gateway.Errorf(gateway.Internal, "decoding an outcome: %w", err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "The vote is closed. Result: **%s**", strings.ReplaceAll(string(out.Result), "_", " "))
+	if out.Winner != "" {
+		fmt.Fprintf(&b, ", %s", inline(out.Winner))
+	}
+	b.WriteString(".\n")
+	for _, q := range out.Questions {
+		for _, o := range q.Options {
+			fmt.Fprintf(&b, "\n- %s: %d", inline(o.Option), o.Ballots)
+		}
+	}
+	return b.String(), nil
+}
+
+// inline writes a driver's text so that it stays on its line, mentions nobody and links to nothing.
+func inline(text string) string {
+	return "`" + strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "`", "'") + "`"
+}

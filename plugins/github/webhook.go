@@ -1,0 +1,99 @@
+package github
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// webhook is the way of every delivery.
+func (a *app) webhook() gateway.Webhook[*GitHub, *message] {
+	return gateway.Webhook[*GitHub, *message]{
+		Verify: func(_ *GitHub, d *gateway.Delivery) error { return verify(a.WebhookSecret, d) },
+		Parse:  parse,
+		Greet:  func(m *message) (gateway.Reply, bool) { return gateway.Reply{}, m.bare && m.installation == "" },
+		ID:     func(m *message) string { return m.id },
+		Route: func(m *message) gateway.Target {
+			if m.installation == "" {
+				return gateway.Target{}
+			}
+			return gateway.Target{Platform: []string{m.installation}}
+		},
+		Refs: func(m *message) []string {
+			if t := m.thread(); t != "" {
+				return []string{t}
+			}
+			return nil
+		},
+		Echo:    (*GitHub).echo,
+		Receive: (*GitHub).receive,
+		Slow:    func(m *message) bool { return m.event == "installation" },
+		Handle:  (*GitHub).handle,
+		Keep:    []string{"X-GitHub-Event", "X-GitHub-Delivery"},
+	}
+}
+
+// verify checks GitHub's signature (https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries, 2026-11). The older one,
+// by SHA-1, is not looked at.
+func verify(secret gateway.Secret, d *gateway.Delivery) error {
+	if secret == "" {
+		return errors.New("there is no webhook secret to check it with")
+	}
+	given, ok := strings.CutPrefix(d.Header.Get("X-Hub-Signature-256"), "sha256=")
+	got, err := hex.DecodeString(given)
+	if !ok || err != nil {
+		return errors.New("it has no signature")
+	}
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+	mac.Write(d.Body)
+	if !hmac.Equal(got, mac.Sum(nil)) {
+		return errors.New("its signature is wrong")
+	}
+	return nil
+}
+
+// echo says under which names a call of ours would have announced this: what the bot did, and what somebody did on whose behalf we may
+// have acted.
+func (g *GitHub) echo(m *message) []string {
+	by := m.by()
+	if by == "" {
+		return nil
+	}
+	if strings.EqualFold(by, g.app.bot()) {
+		return m.echoes()
+	}
+	return echoesOf(by, m.echoes())
+}
+
+// echoesOf are the names of acts that a person did.
+func echoesOf(login string, names []string) []string {
+	out := make([]string, 0, len(names))
+	for _, name := range names {
+		out = append(out, name+" @"+strings.ToLower(login))
+	}
+	return out
+}
+
+// receive makes the event.
+func (g *GitHub) receive(ctx context.Context, m *message) (gateway.Reply, error) {
+	meta := gateway.Meta{ID: m.id, Initiator: m.by(), Bot: strings.EqualFold(m.by(), g.app.bot())}
+	return gateway.Reply{}, g.Emit(ctx, m.typ(), meta, m.data)
+}
+
+// handle asks what has become of the installation after GitHub said that something has. Asking makes sure of it: the delivery may be late.
+func (g *GitHub) handle(ctx context.Context, _ *message) error {
+	err := g.app.asApp(g.HTTP, g.Now()).json(ctx, request{method: http.MethodGet, path: "/app/installations/" + g.config.InstallationID}, nil)
+	if refusedWith(err, http.StatusNotFound, http.StatusGone) {
+		return g.Pause(ctx, gateway.BadCredentials)
+	}
+	if err != nil {
+		return err
+	}
+	return g.Reconfigure(ctx, g.config) // which asks again, and takes the permissions over
+}
