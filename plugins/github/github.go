@@ -35,7 +35,7 @@ type App struct {
 // Config is one installation. An installation by OAuth fills it in; by hand the installation's ID is enough. It holds no secret: tokens are
 // made with the app's key, and are never kept.
 type Config struct {
-	InstallationID string   `json:"installation_id" gateway:"platform_id,public" jsonschema:"title=Installation,pattern=^[0-9]{1,20}$" jsonschema_description:"The installation's ID, the number at the end of its settings' address."`
+	InstallationID string   `json:"installation_id" gateway:"platform_id,public" jsonschema:"title=Installation,pattern=^[0-9]+$,maxLength=20" jsonschema_description:"The installation's ID, the number at the end of its settings' address."`
 	Account        string   `json:"account,omitempty" gateway:"public" jsonschema:"title=Account" jsonschema_description:"The login of the organisation or person that the app is installed for. Asked of GitHub."`
 	AccountType    string   `json:"account_type,omitempty" gateway:"public" jsonschema:"title=Kind of account" jsonschema_description:"Organization or User. Asked of GitHub."`
 	Repository     string   `json:"repo_name,omitempty" gateway:"public" choices:"repositories" jsonschema:"title=Repository" jsonschema_description:"The repository that is meant where an action or vote names none."`

@@ -77,6 +77,7 @@ type box struct {
 	Since    time.Time `json:"since,omitzero" jsonschema_description:"When it was first tried."`
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When the vote closes by itself."`
 	MaxVotes int64     `json:"max_votes,omitempty" jsonschema_description:"How many voters close it."`
+	EndedBy  string    `json:"ended_by,omitempty" jsonschema_description:"Who closed the issue, and with it the vote."`
 	Gone     bool      `json:"gone,omitempty" jsonschema_description:"The issue is not there any more, or is not ours."`
 	Saying   bool      `json:"saying,omitempty" jsonschema_description:"GitHub may have the result."`
 	Said     bool      `json:"said,omitempty" jsonschema_description:"The result stands under the issue."`
@@ -157,8 +158,9 @@ func (b *box) heard(ctx context.Context, r *voteRun, m *message) error {
 		if err != nil {
 			return err
 		}
-		if may {
-			r.CloseNow(vote.Closing{By: vote.ByPerson, User: m.by(), At: r.Now()})
+		if may { // what was not read yet is read before
+			b.EndedBy = m.by()
+			r.UpdateAt(r.Now())
 		}
 	}
 	return nil
@@ -195,6 +197,10 @@ func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, lea
 	}
 	if err := b.withdraw(ctx, r, says, leave); err != nil {
 		return err
+	}
+	if b.EndedBy != "" {
+		r.CloseNow(vote.Closing{By: vote.ByPerson, User: b.EndedBy, At: r.Now()})
+		return nil
 	}
 	return b.full(ctx, r)
 }
