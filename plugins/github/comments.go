@@ -32,7 +32,8 @@ func (b *commentBox) Start(ctx context.Context, r *voteRun, in CommentVote) erro
 // again: an earlier comment of the same person counts then.
 func (b *commentBox) Receive(ctx context.Context, r *voteRun, m *message) (gateway.Reply, error) {
 	if m.event != "issue_comment" {
-		return gateway.Reply{}, b.heard(ctx, r, m)
+		b.heard(r, m)
+		return gateway.Reply{}, nil
 	}
 	if r.Ended() || m.body.Issue == nil || b.IssueID != 0 && m.body.Issue.ID != b.IssueID {
 		return gateway.Reply{}, nil
@@ -54,11 +55,12 @@ func (b *commentBox) Receive(ctx context.Context, r *voteRun, m *message) (gatew
 
 // Update reads all comments.
 func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
-	if there, err := b.look(ctx, r); err != nil || !there {
+	there, closer, err := b.look(ctx, r)
+	if err != nil || !there {
 		return err
 	}
 	says, leave := map[string]stand{}, map[string]bool{}
-	err := each(ctx, r.Plugin.own(), issuePath(b.Repo, b.Number)+"/comments", url.Values{}, maxPages, func(c comment) (bool, error) {
+	err = each(ctx, r.Plugin.own(), issuePath(b.Repo, b.Number)+"/comments", url.Values{}, maxPages, func(c comment) (bool, error) {
 		if !b.ClosesAt.IsZero() && c.Updated.After(b.ClosesAt) && !c.Created.After(b.ClosesAt) && c.User != nil {
 			leave[c.User.Login] = true // nobody can say what it said when the vote closed: what is known of its author stands
 		}
@@ -73,7 +75,7 @@ func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
 	for voter := range leave {
 		delete(says, voter)
 	}
-	return b.settle(ctx, r, says, leave)
+	return b.settle(ctx, r, says, leave, closer)
 }
 
 // newer compares comments: an edit makes one the latest.

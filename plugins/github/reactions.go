@@ -74,20 +74,22 @@ func (b *reactBox) Start(ctx context.Context, r *voteRun, in ReactVote) (err err
 }
 
 // Receive takes what happens to the issue.
-func (b *reactBox) Receive(ctx context.Context, r *voteRun, m *message) (gateway.Reply, error) {
-	return gateway.Reply{}, b.heard(ctx, r, m)
+func (b *reactBox) Receive(_ context.Context, r *voteRun, m *message) (gateway.Reply, error) {
+	b.heard(r, m)
+	return gateway.Reply{}, nil
 }
 
 // Update reads all reactions. Somebody who has given several where one counts has said what they gave last.
 func (b *reactBox) Update(ctx context.Context, r *voteRun) error {
-	if there, err := b.look(ctx, r); err != nil || !there {
+	there, closer, err := b.look(ctx, r)
+	if err != nil || !there {
 		return err
 	}
 	says, err := b.read(ctx, r)
 	if err != nil {
 		return err
 	}
-	return b.settle(ctx, r, says, nil)
+	return b.settle(ctx, r, says, nil, closer)
 }
 
 // reaction is one as GitHub lists it.

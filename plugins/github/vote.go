@@ -77,8 +77,6 @@ type box struct {
 	Since    time.Time `json:"since,omitzero" jsonschema_description:"When it was first tried."`
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When the vote closes by itself."`
 	MaxVotes int64     `json:"max_votes,omitempty" jsonschema_description:"How many voters close it."`
-	EndedBy  string    `json:"ended_by,omitempty" jsonschema_description:"Who closed the issue, and with it the vote."`
-	Gone     bool      `json:"gone,omitempty" jsonschema_description:"The issue is not there any more, or is not ours."`
 	Saying   bool      `json:"saying,omitempty" jsonschema_description:"GitHub may have the result."`
 	Said     bool      `json:"said,omitempty" jsonschema_description:"The result stands under the issue."`
 }
@@ -144,41 +142,42 @@ func text(ask *vote.Ask, how string) string {
 	return b.String()
 }
 
-// heard takes what happened to the issue itself: it is deleted or moved away, or somebody who may closes it.
-func (b *box) heard(ctx context.Context, r *voteRun, m *message) error {
+// heard takes what happened to the issue itself: it is deleted or moved away, or closed, which the next look makes sense of.
+func (b *box) heard(r *voteRun, m *message) {
 	if r.Ended() || m.event != "issues" || m.body.Issue == nil || b.IssueID != 0 && m.body.Issue.ID != b.IssueID {
-		return nil
+		return
 	}
 	switch m.action {
 	case "deleted", "transferred":
-		b.Gone = true
 		r.CloseNow(vote.Closing{By: vote.ByDeletion, User: m.by(), At: r.Now()})
 	case "closed":
-		may, err := r.MayClose(ctx, m.by())
-		if err != nil {
-			return err
-		}
-		if may { // what was not read yet is read before
-			b.EndedBy = m.by()
-			r.UpdateAt(r.Now())
-		}
+		r.UpdateAt(r.Now())
 	}
-	return nil
 }
 
-// look asks whether the issue is still the vote's: one that was deleted or has moved to another repository ends it.
-func (b *box) look(ctx context.Context, r *voteRun) (there bool, err error) {
-	var i issue
+// look asks whether the issue is still the vote's: one that was deleted or has moved to another repository ends it. closer is who has closed
+// it, and with it the vote; "" where nobody has who may.
+func (b *box) look(ctx context.Context, r *voteRun) (there bool, closer string, err error) {
+	var i struct {
+		issue
+		ClosedBy *account `json:"closed_by"`
+	}
 	err = r.Plugin.own().json(ctx, request{method: http.MethodGet, path: issuePath(b.Repo, b.Number)}, &i)
 	switch {
 	case err == nil && i.ID == b.IssueID:
-		return true, nil
-	case err == nil || refusedWith(err, http.StatusGone) || gateway.CodeOf(err) == gateway.NotFound:
-		b.Gone = true
+		if i.State != "closed" || i.ClosedBy == nil {
+			return true, "", nil
+		}
+		may, err := r.MayClose(ctx, i.ClosedBy.Login)
+		if may {
+			closer = i.ClosedBy.Login
+		}
+		return true, closer, err
+	case err == nil || gateway.CodeOf(err) == gateway.NotFound:
 		r.CloseNow(vote.Closing{By: vote.ByDeletion, At: r.Now()})
-		return false, nil
+		return false, "", nil
 	}
-	return false, err
+	return false, "", err
 }
 
 // stand is what one voter says at the moment.
@@ -188,8 +187,8 @@ type stand struct {
 	id      int64 // which of two of the same time came later
 }
 
-// settle makes the ballots what people say now. Voters that are left alone keep what they have.
-func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool) error {
+// settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote.
+func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, closer string) error {
 	for voter, s := range says {
 		if err := b.cast(ctx, r, voter, s); err != nil {
 			return err
@@ -198,8 +197,8 @@ func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, lea
 	if err := b.withdraw(ctx, r, says, leave); err != nil {
 		return err
 	}
-	if b.EndedBy != "" {
-		r.CloseNow(vote.Closing{By: vote.ByPerson, User: b.EndedBy, At: r.Now()})
+	if closer != "" {
+		r.CloseNow(vote.Closing{By: vote.ByPerson, User: closer, At: r.Now()})
 		return nil
 	}
 	return b.full(ctx, r)
@@ -317,7 +316,7 @@ func several(a *vote.Ask) bool { return a.PollType == vote.Multiple || a.PollTyp
 
 // Show says the result under the issue and closes it. Before the end there is nothing to show: reactions and comments show themselves.
 func (b *box) Show(ctx context.Context, r *voteRun) error {
-	if !r.Ended() || b.Gone || b.Number == 0 {
+	if !r.Ended() || b.Number == 0 || deleted(r) {
 		return nil
 	}
 	if err := b.sayResult(ctx, r); err != nil {
@@ -329,6 +328,12 @@ func (b *box) Show(ctx context.Context, r *voteRun) error {
 		echoes:  []string{ref("thread", "closed", issueRef(b.Repo, b.Number))},
 	}, nil)
 	return b.over(ctx, r, err)
+}
+
+// deleted says that the vote ended because there was no issue any more.
+func deleted(r *voteRun) bool {
+	var out vote.Outcome
+	return json.Unmarshal(r.Outcome(), &out) == nil && out.ClosedBy == vote.ByDeletion
 }
 
 // over lets go of an issue that will not be changed any more, however often it is tried.

@@ -190,10 +190,16 @@ func TestTheIssueGoesAway(t *testing.T) {
 func TestPeopleCloseTheIssue(t *testing.T) {
 	r := newRig(t)
 	p := r.start("issue-react-vote", vote.Ask{Title: "x", MayClose: []string{"ada"}}, nil)
-	r.tell("issues", map[string]any{"action": "closed", "issue": r.hub.issues[0], "sender": user("eve")})
+	shut := func(login string) {
+		r.hub.mu.Lock()
+		r.hub.issues[0]["state"], r.hub.issues[0]["closed_by"] = "closed", user(login)
+		r.hub.mu.Unlock()
+		r.tell("issues", map[string]any{"action": "closed", "issue": r.hub.issues[0], "sender": user(login)})
+	}
+	shut("eve")
 	require.Equal(t, gateway.StatusPending, r.again(p).Status)
 	r.hub.react(1, "ann", "+1", r.Clock.Now())
-	r.tell("issues", map[string]any{"action": "closed", "issue": r.hub.issues[0], "sender": user("ada")})
+	shut("ada")
 	r.Advance(time.Minute)
 	out := outcome(t, r.again(p))
 	require.Equal(t, vote.ByPerson, out.ClosedBy)
