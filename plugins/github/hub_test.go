@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
@@ -108,6 +109,7 @@ func (h *hub) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		body, _ = io.ReadAll(r.Body)
 		_ = r.Body.Close()
+		r.Body = io.NopCloser(bytes.NewReader(body)) // for whoever looks at it first
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,0 +1,89 @@
+package github
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/vote"
+)
+
+func ask(t testing.TB, a vote.Ask) *vote.Ask {
+	t.Helper()
+	a, err := a.Normalize(time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &a
+}
+
+func TestSpoken(t *testing.T) {
+	one := ask(t, vote.Ask{Title: "x"})
+	many := ask(t, vote.Ask{Title: "x", PollType: vote.Multiple, Options: []string{"Green tea", "soup", "3"}})
+	for name, c := range map[string]struct {
+		ask  *vote.Ask
+		body string
+		want []string
+		ok   bool
+	}{
+		"a line":                {one, "I think\r\n/vote yes\r\n", []string{"yes"}, true},
+		"the last counts":       {one, "/vote yes\n/vote no", []string{"no"}, true},
+		"in capitals":           {one, "/VOTE YES", []string{"yes"}, true},
+		"by number":             {one, "/vote 2", []string{"no"}, true},
+		"a text before numbers": {many, "/vote 3", []string{"3"}, true},
+		"several":               {many, "/vote soup\n/vote green  TEA", []string{"Green tea", "soup"}, true},
+		"taken back":            {one, "/vote yes\n/unvote", nil, true},
+		"taken back, and again": {many, "/vote soup\n/unvote\n/vote 1", []string{"Green tea"}, true},
+		"no such choice":        {one, "/vote perhaps", nil, false},
+		"in a quote":            {one, "> /vote yes", nil, false},
+		"in code":               {one, "    /vote yes\n```\n/vote yes\n```", nil, false},
+		"in unended code":       {one, "~~~\n/vote yes", nil, false},
+		"within a line":         {one, "please /vote yes", nil, false},
+		"nothing":               {one, "", nil, false},
+	} {
+		got, ok := spoken(c.ask, c.body)
+		require.Equal(t, c.ok, ok, name)
+		require.Equal(t, c.want, got, name)
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		status int
+		header map[string]string
+		body   string
+		want   time.Duration
+	}{
+		"no limit":              {403, nil, `{"message":"Resource not accessible by integration"}`, 0},
+		"primary":               {403, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "1090"}, "", 90 * time.Second},
+		"primary, over":         {403, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "900"}, "", time.Second},
+		"primary, far away":     {429, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "999999999999"}, "", time.Hour},
+		"primary, unreadable":   {403, map[string]string{"X-Ratelimit-Remaining": "0"}, "", time.Minute},
+		"secondary, said":       {403, map[string]string{"Retry-After": "7"}, "", 7 * time.Second},
+		"secondary, too long":   {403, map[string]string{"Retry-After": "99999999"}, "", time.Hour},
+		"secondary, in words":   {403, nil, `{"message":"You have exceeded a secondary rate limit"}`, time.Minute},
+		"too many":              {429, nil, "", time.Minute},
+		"not found with a wait": {404, map[string]string{"Retry-After": "7"}, "", 0},
+	} {
+		h := http.Header{}
+		for k, v := range c.header {
+			h.Set(k, v)
+		}
+		require.Equal(t, c.want, waiting(answer{status: c.status, header: h, body: []byte(c.body)}, now), name)
+	}
+}
+
+func TestTheNextPage(t *testing.T) {
+	h := http.Header{"Link": {`<https://api.github.com/x?page=1>; rel="prev", <https://evil.example/x?page=3&per_page=100>; rel="next"`}}
+	next := answer{header: h}.next()
+	q, err := turned(next, url.Values{"page": {"2"}})
+	require.NoError(t, err)
+	require.Equal(t, "3", q.Get("page"), "only the query is taken: our token goes nowhere else")
+	_, err = turned(next, q)
+	require.Error(t, err, "a page that leads to itself")
+	require.Empty(t, answer{header: http.Header{}}.next())
+}
