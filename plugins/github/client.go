@@ -22,8 +22,9 @@ const (
 	apiVersion = "2022-11-28"
 	userAgent  = "metagov-gateway" // GitHub refuses requests without one
 
-	// maxAnswer bounds what is read of an answer; a page of a hundred comments of 65,536 characters each fits.
-	maxAnswer = 16 << 20
+	// maxAnswer bounds what is read of an answer. A hundred of the longest comments fit, 65,536 characters each, also if each is escaped: otherwise
+	// somebody could write a page that ends the counting of a vote.
+	maxAnswer = 48 << 20
 	// secondaryWait is how long to wait after a secondary rate limit that does not say (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api, 2026-11).
 	secondaryWait = time.Minute
 	// maxWait is the longest wait that is believed: primary limits last an hour.

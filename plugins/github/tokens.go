@@ -106,11 +106,14 @@ func (g *GitHub) gone(ctx context.Context, err error) error {
 		}
 		return &gateway.Error{Code: gateway.Denied, Err: err}
 	}
+	if refusedWith(err, http.StatusUnauthorized) { // the app's own key: nothing that the community could mend
+		return &gateway.Error{Code: gateway.Unavailable, After: suspendedWait, Err: err}
+	}
 	if refusedWith(err, http.StatusForbidden) { // suspended: it works again when somebody lifts that, and GitHub says so to nobody who asks
 		return &gateway.Error{Code: gateway.Unavailable, After: suspendedWait, Err: err}
 	}
 	return err
 }
 
-// suspendedWait is when a suspended installation is tried again.
+// suspendedWait is when what somebody else has to mend is tried again.
 const suspendedWait = 5 * time.Minute

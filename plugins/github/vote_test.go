@@ -277,3 +277,43 @@ func TestGitHubIsDownAtClosing(t *testing.T) {
 	r.Advance(5 * time.Minute)
 	require.EqualValues(t, 1, outcome(t, r.again(p)).Turnout.Voters)
 }
+
+// Ten thousand comments, some of the longest among them, are read page by page.
+func TestTenThousandComments(t *testing.T) {
+	r := newRig(t)
+	p := r.start("issue-comment-vote", vote.Ask{Title: "x"}, nil)
+	r.hub.mu.Lock()
+	long := strings.Repeat("\u0001", 65_000)
+	for i := range 10_000 {
+		body := "/vote yes"
+		if i < 100 {
+			body = long + "\n/vote no"
+		}
+		r.hub.comment(1, user(fmt.Sprintf("u%05d", i)), body, r.Clock.Now())
+	}
+	r.hub.mu.Unlock()
+	r.Advance(2 * time.Minute)
+	_, err := r.c.Refresh(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"yes": 9900, "no": 100}, counts(r.again(p)))
+}
+
+// What is wrong with the app's own key is the operator's to mend: votes wait for it, and nothing is paused.
+func TestTheKeyIsNotTaken(t *testing.T) {
+	r := newRig(t)
+	p := r.start("issue-react-vote", vote.Ask{Title: "x"}, nil)
+	r.hub.mu.Lock()
+	clear(r.hub.tokens)
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if strings.HasPrefix(q.URL.Path, "/app/") {
+			return refusal(401, "A JSON web token could not be decoded")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.c.Refresh(t.Context(), p.ID)
+	require.ErrorIs(t, err, gateway.Unavailable)
+	status, _, err := r.inst.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "active", status)
+}
