@@ -49,14 +49,14 @@ func actions() []action {
 		gateway.ActionFunc("merge", "Merges a pull request.", (*GitHub).merge, append(able(writeCode), gateway.Lookup((*GitHub).findMerged))...),
 		gateway.ActionFunc("review", "Reviews a pull request.", (*GitHub).review, append(able(writePulls), gateway.Lookup((*GitHub).findReview))...),
 		gateway.ActionFunc("set-member", "Invites somebody to the organisation, or changes a member's role.", (*GitHub).setMember, steady(writeMember)...),
-		gateway.ActionFunc("remove-member", "Takes somebody out of the organisation.", (*GitHub).removeMember, steady(writeMember)...),
+		gateway.ActionFunc("remove-member", "Takes somebody out of the organisation.", (*GitHub).removeMember, append(able(writeMember), gateway.Lookup((*GitHub).findRemoved))...),
 		gateway.ActionFunc("is-member", "Says whether somebody is a member of the organisation.", (*GitHub).isMember, able(readMembers)...),
 		gateway.ActionFunc("set-collaborator", "Invites somebody to a repository, or changes what a collaborator may do.", (*GitHub).setCollaborator, steady(writeRepo)...),
 		gateway.ActionFunc("remove-collaborator", "Takes a collaborator out of a repository.", (*GitHub).removeCollaborator, steady(writeRepo)...),
 		gateway.ActionFunc("set-team-member", "Puts somebody into a team, or changes their role there.", (*GitHub).setTeamMember, steady(writeMember)...),
 		gateway.ActionFunc("remove-team-member", "Takes somebody out of a team.", (*GitHub).removeTeamMember, steady(writeMember)...),
-		gateway.ActionFunc("block", "Blocks somebody from the organisation.", (*GitHub).block, steady(writeBlocks)...),
-		gateway.ActionFunc("unblock", "Takes the block of somebody back.", (*GitHub).unblock, steady(writeBlocks)...),
+		gateway.ActionFunc("block", "Blocks somebody from the organisation.", (*GitHub).block, append(able(writeBlocks), gateway.Lookup((*GitHub).findBlocked))...),
+		gateway.ActionFunc("unblock", "Takes the block of somebody back.", (*GitHub).unblock, append(able(writeBlocks), gateway.Lookup((*GitHub).findUnblocked))...),
 		gateway.ActionFunc("get-installation", "Says what the app is installed for, and what it may do there.", (*GitHub).getInstallation),
 		gateway.ActionFunc("method", "Calls any route of GitHub's REST API that the installation's permissions allow. What stands in braces in the route is taken from the arguments; the others are the query of a GET and otherwise the body.", (*GitHub).method, gateway.Acts()),
 	}
@@ -116,20 +116,43 @@ func issuePath(repo string, number int) string {
 // act is one call that changes something which repeating does not change further.
 type act struct {
 	request
-	echoes []string // as what the delivery of it will be known
-	same   []int    // GitHub's statuses for: it is so already
+	echoes  []string             // as what the delivery of it will be known
+	same    []int                // GitHub's statuses for: it is so already
+	gone    []int                // its statuses for it the second time, after an attempt of ours whose answer was lost
+	already func() (bool, error) // asks whether it is so already, where a 422 does not tell
 }
 
-// perform acts. same says that it was so before, and nothing was done.
+// attempted is what is durable before GitHub hears of an act.
+type attempted struct {
+	Sent bool `json:"sent"`
+}
+
+// perform acts. same says that it was so before, and nothing was done. What an earlier attempt of ours has done is ours, also if its answer was
+// lost: otherwise the delivery of it would count as somebody else's.
 func (g *GitHub) perform(ctx context.Context, a act, out any) (same bool, err error) {
 	call := gateway.CallOf(ctx)
+	var before attempted
+	again := call.Saved(&before) && before.Sent
+	if err := call.Save(ctx, attempted{true}); err != nil {
+		return false, err
+	}
 	echoes := g.echoesAs(ctx, a.echoes)
 	if err := call.Expect(ctx, echoes...); err != nil {
 		return false, err
 	}
 	err = g.client(ctx).json(ctx, a.request, out)
-	if refusedWith(err, a.same...) {
+	same = refusedWith(err, a.same...)
+	if a.already != nil && refusedWith(err, http.StatusUnprocessableEntity) {
+		var e error
+		if same, e = a.already(); e != nil {
+			return false, e
+		}
+	}
+	switch {
+	case same && !again:
 		return true, nil
+	case same, again && refusedWith(err, a.gone...):
+		err = nil // the first attempt did it
 	}
 	if err == nil {
 		call.Caused(echoes...)
@@ -173,7 +196,7 @@ func (g *GitHub) deleteComment(ctx context.Context, in DeleteComment) (Done, err
 	id := strconv.FormatInt(in.CommentID, 10)
 	return g.done(ctx, act{
 		request: request{method: http.MethodDelete, path: "/repos/" + repo + "/issues/comments/" + id},
-		echoes:  []string{ref("issue_comment", "deleted", repo, id)},
+		echoes:  []string{ref("issue_comment", "deleted", repo, id)}, gone: []int{http.StatusNotFound},
 	})
 }
 
@@ -209,7 +232,7 @@ func (g *GitHub) removeLabel(ctx context.Context, in RemoveLabel) (Done, error) 
 	}
 	return g.done(ctx, act{
 		request: request{method: http.MethodDelete, path: issuePath(repo, in.Number) + "/labels/" + url.PathEscape(in.Label)},
-		echoes:  []string{ref("labels", "unlabeled", issueRef(repo, in.Number), in.Label)},
+		echoes:  []string{ref("labels", "unlabeled", issueRef(repo, in.Number), in.Label)}, gone: []int{http.StatusNotFound},
 	})
 }
 

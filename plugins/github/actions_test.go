@@ -242,3 +242,34 @@ func TestNew(t *testing.T) {
 		require.NotContains(t, err.Error(), clientSecret)
 	}
 }
+
+// What was done by an attempt whose answer was lost is ours: the delivery of it starts nothing a second time.
+func TestWhatALostAnswerDidIsOurs(t *testing.T) {
+	bot := map[string]any{"login": "town-app[bot]", "id": 99, "type": "Bot"}
+	for _, c := range []struct {
+		action, in, event string
+		fields            map[string]any
+	}{
+		{"block", `{"username":"joshua"}`, "org_block blocked", map[string]any{"action": "blocked", "blocked_user": user("joshua"), "sender": bot}},
+		{"remove-member", `{"username":"bob"}`, "organization member_removed", map[string]any{"action": "member_removed", "membership": map[string]any{"user": user("bob")}, "sender": bot}},
+	} {
+		r := newRig(t)
+		lost := false
+		r.hub.mu.Lock()
+		r.hub.after = func(q *http.Request) error {
+			if strings.HasPrefix(q.URL.Path, "/orgs") && !lost {
+				lost = true
+				return errors.New("the connection broke")
+			}
+			return nil
+		}
+		r.hub.mu.Unlock()
+		raw, err := r.inst.Do(t.Context(), c.action, json.RawMessage(c.in), gateway.Once("k"))
+		require.NoError(t, err, c.action)
+		require.JSONEq(t, `{}`, string(raw), "it was not so before")
+		event, _, _ := strings.Cut(c.event, " ")
+		r.tell(event, c.fields)
+		require.Len(t, r.Events(c.event), 1)
+		require.NotEmpty(t, r.Events(c.event)[0].Cause, c.action)
+	}
+}

@@ -20,7 +20,9 @@ func playable(c vote.Case) bool {
 	return len(c.Invalid) == 0 && c.Outcome != nil && c.Eligible == 0 && len(a.Questions) == 0 && (a.Secrecy == "" || a.Secrecy == vote.Public) && (a.MayChange == nil || *a.MayChange) &&
 		len(a.Reminders) == 0 && slices.Contains([]vote.PollType{"", vote.Boolean, vote.Choice, vote.Multiple, vote.Approval, vote.Consent}, a.PollType) &&
 		(a.QuorumShare == "" || a.EligibleVoters != nil) && (c.Close.By == vote.ByTime || c.Close.By == vote.ByDriver) &&
-		!slices.ContainsFunc(c.Ballots, func(b vote.CaseBallot) bool { return b.Question != "" || b.Points != nil || b.At.Before(c.Now) || odd(a, b) })
+		!slices.ContainsFunc(c.Ballots, func(b vote.CaseBallot) bool {
+			return b.Question != "" || b.Points != nil || b.At.Before(c.Now) || odd(a, b)
+		})
 }
 
 // odd says whether a ballot cannot be said on an issue: of several choices where one counts the last does, and nobody can react twice.

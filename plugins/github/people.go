@@ -59,11 +59,8 @@ func (g *GitHub) isMember(ctx context.Context, in Person) (IsMember, error) {
 	if err != nil {
 		return IsMember{}, err
 	}
-	err = g.client(ctx).json(ctx, request{method: http.MethodGet, path: "/orgs/" + org + "/members/" + in.Username}, nil)
-	if refusedWith(err, http.StatusNotFound) {
-		return IsMember{}, nil
-	}
-	return IsMember{err == nil}, err
+	member, err := g.is(ctx, "/orgs/"+org+"/members/"+in.Username)
+	return IsMember{member}, err
 }
 
 // SetCollaborator is the input of set-collaborator.
@@ -163,13 +160,10 @@ func (g *GitHub) block(ctx context.Context, in Person) (Done, error) {
 		return Done{}, err
 	}
 	path := "/orgs/" + org + "/blocks/" + in.Username
-	out, err := g.done(ctx, act{request: request{method: http.MethodPut, path: path}, echoes: []string{ref("org_block", "blocked", org, in.Username)}})
-	if refusedWith(err, http.StatusUnprocessableEntity) {
-		if e := g.client(ctx).json(ctx, request{method: http.MethodGet, path: path}, nil); e == nil {
-			return Done{Already: true}, nil
-		}
-	}
-	return out, err
+	return g.done(ctx, act{
+		request: request{method: http.MethodPut, path: path}, echoes: []string{ref("org_block", "blocked", org, in.Username)},
+		already: func() (bool, error) { return g.is(ctx, path) },
+	})
 }
 
 func (g *GitHub) unblock(ctx context.Context, in Person) (Done, error) {
@@ -179,6 +173,41 @@ func (g *GitHub) unblock(ctx context.Context, in Person) (Done, error) {
 	}
 	return g.done(ctx, act{
 		request: request{method: http.MethodDelete, path: "/orgs/" + org + "/blocks/" + in.Username},
-		echoes:  []string{ref("org_block", "unblocked", org, in.Username)},
+		echoes:  []string{ref("org_block", "unblocked", org, in.Username)}, gone: []int{http.StatusNotFound},
 	})
+}
+
+// is asks for something that is there or not: a block, a member.
+func (g *GitHub) is(ctx context.Context, path string) (bool, error) {
+	err := g.client(ctx).json(ctx, request{method: http.MethodGet, path: path}, nil)
+	if refusedWith(err, http.StatusNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// find looks whether something about a person is as an act of ours would have made it; then the delivery of that is ours.
+func (g *GitHub) find(ctx context.Context, what string, in Person, want bool, event, action string) (Done, gateway.Found, error) {
+	org, err := g.org()
+	if err != nil {
+		return Done{}, gateway.CannotTell, err
+	}
+	there, err := g.is(ctx, "/orgs/"+org+"/"+what+"/"+in.Username)
+	if err != nil || there != want {
+		return Done{}, missing(err), err
+	}
+	gateway.CallOf(ctx).Caused(g.echoesAs(ctx, []string{ref(event, action, org, in.Username)})...)
+	return Done{}, gateway.Happened, nil
+}
+
+func (g *GitHub) findBlocked(ctx context.Context, in Person) (Done, gateway.Found, error) {
+	return g.find(ctx, "blocks", in, true, "org_block", "blocked")
+}
+
+func (g *GitHub) findUnblocked(ctx context.Context, in Person) (Done, gateway.Found, error) {
+	return g.find(ctx, "blocks", in, false, "org_block", "unblocked")
+}
+
+func (g *GitHub) findRemoved(ctx context.Context, in Person) (Done, gateway.Found, error) {
+	return g.find(ctx, "members", in, false, "organization", "member_removed")
 }
