@@ -128,6 +128,10 @@ func TestComments(t *testing.T) {
 	second := r.write("ann", "/vote 2")
 	require.EqualValues(t, 1, counts(r.again(p))["soup"])
 	r.write("robot", "/vote soup, all of it") // no such option
+	r.hub.mu.Lock()
+	r.hub.comment(1, map[string]any{"login": "ci[bot]", "type": "Bot"}, "/vote soup", r.Clock.Now())
+	r.hub.comment(1, nil, "/vote soup", r.Clock.Now()) // of a deleted account
+	r.hub.mu.Unlock()
 
 	// The second comment is deleted: the first counts again.
 	r.Advance(time.Minute)
@@ -184,6 +188,41 @@ func TestTheIssueGoesAway(t *testing.T) {
 	r.hub.mu.Unlock()
 	r.Advance(20 * time.Minute)
 	require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy)
+
+	r = newRig(t) // it has moved, and GitHub redirects to the issue that it has become
+	p = r.start("issue-react-vote", vote.Ask{Title: "x"}, nil)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		switch q.URL.Path {
+		case "/repos/acme/town/issues/1":
+			return refusal(301, "Moved Permanently", "Location", "https://api.github.com/repositories/2/issues/1")
+		case "/repositories/2/issues/1":
+			return respond(200, map[string]any{"id": 1, "number": 1, "state": "open"})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	r.Advance(20 * time.Minute)
+	require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy)
+}
+
+// A redirect to another host is not followed: our token stays at GitHub.
+func TestRedirectsStayAtGitHub(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Host != "api.github.com" {
+			return respond(200, map[string]any{"stolen": q.Header.Get("Authorization")})
+		}
+		if q.URL.Path == "/zen" {
+			return refusal(301, "Moved Permanently", "Location", "https://evil.example/zen")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.inst.Do(t.Context(), "method", github.Method{Route: "/zen"})
+	require.ErrorIs(t, err, gateway.NotFound)
+	require.Len(t, r.hub.calls("", "/zen"), 1)
 }
 
 // Closing the issue closes the vote, if whoever does it may.
