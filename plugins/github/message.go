@@ -32,8 +32,8 @@ type message struct {
 // typ is the event's name: its target and what happened to it.
 func (m *message) typ() string { return strings.TrimSuffix(m.event+" "+m.action, " ") }
 
-// payload is what the plugin reads of a delivery.
-type payload struct {
+// head is what all deliveries have alike.
+type head struct {
 	Action       string `json:"action"`
 	Installation struct {
 		ID int64 `json:"id"`
@@ -43,10 +43,16 @@ type payload struct {
 		FullName string `json:"full_name"`
 	} `json:"repository"`
 	Organization *account `json:"organization"`
-	Issue        *issue   `json:"issue"`
-	PullRequest  *issue   `json:"pull_request"`
-	Comment      *comment `json:"comment"`
-	Review       *struct {
+}
+
+// payload is what the plugin reads of a delivery: beside the head only of those in [detailed], for the same name may be something else in another
+// event. The comment of a deployment_review is text.
+type payload struct {
+	head
+	Issue       *issue   `json:"issue"`
+	PullRequest *issue   `json:"pull_request"`
+	Comment     *comment `json:"comment"`
+	Review      *struct {
 		ID int64 `json:"id"`
 	} `json:"review"`
 	Label *struct {
@@ -76,7 +82,6 @@ type issue struct {
 	Body   string   `json:"body"`
 	State  string   `json:"state"`
 	User   *account `json:"user"`
-	Pull   any      `json:"pull_request"`
 }
 
 type comment struct {
@@ -127,7 +132,7 @@ func parse(d *gateway.Delivery) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(canonical, &m.body); err != nil {
+	if err := m.read(canonical); err != nil {
 		return nil, gateway.Errorf(gateway.Invalid, "it is no delivery of GitHub's: %w", err)
 	}
 	m.data, m.action = canonical, m.body.Action
@@ -147,6 +152,19 @@ func parse(d *gateway.Delivery) (*message, error) {
 		m.id = m.typ() + ":" + hex.EncodeToString(sum[:]) // comments have a time of their own: the same one twice is one that was replayed
 	}
 	return m, nil
+}
+
+// detailed are the events of which more than the head is read.
+var detailed = map[string]bool{
+	"issues": true, "issue_comment": true, "commit_comment": true, "discussion_comment": true, "pull_request": true, "pull_request_review": true,
+	"pull_request_review_comment": true, "org_block": true, "organization": true, "membership": true, "member": true,
+}
+
+func (m *message) read(raw []byte) error {
+	if detailed[m.event] {
+		return json.Unmarshal(raw, &m.body)
+	}
+	return json.Unmarshal(raw, &m.body.head)
 }
 
 // content takes the JSON out of a body, which may be a form (https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks, 2026-11).
@@ -182,10 +200,7 @@ func compacted(raw []byte) ([]byte, error) {
 func (m *message) fits() bool {
 	b := &m.body
 	commented := strings.HasSuffix(m.event, "comment")
-	if b.Comment != nil && !commented && eventKnown(m.event) {
-		return false
-	}
-	if b.BlockedUser != nil && m.event != "org_block" && eventKnown(m.event) {
+	if eventKnown(m.event) && (!commented && object(m.data, "comment") || m.event != "org_block" && object(m.data, "blocked_user")) {
 		return false
 	}
 	switch m.event {
@@ -205,6 +220,12 @@ func (m *message) fits() bool {
 		return b.Member != nil && b.Team != nil
 	}
 	return true
+}
+
+// object says whether a field is an object.
+func object(raw []byte, field string) bool {
+	var fields map[string]json.RawMessage
+	return json.Unmarshal(raw, &fields) == nil && bytes.HasPrefix(fields[field], []byte("{"))
 }
 
 // by is who did it.

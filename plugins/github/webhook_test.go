@@ -121,6 +121,13 @@ func TestBadDeliveries(t *testing.T) {
 	require.Empty(t, r.Events())
 }
 
+// What is an object in one event is text in another.
+func TestFieldsOfTheSameName(t *testing.T) {
+	r := newRig(t)
+	r.tell("deployment_review", map[string]any{"action": "approved", "comment": "Looks good.", "issue": 7, "member": []any{}, "label": "x"})
+	require.Len(t, r.Events("deployment_review approved"), 1)
+}
+
 // Webhooks can be set to send forms.
 func TestForms(t *testing.T) {
 	r := newRig(t)
