@@ -1,7 +1,6 @@
 package discord_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,13 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/internal/mortal"
 	"github.com/metagov/gateway-go/plugins/discord"
 	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
 	"github.com/metagov/gateway-go/store"
@@ -24,84 +23,8 @@ import (
 	"github.com/metagov/gateway-go/vote"
 )
 
-var errDead = errors.New("the program was killed")
-
-// life ends after so many things that a program does to the outside: commits and requests, each before or after it is done.
-type life struct {
-	mu   sync.Mutex
-	left int // 0: it lives on
-	dead bool
-	did  int
-}
-
-func (l *life) step() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.did++
-	if l.left > 0 {
-		if l.left--; l.left == 0 {
-			l.dead = true
-		}
-	}
-	if l.dead {
-		return errDead
-	}
-	return nil
-}
-
-func (l *life) over() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.dead
-}
-
-// mortalStore is a store as a program sees it that dies.
-type mortalStore struct {
-	store.Store
-	life *life
-}
-
-func (s mortalStore) View(ctx context.Context, fn func(store.Tx) error) error {
-	if s.life.over() {
-		return errDead
-	}
-	return s.Store.View(ctx, fn)
-}
-
-func (s mortalStore) Update(ctx context.Context, fn func(store.Tx) error) error {
-	if err := s.life.step(); err != nil {
-		return err
-	}
-	if err := s.Store.Update(ctx, fn); err != nil {
-		return err
-	}
-	return s.life.step()
-}
-
-func (s mortalStore) Close() error { return nil }
-
-type mortalTransport struct {
-	http.RoundTripper
-	life *life
-}
-
-func (m mortalTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := m.life.step(); err != nil {
-		return nil, err
-	}
-	res, err := m.RoundTripper.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.life.step(); err != nil {
-		res.Body.Close()
-		return nil, err
-	}
-	return res, nil
-}
-
-// mortal is a guild whose gateway can be killed and started again on the same store.
-type mortal struct {
+// program is a guild whose gateway can be killed and started again on the same store.
+type program struct {
 	t     *testing.T
 	clock *clock
 	fake  *fakediscord.Server
@@ -109,40 +32,38 @@ type mortal struct {
 	store store.Store
 	seal  gateway.AEAD
 
-	life  *life
+	life  *mortal.Life
 	g     *gateway.Gateway
 	hooks *httptest.Server
 	lives int
 }
 
-func (m *mortal) start(left int) {
+func (m *program) start(left int) {
 	m.t.Helper()
 	if m.hooks != nil {
 		m.hooks.Close()
 	}
-	m.life = &life{}
+	m.life = &mortal.Life{}
 	m.lives++
 	p, err := discord.New(appOf(m.fake))
 	require.NoError(m.t, err)
 	m.g, err = gateway.New(gateway.Options{
-		Timeout: 300 * time.Millisecond, Store: mortalStore{m.store, m.life}, Seal: m.seal, Now: m.clock.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Plugins: []gateway.Plugin{p},
-		HTTP: &http.Client{Transport: mortalTransport{m.fake.Client().Transport, m.life}}, Egress: mortalTransport{m.fake.Client().Transport, m.life},
+		Timeout: 300 * time.Millisecond, Store: m.life.Store(m.store), Seal: m.seal, Now: m.clock.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Plugins: []gateway.Plugin{p},
+		HTTP: &http.Client{Transport: m.life.Transport(m.fake.Client().Transport)}, Egress: m.life.Transport(m.fake.Client().Transport),
 	})
 	require.NoError(m.t, err)
 	m.hooks = httptest.NewServer(m.g.Handler())
 	m.fake.SetRequestURL(m.hooks.URL+"/api/hooks/discord", nil)
-	m.life.mu.Lock()
-	m.life.left = left
-	m.life.mu.Unlock()
+	m.life.DieAfter(left)
 }
 
 // until does a step again, in a new life where the old one ended, until it is done.
-func (m *mortal) until(what string, fn func() error) {
+func (m *program) until(what string, fn func() error) {
 	m.t.Helper()
 	var err error
 	for range 30 {
 		err = fn()
-		if m.life.over() {
+		if m.life.Over() {
 			m.start(0)
 			continue
 		}
@@ -154,18 +75,18 @@ func (m *mortal) until(what string, fn func() error) {
 	require.NoError(m.t, err, what)
 }
 
-func (m *mortal) later(d time.Duration) {
+func (m *program) later(d time.Duration) {
 	m.clock.advance(d)
 	for range 3 {
 		_, _ = m.g.RunDue(m.t.Context()) // it may die
-		if m.life.over() {
+		if m.life.Over() {
 			m.start(0)
 		}
 		_ = m.fake.Flush(m.t.Context())
 	}
 }
 
-func (m *mortal) community() *gateway.Community {
+func (m *program) community() *gateway.Community {
 	m.t.Helper()
 	c, err := m.g.Community(m.t.Context(), "town")
 	if err != nil {
@@ -177,7 +98,7 @@ func (m *mortal) community() *gateway.Community {
 }
 
 // started starts a process, whatever happens to us.
-func (m *mortal) started(name string, in discord.Vote) (p gateway.Process) {
+func (m *program) started(name string, in discord.Vote) (p gateway.Process) {
 	m.t.Helper()
 	m.until("start "+name, func() error {
 		inst, err := m.community().Instance(m.t.Context(), "discord")
@@ -198,7 +119,7 @@ func (m *mortal) started(name string, in discord.Vote) (p gateway.Process) {
 }
 
 // closed closes it and gives it as it is when all is said.
-func (m *mortal) closed(p gateway.Process) gateway.Process {
+func (m *program) closed(p gateway.Process) gateway.Process {
 	m.t.Helper()
 	m.until("close", func() error {
 		p, err := m.community().Close(m.t.Context(), p.ID)
@@ -226,7 +147,7 @@ func scenario(t *testing.T, st store.Store, left int) int {
 	t.Helper()
 	seal, err := gateway.NewSeal(gateway.NewSealKey())
 	require.NoError(t, err)
-	m := &mortal{t: t, clock: &clock{t: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}, store: st, seal: seal}
+	m := &program{t: t, clock: &clock{t: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}, store: st, seal: seal}
 	m.fake = fakediscord.New(fakediscord.Options{Now: m.clock.now})
 	defer m.fake.Close()
 	m.w = (&rig{t: t, fake: m.fake}).guild(0)
@@ -237,9 +158,7 @@ func scenario(t *testing.T, st store.Store, left int) int {
 	require.NoError(t, err)
 	_, err = c.Enable(t.Context(), "discord", discord.Config{GuildID: guildID})
 	require.NoError(t, err)
-	m.life.mu.Lock()
-	m.life.left, m.life.did = left, 0
-	m.life.mu.Unlock()
+	m.life.DieAfter(left)
 
 	p := m.started("vote", discord.Vote{Channel: hall, Ask: vote.Ask{Title: "Ban?", EligibleVoters: []string{ann, bob, dan}, Quorum: 3}})
 	list := m.w.Messages(hall)
@@ -295,7 +214,7 @@ func scenario(t *testing.T, st store.Store, left int) int {
 	if left > 0 {
 		require.Greater(t, m.lives, 1, "it was killed")
 	}
-	return m.life.did
+	return m.life.Steps()
 }
 
 func TestVotesAndABanWithAKillBetweenAnyTwoSteps(t *testing.T) {

@@ -1,8 +1,6 @@
 package slack_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,13 +8,13 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/internal/mortal"
 	"github.com/metagov/gateway-go/plugins/slack"
 	"github.com/metagov/gateway-go/plugins/slack/fakeslack"
 	"github.com/metagov/gateway-go/store"
@@ -25,84 +23,8 @@ import (
 	"github.com/metagov/gateway-go/vote"
 )
 
-var errDead = errors.New("the program was killed")
-
-// life ends after so many things that a program does to the outside: commits and requests, each before or after it is done.
-type life struct {
-	mu   sync.Mutex
-	left int // 0: it lives on
-	dead bool
-	did  int
-}
-
-func (l *life) step() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.did++
-	if l.left > 0 {
-		if l.left--; l.left == 0 {
-			l.dead = true
-		}
-	}
-	if l.dead {
-		return errDead
-	}
-	return nil
-}
-
-func (l *life) over() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.dead
-}
-
-// mortalStore is a store as a program sees it that dies.
-type mortalStore struct {
-	store.Store
-	life *life
-}
-
-func (s mortalStore) View(ctx context.Context, fn func(store.Tx) error) error {
-	if s.life.over() {
-		return errDead
-	}
-	return s.Store.View(ctx, fn)
-}
-
-func (s mortalStore) Update(ctx context.Context, fn func(store.Tx) error) error {
-	if err := s.life.step(); err != nil {
-		return err
-	}
-	if err := s.Store.Update(ctx, fn); err != nil {
-		return err
-	}
-	return s.life.step()
-}
-
-func (s mortalStore) Close() error { return nil }
-
-type mortalTransport struct {
-	http.RoundTripper
-	life *life
-}
-
-func (m mortalTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := m.life.step(); err != nil {
-		return nil, err
-	}
-	res, err := m.RoundTripper.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.life.step(); err != nil {
-		res.Body.Close()
-		return nil, err
-	}
-	return res, nil
-}
-
-// mortal is a workspace whose gateway can be killed and started again on the same store.
-type mortal struct {
+// program is a workspace whose gateway can be killed and started again on the same store.
+type program struct {
 	t     *testing.T
 	clock *clock
 	fake  *fakeslack.Server
@@ -110,41 +32,39 @@ type mortal struct {
 	store store.Store
 	seal  gateway.AEAD
 
-	life  *life
+	life  *mortal.Life
 	g     *gateway.Gateway
 	hooks *httptest.Server
 	lives int
 }
 
-func (m *mortal) start(left int) {
+func (m *program) start(left int) {
 	m.t.Helper()
 	if m.hooks != nil {
 		m.hooks.Close()
 	}
-	m.life = &life{}
+	m.life = &mortal.Life{}
 	m.lives++
 	a := m.fake.App()
 	p, err := slack.New(slack.App{SigningSecret: gateway.Secret(a.SigningSecret)})
 	require.NoError(m.t, err)
 	m.g, err = gateway.New(gateway.Options{
-		Timeout: 300 * time.Millisecond, Store: mortalStore{m.store, m.life}, Seal: m.seal, Now: m.clock.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Plugins: []gateway.Plugin{p},
-		HTTP: &http.Client{Transport: mortalTransport{m.fake.Client().Transport, m.life}}, Egress: mortalTransport{m.fake.Client().Transport, m.life},
+		Timeout: 300 * time.Millisecond, Store: m.life.Store(m.store), Seal: m.seal, Now: m.clock.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Plugins: []gateway.Plugin{p},
+		HTTP: &http.Client{Transport: m.life.Transport(m.fake.Client().Transport)}, Egress: m.life.Transport(m.fake.Client().Transport),
 	})
 	require.NoError(m.t, err)
 	m.hooks = httptest.NewServer(m.g.Handler())
 	m.fake.SetRequestURL(m.hooks.URL+"/api/hooks/slack", nil)
-	m.life.mu.Lock()
-	m.life.left = left
-	m.life.mu.Unlock()
+	m.life.DieAfter(left)
 }
 
 // until does a step again, in a new life where the old one ended, until it is done.
-func (m *mortal) until(what string, fn func() error) {
+func (m *program) until(what string, fn func() error) {
 	m.t.Helper()
 	var err error
 	for range 30 {
 		err = fn()
-		if m.life.over() {
+		if m.life.Over() {
 			m.start(0)
 			continue
 		}
@@ -156,11 +76,11 @@ func (m *mortal) until(what string, fn func() error) {
 	require.NoError(m.t, err, what)
 }
 
-func (m *mortal) later(d time.Duration) {
+func (m *program) later(d time.Duration) {
 	m.clock.advance(d)
 	for range 3 {
 		_, _ = m.g.RunDue(m.t.Context()) // it may die
-		if m.life.over() {
+		if m.life.Over() {
 			m.start(0)
 		}
 		_ = m.fake.Flush(m.t.Context())
@@ -173,7 +93,7 @@ func scenario(t *testing.T, st store.Store, left int) int {
 	t.Helper()
 	seal, err := gateway.NewSeal(gateway.NewSealKey())
 	require.NoError(t, err)
-	m := &mortal{t: t, clock: &clock{t: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}, store: st, seal: seal}
+	m := &program{t: t, clock: &clock{t: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}, store: st, seal: seal}
 	m.fake = fakeslack.New(fakeslack.Options{Now: m.clock.now, Strict: true})
 	defer m.fake.Close()
 	m.w = m.fake.AddWorkspace("T1", "Town")
@@ -188,9 +108,7 @@ func scenario(t *testing.T, st store.Store, left int) int {
 	require.NoError(t, err)
 	_, err = c.Enable(t.Context(), "slack", slack.Config{BotToken: gateway.Secret(m.w.BotToken())})
 	require.NoError(t, err)
-	m.life.mu.Lock()
-	m.life.left, m.life.did = left, 0
-	m.life.mu.Unlock()
+	m.life.DieAfter(left)
 
 	town := func() *gateway.Community {
 		c, err := m.g.Community(t.Context(), "town")
@@ -276,7 +194,7 @@ func scenario(t *testing.T, st store.Store, left int) int {
 	if left > 0 {
 		require.Greater(t, m.lives, 1, "it was killed")
 	}
-	return m.life.did
+	return m.life.Steps()
 }
 
 func TestScenarioC1WithAKillBetweenAnyTwoSteps(t *testing.T) {
