@@ -210,6 +210,21 @@ func (g *Gateway) lastLook(ctx context.Context, row store.Process) (note string,
 	return "its platform could not be read after the closing time, for " + lastLooks.String() + "; the outcome is made of what was known before", nil
 }
 
+// lookNow reads a process once more that its driver closes now: whoever closes it waits, so it is not tried again. note says that it failed.
+func (g *Gateway) lookNow(ctx context.Context, row store.Process, inst *opened) (note string) {
+	def, err := g.define(row)
+	if err != nil || !def.looks() {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.o.Timeout)
+	defer cancel()
+	if err := g.step(ctx, stepUpdate, row.ID, inst); err != nil {
+		g.log.Warn("a process is closed with what is known: its platform could not be read", "process", row.ID, "community", row.Community, "plugin", row.Plugin, "error", err)
+		return "its platform could not be read when it was closed; the outcome is made of what was known before"
+	}
+	return ""
+}
+
 // failedSince is since when a process cannot be read after its closing time, and keeps that it is from now on.
 func (g *Gateway) failedSince(ctx context.Context, row store.Process) (since time.Time, err error) {
 	err = g.view(ctx, func(tx store.Tx) error {

@@ -193,7 +193,7 @@ func TestRefresh(t *testing.T) {
 		q := r.poll(i, vote.Ask{})
 		_, err = c.Refresh(t.Context(), q.ID)
 		require.NoError(t, err)
-		require.Len(t, r.api.lines("update"), 2)
+		require.Len(t, r.api.lines("update"), 3, "refreshed twice, and once when it was closed")
 		other, err := r.CreateCommunity(t.Context(), "b", "B")
 		require.NoError(t, err)
 		_, err = other.Refresh(t.Context(), p.ID)
@@ -257,6 +257,34 @@ func TestLastLookAtAPlatformThatIsAway(t *testing.T) {
 				require.NoError(t, i.Remove(t.Context()))
 			})
 		}
+	})
+}
+
+func TestADriverClosesWithWhatIsThereNow(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		r.remote()
+		c, i := r.town("a", "S1")
+		p := r.startRemote(i, time.Hour)
+		q := r.startRemote(i, time.Hour)
+		x := r.startRemote(i, time.Hour)
+		r.due()
+		require.NoError(t, r.api.do(t.Context(), "", "ballot"))
+		p, err := c.Close(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, r.outcome(p).Turnout.Voters)
+		require.Empty(t, p.Closing.Note)
+
+		r.api.fails("update", errBoom)
+		q, err = c.Close(t.Context(), q.ID)
+		require.NoError(t, err, "a driver that closes does not wait for a platform")
+		require.Equal(t, gateway.StatusCompleted, q.Status)
+		require.EqualValues(t, 0, r.outcome(q).Turnout.Voters)
+		require.Contains(t, q.Closing.Note, "could not be read")
+
+		x, err = c.Cancel(t.Context(), x.ID)
+		require.NoError(t, err)
+		require.Empty(t, x.Closing.Note, "nothing of it counts: it is not read")
 	})
 }
 

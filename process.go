@@ -350,7 +350,8 @@ func closing(row store.Process) (c vote.Closing) {
 	return c
 }
 
-// Close closes a running process now, whatever its closing time: no ballot counts any more, and its outcome is made. It
+// Close closes a running process now, whatever its closing time: no ballot counts any more, and its outcome is made. One that reads its platform
+// ([Least]) is read once more before; where that fails, what was known counts, and the outcome says so. Close
 // returns when that is done, or, with status closing, when the platform is needed and cannot be reached. Closing again is harmless.
 func (c *Community) Close(ctx context.Context, process string) (Process, error) {
 	return c.end(ctx, process, vote.Closing{By: vote.ByDriver})
@@ -375,6 +376,9 @@ func (c *Community) end(ctx context.Context, process string, why vote.Closing) (
 	inst, err := c.g.instanceOf(ctx, row)
 	if err != nil {
 		return Process{}, err // a paused instance's processes stand still
+	}
+	if row.Status == store.Pending && !why.Cancel {
+		why.Note = c.g.lookNow(ctx, row, inst)
 	}
 	why.At = c.g.now()
 	within, cancel := context.WithTimeout(ctx, c.g.o.Timeout)

@@ -240,8 +240,8 @@ func (p *pollVote) takeBack(ctx context.Context, r *voteRun, chosen map[string][
 	}
 }
 
-// finish answers the command of that name. Closing by [gateway.Community.Close] counts what is known already: no ballot is taken then any more. This
-// ends the poll, reads who voted, and closes the vote after that.
+// finish answers the command of that name. [gateway.Community.Close] reads who voted and ends the poll after that, so that what is chosen between the two
+// counts nowhere. This ends the poll first, reads then, and closes the vote.
 func (p *pollVote) finish(ctx context.Context, r *voteRun, _ struct{}) (Done, error) {
 	if r.Status() != gateway.StatusPending {
 		return Done{Already: true}, nil
