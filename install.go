@@ -23,8 +23,8 @@ func (g *Gateway) conclude(ctx context.Context, f *flow, q url.Values) (LoginRes
 	}
 	q.Del("state")
 	x := OAuthExchange{
-		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, PlatformID: g.known(ctx, *f), HTTP: g.out.http,
-		Log: g.log.With("plugin", f.plugin()), Now: g.now(),
+		Type: f.Type, Code: q.Get("code"), Query: q, RedirectURI: callback, Verifier: f.Verifier, PlatformID: g.known(ctx, *f), Email: g.wantsMail(ctx, *f),
+		HTTP: g.out.http, Log: g.log.With("plugin", f.plugin()), Now: g.now(),
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Timeout) // a browser that goes away must not leave half an install
 	defer cancel()

@@ -47,6 +47,11 @@ func normalMail(address string) string {
 
 func (s Settings) comparesMail() bool { return s.links(ByEmail) || s.links(ByEmailConsent) }
 
+// wantsMail says whether a login is to say the person's address.
+func (g *Gateway) wantsMail(ctx context.Context, f flow) bool {
+	return f.Type == Login && g.comparesMail(ctx, f.Community)
+}
+
 // comparesMail says whether a community compares verified addresses, and can.
 func (g *Gateway) comparesMail(ctx context.Context, community string) bool {
 	if g.o.Seal == nil || community == "" {

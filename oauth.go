@@ -104,6 +104,7 @@ type OAuthExchange struct {
 	RedirectURI string
 	Verifier    string // PKCE
 	PlatformID  string // as in [OAuthParams]
+	Email       bool   // likewise
 	HTTP        *http.Client
 	Log         *slog.Logger
 	Now         time.Time

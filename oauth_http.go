@@ -170,7 +170,7 @@ func (g *Gateway) depart(ctx context.Context, w http.ResponseWriter, f flow, leg
 	sum := sha256.Sum256([]byte(f.Verifier))
 	params := OAuthParams{
 		Type: f.Type, State: state, RedirectURI: callback, Challenge: base64.RawURLEncoding.EncodeToString(sum[:]), PlatformID: g.known(ctx, f),
-		Email: f.Type == Login && g.comparesMail(ctx, f.Community),
+		Email: g.wantsMail(ctx, f),
 	}
 	to, err := g.plugins[f.plugin()].m.OAuth.Authorize(params)
 	if err != nil {

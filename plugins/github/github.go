@@ -27,9 +27,6 @@ type App struct {
 
 	ClientID     string         // for installing and logging in; empty: not possible
 	ClientSecret gateway.Secret // likewise
-	// Emails says that the app has the account permission "Email addresses: read", so that a login is asked for the person's verified address.
-	// The gateway uses it only in communities that compare addresses.
-	Emails bool
 }
 
 // Config is one installation. An installation by OAuth fills it in; by hand the installation's ID is enough. It holds no secret: tokens are

@@ -159,9 +159,9 @@ func (a *app) logIn(ctx context.Context, x gateway.OAuthExchange, person *client
 	return grant, a.email(ctx, x, person, &grant.User)
 }
 
-// email asks for the person's primary address, where the app may and the operator wants it.
+// email asks for the person's primary address, where the community compares addresses and the app may see them.
 func (a *app) email(ctx context.Context, x gateway.OAuthExchange, person *client, u *gateway.GrantUser) error {
-	if !a.Emails {
+	if !x.Email {
 		return nil
 	}
 	var list []struct {
@@ -171,7 +171,7 @@ func (a *app) email(ctx context.Context, x gateway.OAuthExchange, person *client
 	}
 	err := person.json(ctx, request{method: http.MethodGet, path: "/user/emails"}, &list)
 	if refusedWith(err, http.StatusForbidden, http.StatusNotFound) {
-		x.Log.WarnContext(ctx, "the app may not see the addresses of those who log in: App.Emails needs the permission \"Email addresses\"", "error", err)
+		x.Log.WarnContext(ctx, "the app may not see the addresses of those who log in: that needs the permission \"Email addresses\"", "error", err)
 		return nil
 	}
 	if err != nil {

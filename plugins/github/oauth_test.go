@@ -98,7 +98,7 @@ func TestInstalling(t *testing.T) {
 
 // A login says who somebody is, and gives a token that can be refreshed and revoked.
 func TestLogIn(t *testing.T) {
-	r := oauthRig(t, func(a *github.App, _ *gateway.Options) { a.Emails = true })
+	r := oauthRig(t)
 	got, consent, ok := r.browse(gateway.AuthRequest{Type: gateway.Login, Community: "town"}, "ann", nil)
 	require.True(t, ok)
 	require.Equal(t, "/login/oauth/authorize", consent.Path)
@@ -126,9 +126,10 @@ func TestLogIn(t *testing.T) {
 	require.Contains(t, revoked[0].Body, "ghu_fresh")
 }
 
-// Addresses are asked for only where the operator says so, and a code that GitHub does not take logs nobody in.
+// Addresses are asked for only where the community compares them, and a code that GitHub does not take logs nobody in.
 func TestLogInWithoutAddress(t *testing.T) {
 	r := oauthRig(t)
+	require.NoError(t, r.c.SetSettings(t.Context(), gateway.Settings{Linking: map[string]bool{gateway.ByEmail: false, gateway.ByEmailConsent: false}}))
 	_, _, ok := r.browse(gateway.AuthRequest{Type: gateway.Login, Community: "town"}, "ann", nil)
 	require.True(t, ok)
 	require.Empty(t, r.hub.calls(http.MethodGet, "/user/emails"))
