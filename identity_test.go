@@ -356,7 +356,7 @@ func TestIdentityProperties(t *testing.T) {
 				accounts = append(accounts, ref(u))
 			}
 			var evidence []string
-			for range rapid.IntRange(1, 12).Draw(rt, "acts") {
+			for range rapid.IntRange(1, 7).Draw(rt, "acts") {
 				x, y := rapid.IntRange(0, 4).Draw(rt, "x"), rapid.IntRange(0, 4).Draw(rt, "y")
 				ground := gateway.Ground{Kind: rapid.SampledFrom(kinds).Draw(rt, "kind")}
 				before := world(rt, c, accounts)

@@ -202,7 +202,7 @@ func TestScenarioC1WithAKillBetweenAnyTwoSteps(t *testing.T) {
 		open   func(t *testing.T) store.Store
 		stride int
 	}{
-		"memory": {func(*testing.T) store.Store { return memory.New() }, 4},
+		"memory": {func(*testing.T) store.Store { return memory.New() }, 7},
 		"sqlite": {func(t *testing.T) store.Store {
 			s, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))
 			require.NoError(t, err)

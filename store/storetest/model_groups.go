@@ -82,7 +82,7 @@ func testGroupsModel(t *testing.T, open opener) {
 		if rapid.IntRange(0, 3).Draw(rt, "a vote") > 0 {
 			ops = drawVoteOp()
 		}
-		for n := range rapid.IntRange(1, 8).Draw(rt, "groups") {
+		for n := range rapid.IntRange(1, 5).Draw(rt, "groups") {
 			var members []*member
 			for range rapid.IntRange(1, 6).Draw(rt, "members") {
 				m := &member{ops: rapid.SliceOfN(ops, 1, 4).Draw(rt, "ops")}
