@@ -11,6 +11,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"slices"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -30,6 +31,9 @@ type App struct {
 	Gateway bool
 	// Intents are the groups of events that are asked for there, by Discord's names, see [DefaultIntents].
 	Intents []string
+	// Shards is how many connections there are to the Gateway, among which Discord divides the guilds; 0: as many as Discord advises, which is one below
+	// 2,500 guilds.
+	Shards int
 	// Dialer connects to the Gateway; nil is websocket.DefaultDialer. It is for proxies.
 	Dialer *websocket.Dialer
 
@@ -41,6 +45,8 @@ type App struct {
 
 	// Texts are what people in Discord get to read. Empty ones are those of [DefaultTexts].
 	Texts Texts
+
+	identify time.Duration // in tests, in the place of identifyEvery
 }
 
 // Config is one guild. An installation by OAuth fills it in; by hand the guild's ID is enough, if the bot has been added to it.

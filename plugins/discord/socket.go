@@ -19,19 +19,15 @@ import (
 	gateway "github.com/metagov/gateway-go"
 )
 
-// listen keeps the connection to the Gateway (https://docs.discord.com/developers/events/gateway). Each event is durable before the next one is
+// listen keeps one shard's connection to the Gateway (https://docs.discord.com/developers/events/gateway). Each event is durable before the next one is
 // read. A connection that is lost is taken up again where it was; a session that is lost, with us or with Discord, is followed by a repair.
 // It returns when the connection cannot be made any more.
-func (a *app) listen(ctx context.Context, src *gateway.Source) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	l := &link{app: a, src: src, ctx: ctx, closed: make(chan struct{}, 1), failed: make(chan error, 1)}
+func (l *link) listen() error {
+	ctx, stop := context.WithCancel(l.ctx)
 	defer l.wg.Wait()
-	if err := l.begin(ctx); err != nil {
-		return err
-	}
 	s, err := l.session(ctx)
 	if err != nil {
+		stop()
 		return err
 	}
 	defer l.end(s, stop)
@@ -45,7 +41,7 @@ func (a *app) listen(ctx context.Context, src *gateway.Source) error {
 		case err := <-l.failed:
 			return err
 		case <-l.closed:
-			src.Log.Info("the connection to the Gateway was lost; it is taken up again")
+			l.src.Log.Info("the connection to the Gateway was lost; it is taken up again", "shard", l.shard)
 			if err := l.calm(ctx); err != nil {
 				return err
 			}
@@ -71,30 +67,18 @@ func (l *link) calm(ctx context.Context) error {
 	return nil
 }
 
-// link is one listening.
+// link is the listening to one shard.
 type link struct {
-	app    *app
-	src    *gateway.Source
+	*ears
 	ctx    context.Context // of the listening: the library's handlers get none
+	shard  int
 	wg     sync.WaitGroup
 	closed chan struct{}
 	failed chan error
+	begun  chan struct{} // closed by the first READY
 
-	id     string    // Discord's name for the session
-	alive  time.Time // until when nothing can have been missed, as it is kept
-	broken bool      // an event could not be kept: those after it are left to the repair too
-}
-
-// aliveEvery is how often it is kept that we listen.
-const aliveEvery = 30 * time.Second
-
-// begin reads until when an earlier listening has heard everything.
-func (l *link) begin(ctx context.Context) error {
-	cursor, err := l.src.Cursor(ctx)
-	if err == nil && cursor != "" {
-		_ = l.alive.UnmarshalText([]byte(cursor)) // our own text
-	}
-	return err
+	id     string // Discord's name for the session
+	broken bool   // an event could not be kept: those after it are left to the repair too
 }
 
 // session makes one of the library's, that does only what it is told: it reconnects when we say so, retries nothing, logs nothing, keeps no
@@ -108,7 +92,7 @@ func (l *link) session(ctx context.Context) (*discordgo.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Identify.Intents = set
+	s.Identify.Intents, s.ShardID, s.ShardCount = set, l.shard, len(l.alive)
 	s.ShouldReconnectOnError, s.ShouldRetryOnRateLimit, s.MaxRestRetries = false, false, 0
 	s.SyncEvents, s.StateEnabled, s.LogLevel, s.UserAgent = true, false, -1, agent
 	client := *l.src.HTTP
@@ -197,7 +181,7 @@ func explain(err error) error {
 	case 4004:
 		return fmt.Errorf("the Gateway does not take App.BotToken: %w", err)
 	case 4011:
-		return fmt.Errorf("the bot is in so many guilds that Discord wants it sharded, which this plugin cannot: %w", err)
+		return fmt.Errorf("the bot is in so many guilds that App.Shards is too few: %w", err)
 	case 4013:
 		return fmt.Errorf("the Gateway does not know one of App.Intents: %w", err)
 	case 4014:
@@ -246,7 +230,7 @@ func (l *link) take(e *discordgo.Event) error {
 	if e.Type == "INTERACTION_CREATE" && len(answer.Body) > 0 {
 		l.answer(e.RawData, answer.Body)
 	}
-	return l.live()
+	return l.live(l.ctx, l.shard)
 }
 
 // ready begins a session. What happened since we last listened is fetched: a session that is lost brings nothing again.
@@ -258,28 +242,16 @@ func (l *link) ready(raw json.RawMessage) error {
 		return fmt.Errorf("reading READY: %w", err)
 	}
 	l.id = r.Session
-	l.src.Log.Info("connected")
-	if !l.alive.IsZero() {
-		if err := l.src.Repair(l.ctx, gateway.Gap{Since: l.alive}); err != nil {
-			return err
-		}
-	}
-	l.alive = time.Time{}
-	return l.live()
-}
-
-// live keeps, now and then, that nothing was missed until now.
-func (l *link) live() error {
-	now := l.src.Now()
-	if !l.alive.IsZero() && now.Sub(l.alive) < aliveEvery {
-		return nil
-	}
-	raw, err := now.MarshalText()
-	if err != nil {
+	l.src.Log.Info("connected", "shard", l.shard)
+	if err := l.missed(l.ctx, l.shard); err != nil {
 		return err
 	}
-	l.alive = now
-	return l.src.SetCursor(l.ctx, string(raw))
+	select {
+	case <-l.begun:
+	default:
+		close(l.begun)
+	}
+	return nil
 }
 
 // answer answers an interaction that came by the Gateway: within three seconds, and beside the reading.

@@ -213,3 +213,48 @@ func TestWhatTheGatewayBringsTwiceCountsOnce(t *testing.T) {
 	require.Len(t, r.events("MESSAGE_CREATE"), 1)
 	require.Len(t, r.events("GUILD_BAN_ADD"), 1)
 }
+
+// A bot in many guilds has several connections, among which Discord divides them.
+func TestShards(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway, func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) {
+		a.Shards = 2
+		a.BeginQuickly()
+	})
+	near := r.town(0)
+	r.fake.AddUser("3001", "far owner")
+	g := r.fake.AddGuild("4194304", "Far", "3001").AddChannel("4194305", "far", fakediscord.TextChannel) // of the second shard
+	g.Install(perms)
+	far := r.enable(g, "far")
+	r.connect()
+	require.NoError(t, r.fake.WaitSockets(within(t), 2))
+	_, err := near.w.Post(hall, ann, "near")
+	require.NoError(t, err)
+	_, err = far.w.Post("4194305", "3001", "far")
+	require.NoError(t, err)
+	require.Len(t, r.wait("MESSAGE_CREATE", 2), 2, "each is heard once")
+
+	r.clock.advance(time.Minute)
+	r.fake.ForgetSessions() // the program's connections are both lost, with their sessions
+	r.fake.Disconnect(1001)
+	require.NoError(t, r.fake.WaitSockets(within(t), 0))
+	_, err = far.w.Post("4194305", "3001", "missed")
+	require.NoError(t, err)
+	require.NoError(t, r.fake.WaitSockets(within(t), 2))
+	for end := time.Now().Add(20 * time.Second); len(r.events("MESSAGE_CREATE")) < 3 && time.Now().Before(end); {
+		r.clock.advance(100 * time.Millisecond)
+	}
+	require.Len(t, r.wait("MESSAGE_CREATE", 3), 3, "it is fetched")
+}
+
+// Discord says how many connections it wants.
+func TestDiscordAdvisesShards(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway, func(a *discord.App, o *fakediscord.Options, _ *gateway.Options) {
+		a.BeginQuickly()
+		o.Shards = 3
+	})
+	r.town(0)
+	r.connect()
+	require.NoError(t, r.fake.WaitSockets(within(t), 3))
+}

@@ -44,7 +44,7 @@ const (
 func (r *request) getGateway() (any, error) { return object{"url": gatewayURL}, nil }
 
 func (r *request) getGatewayBot() (any, error) {
-	return object{"url": gatewayURL, "shards": 1, "session_start_limit": object{
+	return object{"url": gatewayURL, "shards": max(r.s.opt.Shards, 1), "session_start_limit": object{
 		"total": 1000, "remaining": max(0, 1000-r.s.identify), "reset_after": 86400000, "max_concurrency": 1}}, nil
 }
 

@@ -45,6 +45,8 @@ type Options struct {
 	Judge func(*http.Request) error
 	// Heartbeat is the interval that the Gateway asks for; 0 is Discord's 41.25 s. The fake does not count missed ones.
 	Heartbeat time.Duration
+	// Shards is how many connections GET /gateway/bot advises; 0 is 1. Fewer are not refused.
+	Shards int
 	// AckTimeout is how long a delivery waits for its answer; 0 is Discord's 3 seconds. It is real time, not Now.
 	AckTimeout time.Duration
 }

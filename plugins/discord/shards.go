@@ -1,0 +1,144 @@
+package discord
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+// ears are the listening to all shards: Discord divides the guilds of a bot that is in many among several connections
+// (https://docs.discord.com/developers/events/gateway#sharding, checked 2026-11).
+type ears struct {
+	app *app
+	src *gateway.Source
+
+	mu    sync.Mutex
+	alive []time.Time // of each shard, until when nothing can have been missed; zero: it has never been heard
+}
+
+// identifyEvery is how often a bot may begin a session, unless Discord has allowed it more.
+const identifyEvery = 5 * time.Second
+
+// aliveEvery is how often it is kept that a shard listens.
+const aliveEvery = 30 * time.Second
+
+// listen keeps the connections to the Gateway, one for each shard, see [link.listen]. They begin one after the other. If one cannot be kept all
+// are given up, and begun anew by the gateway.
+func (a *app) listen(ctx context.Context, src *gateway.Source) error {
+	n, err := a.shards(ctx, src)
+	if err != nil {
+		return err
+	}
+	e := &ears{app: a, src: src, alive: make([]time.Time, n)}
+	if err := e.begin(ctx); err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, n)
+	for i := range n {
+		if i > 0 {
+			select {
+			case err := <-failed:
+				return err
+			case <-time.After(a.pause()):
+			}
+		}
+		l := &link{ears: e, ctx: ctx, shard: i, closed: make(chan struct{}, 1), failed: make(chan error, 1), begun: make(chan struct{})}
+		wg.Go(func() { failed <- l.listen() })
+		select {
+		case err := <-failed:
+			return err
+		case <-l.begun:
+		}
+	}
+	return <-failed
+}
+
+// pause is how long the next shard waits.
+func (a *app) pause() time.Duration {
+	if a.identify > 0 {
+		return a.identify
+	}
+	return identifyEvery
+}
+
+// shards is how many there are: as many as the operator says, or Discord advises.
+func (a *app) shards(ctx context.Context, src *gateway.Source) (int, error) {
+	if a.Shards > 0 {
+		return a.Shards, nil
+	}
+	var advice struct {
+		Shards int `json:"shards"`
+	}
+	c := &client{http: src.HTTP, auth: "Bot " + a.BotToken.Reveal(), limits: &a.limits, now: src.Now}
+	err := c.call(ctx, call{path: path("gateway", "bot")}, &advice)
+	if badCredentials(err) {
+		err = fmt.Errorf("Discord does not take App.BotToken: %w", err)
+	}
+	return min(max(advice.Shards, 1), maxShards), err
+}
+
+// maxShards bounds what is believed.
+const maxShards = 1000
+
+// begin reads until when an earlier listening has heard everything, of all shards.
+func (e *ears) begin(ctx context.Context) error {
+	cursor, err := e.src.Cursor(ctx)
+	if err != nil || cursor == "" {
+		return err
+	}
+	var at time.Time
+	_ = at.UnmarshalText([]byte(cursor)) // our own text
+	for i := range e.alive {
+		e.alive[i] = at
+	}
+	return nil
+}
+
+// missed has fetched what a shard may have missed before its session began.
+func (e *ears) missed(ctx context.Context, shard int) error {
+	e.mu.Lock()
+	since := e.alive[shard]
+	e.mu.Unlock()
+	if !since.IsZero() {
+		if err := e.src.Repair(ctx, gateway.Gap{Since: since}); err != nil {
+			return err
+		}
+	}
+	return e.hears(ctx, shard)
+}
+
+// live keeps, now and then, that a shard has missed nothing until now.
+func (e *ears) live(ctx context.Context, shard int) error {
+	e.mu.Lock()
+	at := e.alive[shard]
+	e.mu.Unlock()
+	if !at.IsZero() && e.src.Now().Sub(at) < aliveEvery {
+		return nil
+	}
+	return e.hears(ctx, shard)
+}
+
+// hears keeps until when all shards that have ever been heard have missed nothing.
+func (e *ears) hears(ctx context.Context, shard int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock() // whoever is later must not be overtaken
+	e.alive[shard] = e.src.Now()
+	oldest := e.alive[shard]
+	for _, at := range e.alive {
+		if !at.IsZero() && at.Before(oldest) {
+			oldest = at
+		}
+	}
+	raw, err := oldest.MarshalText()
+	if err != nil {
+		return err
+	}
+	return e.src.SetCursor(ctx, string(raw))
+}
