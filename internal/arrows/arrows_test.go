@@ -23,6 +23,7 @@ var may = map[string][]string{
 	"store/internal/sqlstore": {"store"},
 	"store/storetest":         {"store", "store/memory"},
 	"gatewaytest":             {"", "store", "store/memory", "vote", "internal/schema"},
+	"internal/mortal":         {"store"},
 	"plugins/...":             {"", "vote"},
 	"claims/...":              {""},
 	"examples/...":            {"", "vote", "plugins/...", "claims/...", "store/memory", "store/sqlite"},
@@ -35,6 +36,7 @@ var only = map[string]string{
 	"github.com/tink-crypto/tink-go/v2":        "internal/seal",
 	"modernc.org/sqlite":                       "store/sqlite",
 	"github.com/slack-go/slack":                "plugins/slack",
+	"github.com/bwmarrin/discordgo":            "plugins/discord",
 	"github.com/decred/dcrd/dcrec/secp256k1":   "internal/keyproof",
 	"github.com/coreos/go-oidc/v3":             "claims/oidc",
 }
