@@ -1,0 +1,237 @@
+package fakegithub
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Call is one request to the API or the login.
+type Call struct {
+	Method string
+	Path   string
+	Route  string // the method and the pattern, such as "PUT /orgs/{org}/blocks/{username}"; "" if there is none
+	Query  url.Values
+	Body   []byte
+	Auth   string // as what it was taken: "app", "installation", "user", "client" (the app's client credentials) or "none"
+	Login  string // who acts: the bot, or whose token it is
+	At     time.Time
+	Answer Answer // empty while the call is running
+}
+
+// Answer is an HTTP answer, read to its end.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// OK says whether the status is a success.
+func (a Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
+
+// Calls returns every request so far, in the order in which they arrived.
+func (s *Server) Calls() []Call { return s.CallsTo("") }
+
+// CallsTo returns the requests to one route, such as "PUT /orgs/{org}/blocks/{username}", in order.
+func (s *Server) CallsTo(route string) []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Call
+	for _, c := range s.calls {
+		if route == "" || c.Route == route {
+			out = append(out, *c)
+		}
+	}
+	return out
+}
+
+// Judged lists what [Options].Judge objected to, in order.
+func (s *Server) Judged() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.judged)
+}
+
+// request is one call while it runs, under s.mu.
+type request struct {
+	s      *Server
+	http   *http.Request
+	call   *Call
+	route  *route
+	vars   map[string]string
+	body   []byte
+	tok    *token // nil for the app itself
+	actor  *account
+	header http.Header
+	status int // of success, where it depends on what was done
+
+	repo *Repo // of routes with {owner}/{repo}
+	org  *Org  // of routes with {org}
+}
+
+const maxBody = 8 << 20
+
+func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
+	if err != nil {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	r := &request{s: s, http: hr, body: body, header: http.Header{}, call: &Call{
+		Method: hr.Method, Path: hr.URL.EscapedPath(), Query: hr.URL.Query(), Body: body, Auth: "none", At: s.opt.Now()}}
+	r.route, r.vars = findRoute(hr.Method, hr.URL.EscapedPath())
+	if r.route != nil {
+		r.call.Route = r.route.name()
+	}
+	judged := s.judge(hr, body)
+
+	s.mu.Lock()
+	s.calls = append(s.calls, r.call)
+	if judged != nil {
+		s.judged = append(s.judged, judged)
+	}
+	fault := s.requestFault(r.call.Route)
+	s.mu.Unlock()
+	if fault != nil && fault.before(w, hr, s, r.call) {
+		return
+	}
+
+	s.mu.Lock()
+	var answer Answer
+	if judged != nil {
+		answer = refusal(unprocessable("Invalid request.\n\n" + judged.Error()))
+	} else {
+		answer = r.run()
+	}
+	lost := fault != nil && (fault.f.HoldAnswer || fault.f.LoseAnswer)
+	if !lost {
+		r.call.Answer = answer
+	}
+	s.mu.Unlock()
+	s.finish(w, hr, fault, r.call, answer)
+}
+
+// finish sends the answer, with what a fault does to it.
+func (s *Server) finish(w http.ResponseWriter, hr *http.Request, fault *Injected, call *Call, a Answer) {
+	if fault != nil && fault.f.HoldAnswer {
+		fault.hold(hr.Context(), s)
+		s.record(call, a)
+	}
+	if fault != nil && fault.f.LoseAnswer {
+		abort(w)
+		return
+	}
+	writeAnswer(w, a)
+}
+
+// judge shows the request to Options.Judge, with a body of its own.
+func (s *Server) judge(hr *http.Request, body []byte) error {
+	if s.opt.Judge == nil {
+		return nil
+	}
+	r := hr.Clone(hr.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return s.opt.Judge(r)
+}
+
+func (s *Server) record(call *Call, a Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	call.Answer = a
+}
+
+func writeAnswer(w http.ResponseWriter, a Answer) {
+	for k, v := range a.Header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body) // a client that is gone needs no answer
+}
+
+// run checks in order: the headers, who asks, the rate, what is asked for, the permission, and then acts.
+func (r *request) run() Answer {
+	out, err := r.act()
+	if err != nil {
+		a := refusal(err)
+		for k, v := range r.header {
+			if a.Header[k] == nil {
+				a.Header[k] = v
+			}
+		}
+		return a
+	}
+	status := r.status
+	if status == 0 {
+		status = r.route.status
+	}
+	if out == nil {
+		if status == 0 {
+			status = http.StatusNoContent
+		}
+		return Answer{Status: status, Header: r.header}
+	}
+	if status == 0 {
+		status = http.StatusOK
+	}
+	r.header.Set("Content-Type", "application/json; charset=utf-8")
+	r.header.Set("X-GitHub-Media-Type", "github.v3; format=json")
+	return Answer{Status: status, Header: r.header, Body: rawJSON(out)}
+}
+
+func (r *request) act() (any, error) {
+	if r.http.Header.Get("User-Agent") == "" {
+		return nil, refuse(http.StatusForbidden, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header (https://docs.github.com/en/rest/overview/resources-in-the-rest-api#user-agent-required). Check https://developer.github.com for other possible causes.")
+	}
+	if v := r.http.Header.Get("X-Github-Api-Version"); v != "" && v != "2022-11-28" && v != "2026-03-10" {
+		return nil, refuse(http.StatusBadRequest, "Version "+v+" is not supported.")
+	}
+	if err := r.authenticate(); err != nil {
+		return nil, err
+	}
+	if err := r.checkRate(); err != nil {
+		return nil, err
+	}
+	if r.route == nil {
+		return nil, notFound()
+	}
+	if err := r.locate(); err != nil {
+		return nil, err
+	}
+	if r.route.writes() && len(r.body) > 0 && !json.Valid(r.body) {
+		return nil, refuse(http.StatusBadRequest, "Problems parsing JSON")
+	}
+	return r.route.run(r)
+}
+
+// refusal is the answer for an error, as GitHub words it.
+func refusal(err error) Answer {
+	var e *apiError
+	if !errors.As(err, &e) {
+		e = &apiError{status: http.StatusInternalServerError, message: "Server Error"}
+	}
+	return e.answer()
+}
+
+// into decodes the body into a struct. GitHub says of a wrong type that the request is invalid, and quotes its schema.
+func (r *request) into(v any) error {
+	if len(r.body) == 0 {
+		return nil
+	}
+	err := json.Unmarshal(r.body, v)
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &typ) && typ.Field == "":
+		return refuse(http.StatusBadRequest, "Body should be a JSON object")
+	case errors.As(err, &typ):
+		return unprocessable("Invalid request.\n\nFor 'properties/" + strings.ReplaceAll(typ.Field, ".", "/") + "', " + typ.Value + " is not a " + typ.Type.String() + ".")
+	case err != nil:
+		return refuse(http.StatusBadRequest, "Problems parsing JSON")
+	}
+	return nil
+}
