@@ -139,7 +139,7 @@ func (s *Server) newInstallation(on, by *account, permissions map[string]string,
 			repos = append(repos, object{"id": r.id, "node_id": node("Repository", r.id), "name": r.name, "full_name": r.full(), "private": r.private})
 		}
 	}
-	s.emitInstall(i, "installation", "created", by, object{"repositories": repos, "requester": nil})
+	s.emitInstall(i, "installation", "created", by, object{"repositories": repos})
 	return i
 }
 

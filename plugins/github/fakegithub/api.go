@@ -229,7 +229,7 @@ func (r *request) into(v any) error {
 	case errors.As(err, &typ) && typ.Field == "":
 		return refuse(http.StatusBadRequest, "Body should be a JSON object")
 	case errors.As(err, &typ):
-		return unprocessable("Invalid request.\n\nFor 'properties/" + strings.ReplaceAll(typ.Field, ".", "/") + "', " + typ.Value + " is not a " + typ.Type.String() + ".")
+		return unprocessable("Invalid request.\n\nFor 'properties/" + strings.ToLower(strings.ReplaceAll(typ.Field, ".", "/")) + "', " + typ.Value + " is not a " + typ.Type.String() + ".")
 	case err != nil:
 		return refuse(http.StatusBadRequest, "Problems parsing JSON")
 	}

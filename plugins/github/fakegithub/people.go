@@ -222,7 +222,7 @@ func (s *Server) Revoke(login string) {
 func (s *Server) Ping() {
 	s.mu.Lock()
 	now := stamp(s.now())
-	hook := object{"type": "App", "id": hookID, "name": "web", "active": true, "events": allEvents, "app_id": s.app.ID, "created_at": now, "updated_at": now, "deliveries_url": apiURL + "/app/hook/deliveries",
+	hook := object{"type": "App", "id": hookID, "name": "web", "active": true, "events": allEvents, "app_id": s.app.ID, "created_at": now, "updated_at": now, "deliveries_url": apiURL + "/app/hook/deliveries", "url": apiURL + "/app/hook", "ping_url": apiURL + "/app/hook/pings",
 		"config": object{"content_type": "json", "insecure_ssl": "0", "secret": "********", "url": "https://example.com/webhook"}}
 	s.queue.add(s.newDelivery("ping", "", rawJSON(object{"zen": "Keep it logically awesome.", "hook_id": hookID, "hook": hook})), false)
 	s.mu.Unlock()

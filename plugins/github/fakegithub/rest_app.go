@@ -11,7 +11,7 @@ import (
 
 func (r *request) getApp() (any, error) {
 	o := r.s.appJSON()
-	o["installations_count"] = len(r.s.live())
+	o["client_id"], o["installations_count"] = r.s.app.ClientID, len(r.s.live())
 	return o, nil
 }
 

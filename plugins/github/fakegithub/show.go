@@ -54,7 +54,7 @@ func (s *Server) publicUserJSON(a *account) object {
 		o[k] = nil
 	}
 	o["name"], o["blog"], o["created_at"], o["updated_at"] = a.name, "", stamp(a.since), stamp(a.since)
-	o["public_repos"], o["public_gists"], o["followers"], o["following"] = 0, 0, 0, 0
+	o["public_repos"], o["public_gists"], o["followers"], o["following"], o["user_view_type"] = 0, 0, 0, 0, "public"
 	return o
 }
 
@@ -259,7 +259,7 @@ func (s *Server) membershipJSON(o *Org, who *account, state, role string) object
 
 func (s *Server) appJSON() object {
 	return object{
-		"id": s.app.ID, "client_id": s.app.ClientID, "slug": s.app.Slug, "node_id": node("Integration", s.app.ID), "owner": s.userJSON(s.ownerOfApp()), "name": s.app.Slug, "description": "", "external_url": "https://gateway.example",
+		"id": s.app.ID, "slug": s.app.Slug, "node_id": node("Integration", s.app.ID), "owner": s.userJSON(s.ownerOfApp()), "name": s.app.Slug, "description": "", "external_url": "https://gateway.example",
 		"html_url": "https://github.com/apps/" + s.app.Slug, "created_at": stamp(s.started), "updated_at": stamp(s.started), "permissions": object{}, "events": allEvents,
 	}
 }
