@@ -63,6 +63,7 @@ type payload struct {
 	Membership  *struct {
 		User *account `json:"user"`
 	} `json:"membership"`
+	User *account `json:"user"` // who is invited, where there is no membership yet
 	Team *struct {
 		Slug string `json:"slug"`
 	} `json:"team"`
@@ -273,13 +274,15 @@ func (m *message) echoes() []string {
 	case m.event == "pull_request_review":
 		return []string{ref(m.event, m.action, issueRef(m.repo(), b.PullRequest.Number))}
 	case b.Label != nil && (b.Issue != nil || b.PullRequest != nil):
-		return []string{ref("labels", m.action, m.thread(), b.Label.Name)}
+		return []string{ref("labels", m.action, m.thread(), b.Label.Name), ref("labels", m.action, m.repo(), b.Label.Name)}
 	case m.event == "issues" || m.event == "pull_request":
-		return []string{ref("thread", m.action, m.thread())}
+		return []string{ref("thread", m.action, m.thread()), ref("thread", m.action, m.repo())}
 	case m.event == "org_block":
 		return []string{ref(m.event, m.action, m.org(), b.BlockedUser.Login)}
 	case m.event == "organization" && b.Membership != nil && b.Membership.User != nil:
 		return []string{ref(m.event, m.action, m.org(), b.Membership.User.Login)}
+	case m.event == "organization" && b.User != nil:
+		return []string{ref(m.event, m.action, m.org(), b.User.Login)}
 	case m.event == "membership":
 		return []string{ref(m.event, m.action, m.org(), b.Team.Slug, b.Member.Login)}
 	case m.event == "member" && b.Member != nil:

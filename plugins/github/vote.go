@@ -93,7 +93,7 @@ func (b *box) begin(ctx context.Context, r *voteRun, in Place, how string) error
 	if ask.ClosingAt != nil {
 		b.ClosesAt = *ask.ClosingAt
 	}
-	made, err := b.open(ctx, r, map[string]any{"title": ask.Title, "body": marked(text(ask, how), r.ID()), "labels": append([]string{}, in.Labels...)})
+	made, err := b.open(ctx, r, newIssue{Title: ask.Title, Body: marked(text(ask, how), r.ID()), Labels: in.Labels})
 	if err != nil {
 		return err
 	}
@@ -104,10 +104,10 @@ func (b *box) begin(ctx context.Context, r *voteRun, in Place, how string) error
 }
 
 // open posts the issue. What is known of it is durable before GitHub hears of it, and it carries the process's ID, so that the next attempt finds it.
-func (b *box) open(ctx context.Context, r *voteRun, body map[string]any) (issue, error) {
+func (b *box) open(ctx context.Context, r *voteRun, n newIssue) (issue, error) {
 	g := r.Plugin
 	if b.Sent {
-		made, ok, err := g.issueWith(ctx, b.Repo, r.ID(), b.Since)
+		made, ok, err := g.issueWith(ctx, b.Repo, r.ID(), b.Since, n)
 		if err != nil || ok {
 			return made, err
 		}
@@ -117,10 +117,10 @@ func (b *box) open(ctx context.Context, r *voteRun, body map[string]any) (issue,
 			return issue{}, err
 		}
 	}
-	made, err := g.openIssue(ctx, b.Repo, body)
+	made, err := g.openIssue(ctx, b.Repo, n)
 	switch gateway.CodeOf(err) {
 	case gateway.Unknown:
-		if found, ok, e := g.issueWith(ctx, b.Repo, r.ID(), b.Since); e == nil && ok {
+		if found, ok, e := g.issueWith(ctx, b.Repo, r.ID(), b.Since, n); e == nil && ok {
 			return found, nil
 		}
 		return issue{}, gateway.Errorf(gateway.Unavailable, "the issue may have been opened, and is looked for again: %w", err)

@@ -101,36 +101,50 @@ func (g *GitHub) createIssue(ctx context.Context, in CreateIssue) (Issue, error)
 	if err != nil {
 		return Issue{}, err
 	}
-	body := map[string]any{"title": in.Title, "body": marked(in.Body, gateway.CallOf(ctx).ID())}
-	if len(in.Labels) > 0 {
-		body["labels"] = in.Labels
-	}
-	if len(in.Assignees) > 0 {
-		body["assignees"] = in.Assignees
-	}
-	made, err := g.openIssue(ctx, repo, body)
+	made, err := g.openIssue(ctx, repo, newIssue{in.Title, marked(in.Body, gateway.CallOf(ctx).ID()), in.Labels, in.Assignees})
 	return Issue{made.Number, made.ID, made.URL}, err
 }
 
-// openIssue posts an issue, and has the delivery of it known as ours.
-func (g *GitHub) openIssue(ctx context.Context, repo string, body map[string]any) (issue, error) {
+// newIssue is what is sent to open an issue.
+type newIssue struct {
+	Title     string   `json:"title"`
+	Body      string   `json:"body"`
+	Labels    []string `json:"labels,omitempty"`
+	Assignees []string `json:"assignees,omitempty"`
+}
+
+// echoes names what GitHub will tell of it: also each label and assignment of a new issue has a delivery of its own. at is the repository as long
+// as the issue has no number.
+func (n newIssue) echoes(at string) []string {
+	out := []string{ref("issues", "opened", at)}
+	for _, l := range n.Labels {
+		out = append(out, ref("labels", "labeled", at, l))
+	}
+	if len(n.Assignees) > 0 {
+		out = append(out, ref("thread", "assigned", at))
+	}
+	return out
+}
+
+// openIssue posts an issue, and has the deliveries of it known as ours.
+func (g *GitHub) openIssue(ctx context.Context, repo string, n newIssue) (issue, error) {
 	call := gateway.CallOf(ctx)
-	if err := call.Expect(ctx, g.echoesAs(ctx, []string{ref("issues", "opened", repo)})...); err != nil {
+	if err := call.Expect(ctx, g.echoesAs(ctx, n.echoes(repo))...); err != nil {
 		return issue{}, err
 	}
 	var made issue
-	if err := g.client(ctx).json(ctx, request{method: http.MethodPost, path: "/repos/" + repo + "/issues", body: body}, &made); err != nil {
+	if err := g.client(ctx).json(ctx, request{method: http.MethodPost, path: "/repos/" + repo + "/issues", body: n}, &made); err != nil {
 		return issue{}, err
 	}
 	if made.Number == 0 {
 		return issue{}, gateway.Errorf(gateway.Unknown, "github: POST /repos/%s/issues: the answer names no issue", repo)
 	}
-	call.Caused(g.echoesAs(ctx, []string{ref("issues", "opened", issueRef(repo, made.Number))})...)
+	call.Caused(g.echoesAs(ctx, n.echoes(issueRef(repo, made.Number)))...)
 	return made, nil
 }
 
-// issueWith looks for an issue that carries a marker, among those that were made since then by whoever would have.
-func (g *GitHub) issueWith(ctx context.Context, repo, id string, since time.Time) (found issue, ok bool, err error) {
+// issueWith looks for an issue that carries a marker, among those that were made since then by whoever would have. The deliveries of the one that it finds are ours.
+func (g *GitHub) issueWith(ctx context.Context, repo, id string, since time.Time, n newIssue) (found issue, ok bool, err error) {
 	q := url.Values{"state": {"all"}, "creator": {g.author(ctx)}, "since": {since.Add(-time.Minute).UTC().Format(time.RFC3339)}}
 	err = each(ctx, g.client(ctx), "/repos/"+repo+"/issues", q, maxSearched, func(i issue) (bool, error) {
 		if strings.Contains(i.Body, marker(id)) && i.User != nil && strings.EqualFold(i.User.Login, g.author(ctx)) {
@@ -138,6 +152,9 @@ func (g *GitHub) issueWith(ctx context.Context, repo, id string, since time.Time
 		}
 		return ok, nil
 	})
+	if ok {
+		gateway.CallOf(ctx).Caused(g.echoesAs(ctx, n.echoes(issueRef(repo, found.Number)))...)
+	}
 	return found, ok, err
 }
 
@@ -147,11 +164,10 @@ func (g *GitHub) findIssue(ctx context.Context, in CreateIssue) (Issue, gateway.
 		return Issue{}, gateway.CannotTell, err
 	}
 	call := gateway.CallOf(ctx)
-	i, ok, err := g.issueWith(ctx, repo, call.ID(), call.Started())
+	i, ok, err := g.issueWith(ctx, repo, call.ID(), call.Started(), newIssue{Labels: in.Labels, Assignees: in.Assignees})
 	if err != nil || !ok {
 		return Issue{}, missing(err), err
 	}
-	call.Caused(g.echoesAs(ctx, []string{ref("issues", "opened", issueRef(repo, i.Number))})...)
 	return Issue{i.Number, i.ID, i.URL}, gateway.Happened, nil
 }
 
