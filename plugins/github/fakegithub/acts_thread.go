@@ -47,6 +47,10 @@ func (r *Repo) open(t *thread) {
 		t.note("labeled", t.user, l)
 		t.tell("labeled", t.user, object{"label": r.s.labelJSON(r, l)})
 	}
+	for _, a := range t.assignees {
+		t.note("assigned", t.user, nil)
+		t.tell("assigned", t.user, object{"assignee": r.s.userJSON(a)})
+	}
 }
 
 func (t *thread) edit(by *account, title, body *string) {

@@ -129,7 +129,7 @@ func TestContract(t *testing.T) {
 	j.call(bot, "GET", "/rate_limit", "", 200)
 	j.call(bot, "GET", "/users/ada", "", 200)
 
-	j.call(bot, "POST", town+"/issues", `{"title":"Shall we?","body":"Say so.","labels":["vote"]}`, 201)
+	j.call(bot, "POST", town+"/issues", `{"title":"Shall we?","body":"Say so.","labels":["vote"],"assignees":["bob"]}`, 201)
 	j.call(bot, "GET", town+"/issues", "", 200)
 	j.call(bot, "GET", town+"/issues/1", "", 200)
 	j.call(bot, "PATCH", town+"/issues/1", `{"title":"Shall we now?","state":"closed","state_reason":"not_planned"}`, 200)
@@ -276,7 +276,7 @@ func (j *judged) deliveries() {
 		}
 	}
 	for _, name := range []string{
-		"issues opened", "issues edited", "issues closed", "issues reopened", "issues labeled", "issues unlabeled", "issues locked", "issues unlocked", "issues deleted", "issues transferred", "issue_comment created",
+		"issues opened", "issues edited", "issues closed", "issues reopened", "issues labeled", "issues unlabeled", "issues locked", "issues assigned", "issues unlocked", "issues deleted", "issues transferred", "issue_comment created",
 		"issue_comment edited", "issue_comment deleted", "label created", "label deleted", "pull_request opened", "pull_request synchronize", "pull_request edited", "pull_request labeled", "pull_request closed",
 		"pull_request_review submitted", "push", "member added", "member removed", "org_block blocked", "org_block unblocked", "organization member_invited", "organization member_added", "organization member_removed",
 		"membership added", "membership removed", "team created", "installation created", "installation deleted", "installation suspend", "installation unsuspend", "installation new_permissions_accepted",
