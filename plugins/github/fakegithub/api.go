@@ -15,7 +15,7 @@ import (
 // Call is one request to the API or the login.
 type Call struct {
 	Method string
-	Path   string
+	Path   string // by name, also where it was asked for by number, such as /repositories/1296269
 	Route  string // the method and the pattern, such as "PUT /orgs/{org}/blocks/{username}"; "" if there is none
 	Query  url.Values
 	Body   []byte
@@ -83,13 +83,16 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 		return
 	}
+	s.mu.Lock()
+	path := s.named(hr.URL.EscapedPath())
+	s.mu.Unlock()
 	r := &request{s: s, http: hr, body: body, header: http.Header{}, call: &Call{
-		Method: hr.Method, Path: hr.URL.EscapedPath(), Query: hr.URL.Query(), Body: body, Auth: "none", At: s.opt.Now()}}
-	r.route, r.vars = findRoute(hr.Method, hr.URL.EscapedPath())
+		Method: hr.Method, Path: path, Query: hr.URL.Query(), Body: body, Auth: "none", At: s.opt.Now()}}
+	r.route, r.vars = findRoute(hr.Method, path)
 	if r.route != nil {
 		r.call.Route = r.route.name()
 	}
-	judged := s.judge(hr, body)
+	judged := s.judge(hr, path, body)
 
 	s.mu.Lock()
 	s.calls = append(s.calls, r.call)
@@ -130,13 +133,16 @@ func (s *Server) finish(w http.ResponseWriter, hr *http.Request, fault *Injected
 	writeAnswer(w, a)
 }
 
-// judge shows the request to Options.Judge, with a body of its own.
-func (s *Server) judge(hr *http.Request, body []byte) error {
+// judge shows the request to Options.Judge, with a body of its own, and with its address by name: descriptions know no other.
+func (s *Server) judge(hr *http.Request, path string, body []byte) error {
 	if s.opt.Judge == nil {
 		return nil
 	}
 	r := hr.Clone(hr.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	if plain, err := url.PathUnescape(path); err == nil && path != hr.URL.EscapedPath() {
+		r.URL.Path, r.URL.RawPath = plain, path
+	}
 	return s.opt.Judge(r)
 }
 
@@ -178,6 +184,11 @@ func (r *request) run() Answer {
 	}
 	if status == 0 {
 		status = http.StatusOK
+	}
+	if o, ok := out.(object); ok && status == http.StatusCreated {
+		if at, ok := o["url"].(string); ok {
+			r.header.Set("Location", at) // of what was made
+		}
 	}
 	r.header.Set("Content-Type", "application/json; charset=utf-8")
 	r.header.Set("X-GitHub-Media-Type", "github.v3; format=json")

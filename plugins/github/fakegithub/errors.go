@@ -13,6 +13,7 @@ type apiError struct {
 	message string
 	errors  []any // of failed validations
 	header  http.Header
+	url     string // of redirects
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -39,6 +40,9 @@ func unprocessable(message string) error { return refuse(http.StatusUnprocessabl
 // answer is the error as an HTTP answer. Its status stands in the body too, as text, which GitHub does since 2024.
 func (e *apiError) answer() Answer {
 	o := object{"message": e.message, "documentation_url": "https://docs.github.com/rest", "status": text(int64(e.status))}
+	if e.url != "" {
+		o["url"] = e.url
+	}
 	if e.errors != nil {
 		o["errors"] = e.errors
 	}

@@ -2,6 +2,7 @@ package fakegithub
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,10 +23,8 @@ func page[T any](r *request, list []T, show func(T) object) []object {
 	}
 	var links []string
 	link := func(rel string, to int) {
-		q.Set("page", strconv.Itoa(to))
-		links = append(links, fmt.Sprintf(`<https://api.github.com%s?%s>; rel="%s"`, r.call.Path, q.Encode(), rel))
+		links = append(links, fmt.Sprintf(`<%s%s?%s>; rel="%s"`, apiURL, r.numbered(), turned(r.http.URL.RawQuery, to), rel))
 	}
-	asked := q.Get("page")
 	if n > 1 {
 		link("prev", min(n-1, last))
 	}
@@ -36,13 +35,16 @@ func page[T any](r *request, list []T, show func(T) object) []object {
 	if n > 1 {
 		link("first", 1)
 	}
-	if q.Del("page"); asked != "" {
-		q.Set("page", asked)
-	}
 	if len(links) > 0 {
 		r.header.Set("Link", strings.Join(links, ", "))
 	}
 	return out
+}
+
+// turned is the query for another page, otherwise as it was asked.
+func turned(query string, page int) string {
+	parts := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool { return p == "" || strings.HasPrefix(p, "page=") })
+	return strings.Join(append(parts, "page="+strconv.Itoa(page)), "&")
 }
 
 // perPage is 30 unless said, and at most 100.

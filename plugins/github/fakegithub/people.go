@@ -48,6 +48,7 @@ func (s *Server) AddRepo(owner, name string) *Repo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &Repo{s: s, id: s.id(), owner: s.user(owner), name: name, created: s.now(), updated: s.now(), head: newSHA(), commentsBy: map[int64]*comment{}}
+	r.firstLabels()
 	s.repos = append(s.repos, r)
 	return r
 }

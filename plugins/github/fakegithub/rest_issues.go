@@ -31,9 +31,8 @@ func (r *request) thread() (*thread, error) {
 	case t.deleted:
 		return nil, refuse(http.StatusGone, "This issue was deleted")
 	case t.moved != nil:
-		e := &apiError{status: http.StatusMovedPermanently, message: "Moved Permanently", header: http.Header{}}
-		e.header.Set("Location", t.moved.url()+strings.TrimPrefix(r.call.Path, "/repos/"+r.vars["owner"]+"/"+r.vars["repo"]+"/issues/"+r.vars["issue_number"]))
-		return nil, e
+		_, rest, _ := strings.Cut(r.numbered(), "/issues/"+r.vars["issue_number"])
+		return nil, r.moved(apiURL + "/repositories/" + text(t.moved.repo.id) + "/issues/" + strconv.Itoa(t.moved.number) + rest)
 	}
 	return t, r.forThread(t)
 }

@@ -2,6 +2,7 @@ package fakegithub
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -40,9 +41,55 @@ func (r *request) postLabel() (any, error) {
 			return nil, invalid("Label", "name", "already_exists", "")
 		}
 	}
+	if in.Color != "" && !colorRE.MatchString(in.Color) {
+		return nil, invalid("Label", "color", "invalid", "")
+	}
 	l := r.repo.label(in.Name, r.actor)
 	l.color, l.about = orElse(in.Color, l.color), in.Description
 	return r.s.labelJSON(r.repo, l), nil
+}
+
+var colorRE = regexp.MustCompile(`^[0-9A-Fa-f]{6}$`)
+
+func (r *request) patchLabel() (any, error) {
+	l, err := r.findLabel()
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		NewName     *string `json:"new_name"`
+		Color       *string
+		Description *string
+	}
+	if err := r.into(&in); err != nil {
+		return nil, err
+	}
+	if in.Color != nil && !colorRE.MatchString(*in.Color) {
+		return nil, invalid("Label", "color", "invalid", "")
+	}
+	changes := object{}
+	if in.NewName != nil && *in.NewName != l.name {
+		changes["name"] = object{"from": l.name}
+	}
+	if in.Color != nil && *in.Color != l.color {
+		changes["color"] = object{"from": l.color}
+	}
+	set(&l.name, in.NewName)
+	set(&l.color, in.Color)
+	set(&l.about, in.Description)
+	r.s.emit(event{name: "label", action: "edited", repo: r.repo, sender: r.actor, fields: object{"label": r.s.labelJSON(r.repo, l), "changes": changes}, permission: "issues"})
+	return r.s.labelJSON(r.repo, l), nil
+}
+
+// firstLabels gives a repository the labels that GitHub gives to each.
+func (r *Repo) firstLabels() {
+	for _, l := range [][3]string{
+		{"bug", "d73a4a", "Something isn't working"}, {"documentation", "0075ca", "Improvements or additions to documentation"}, {"duplicate", "cfd3d7", "This issue or pull request already exists"},
+		{"enhancement", "a2eeef", "New feature or request"}, {"good first issue", "7057ff", "Good for newcomers"}, {"help wanted", "008672", "Extra attention is needed"},
+		{"invalid", "e4e669", "This doesn't seem right"}, {"question", "d876e3", "Further information is requested"}, {"wontfix", "ffffff", "This will not be worked on"},
+	} {
+		r.labels = append(r.labels, &label{id: r.s.id(), name: l[0], color: l[1], about: l[2], byGitHub: true})
+	}
 }
 
 func (r *request) deleteLabel() (any, error) {

@@ -10,6 +10,10 @@ import (
 func (r *request) getRepo() (any, error) {
 	o := r.s.repoJSON(r.repo, false)
 	o["network_count"], o["subscribers_count"] = 0, 0
+	o["permissions"] = permissionsJSON(r.repo, r.actor)
+	if r.repo.owner.kind == "Organization" {
+		o["organization"] = r.s.userJSON(r.repo.owner)
+	}
 	return o, nil
 }
 
@@ -100,10 +104,14 @@ func (r *request) putCollaborator() (any, error) {
 	}
 	i.role = role
 	r.status = http.StatusCreated
+	return r.s.repoInvitationJSON(r.repo, i), nil
+}
+
+func (s *Server) repoInvitationJSON(r *Repo, i *invitation) object {
 	return object{
-		"id": i.id, "node_id": node("RepositoryInvitation", i.id), "repository": r.s.repoJSON(r.repo, false), "invitee": r.s.userJSON(a), "inviter": r.s.userJSON(i.by), "permissions": role, "created_at": stamp(i.created),
-		"url": apiURL + "/user/repository_invitations/" + text(i.id), "html_url": "https://github.com/" + r.repo.full() + "/invitations", "expired": false,
-	}, nil
+		"id": i.id, "node_id": node("RepositoryInvitation", i.id), "repository": s.repoJSON(r, false), "invitee": s.userJSON(i.who), "inviter": s.userJSON(i.by), "permissions": i.role, "created_at": stamp(i.created),
+		"url": apiURL + "/user/repository_invitations/" + text(i.id), "html_url": "https://github.com/" + r.full() + "/invitations", "expired": false,
+	}
 }
 
 func (r *request) deleteCollaborator() (any, error) {
@@ -122,12 +130,15 @@ func (r *request) listAssignees() (any, error) {
 
 // getContent shows a file, or what a folder holds.
 func (r *request) getContent() (any, error) {
-	dir := []object{}
+	dir, under := []object{}, strings.TrimSuffix(r.vars["path"], "/")+"/"
+	if under == "/" {
+		under = ""
+	}
 	for _, f := range r.repo.files {
 		if f.path == r.vars["path"] {
 			return r.contentJSON(f, true), nil
 		}
-		if strings.HasPrefix(f.path, strings.TrimSuffix(r.vars["path"], "/")+"/") {
+		if strings.HasPrefix(f.path, under) {
 			dir = append(dir, r.contentJSON(f, false))
 		}
 	}

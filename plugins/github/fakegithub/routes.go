@@ -90,7 +90,12 @@ func (r *request) locate() error {
 		r.header.Set("X-Accepted-GitHub-Permissions", strings.ReplaceAll(strings.ReplaceAll(r.route.need, " ", "; "), ":", "="))
 	}
 	if owner, ok := r.vars["owner"]; ok && r.route.auth == authToken {
-		if r.repo = r.s.repo(owner, r.vars["repo"]); r.repo == nil || !r.sees(r.repo) {
+		r.repo = r.s.repo(owner, r.vars["repo"])
+		if old := r.s.renamed(owner, r.vars["repo"]); r.repo == nil && old != nil && r.sees(old) {
+			r.repo = old
+			return r.moved(apiURL + r.numbered())
+		}
+		if r.repo == nil || !r.sees(r.repo) {
 			return notFound()
 		}
 		return r.mayInRepo()

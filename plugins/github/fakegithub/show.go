@@ -102,7 +102,7 @@ func (s *Server) repoJSON(r *Repo, hook bool) object {
 		}
 	}
 	o := object{
-		"id": r.id, "node_id": node("Repository", r.id), "name": r.name, "full_name": r.full(), "private": r.private, "owner": s.userJSON(r.owner), "html_url": web, "description": nil, "fork": false, "url": api,
+		"id": r.id, "node_id": node("Repository", r.id), "name": r.name, "full_name": r.full(), "private": r.private, "owner": s.userJSON(r.owner), "html_url": web, "description": textOrNull(r.about), "fork": false, "url": api,
 		"created_at": stamp(r.created), "updated_at": stamp(r.updated), "pushed_at": stamp(r.updated), "git_url": "git://github.com/" + r.full() + ".git", "ssh_url": "git@github.com:" + r.full() + ".git",
 		"clone_url": web + ".git", "svn_url": web, "homepage": nil, "size": 0, "stargazers_count": 0, "watchers_count": 0, "language": nil, "has_issues": true, "has_projects": true, "has_downloads": true,
 		"has_wiki": true, "has_pages": false, "has_discussions": false, "forks_count": 0, "mirror_url": nil, "archived": false, "disabled": false, "open_issues_count": open, "license": nil, "allow_forking": true,
@@ -122,7 +122,7 @@ func (s *Server) labelJSON(r *Repo, l *label) object {
 	if l.about != "" {
 		about = l.about
 	}
-	return object{"id": l.id, "node_id": node("Label", l.id), "url": apiURL + "/repos/" + r.full() + "/labels/" + escape(l.name), "name": l.name, "color": l.color, "default": false, "description": about}
+	return object{"id": l.id, "node_id": node("Label", l.id), "url": apiURL + "/repos/" + r.full() + "/labels/" + escape(l.name), "name": l.name, "color": l.color, "default": l.byGitHub, "description": about}
 }
 
 func (s *Server) reactionJSON(x *reaction) object {

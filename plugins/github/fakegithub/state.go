@@ -73,6 +73,8 @@ type Repo struct {
 	id         int64
 	owner      *account
 	name       string
+	names      []string // that it had before
+	about      string
 	private    bool
 	created    time.Time
 	updated    time.Time
@@ -93,6 +95,7 @@ type label struct {
 	id          int64
 	name, color string
 	about       string
+	byGitHub    bool // it is one of those that every repository begins with
 }
 
 type file struct {
@@ -194,7 +197,7 @@ type installation struct {
 }
 
 // allEvents are those that the fake tells of, apart from the ones that every app is told of.
-var allEvents = []string{"check_run", "issue_comment", "issues", "label", "member", "membership", "org_block", "organization", "pull_request", "pull_request_review", "push", "team"}
+var allEvents = []string{"check_run", "issue_comment", "issues", "label", "member", "membership", "org_block", "organization", "pull_request", "pull_request_review", "push", "repository", "team"}
 
 func (i *installation) subscribed(event string) bool { return slices.Contains(i.events, event) }
 

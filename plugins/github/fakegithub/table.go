@@ -45,6 +45,8 @@ func appRoutes() []*route {
 		{method: "GET", path: "/user/emails", auth: authUser, run: (*request).getMyEmails},
 		{method: "GET", path: "/user/installations", auth: authUser, run: (*request).myInstallations},
 		{method: "GET", path: "/user/installations/{installation_id}/repositories", auth: authUser, run: (*request).myInstalledRepos},
+		{method: "PATCH", path: "/user/repository_invitations/{invitation_id}", auth: authUser, run: (*request).acceptRepoInvitation},
+		{method: "DELETE", path: "/user/repository_invitations/{invitation_id}", auth: authUser, run: (*request).declineRepoInvitation},
 		{method: "POST", path: "/applications/{client_id}/token", auth: authClient, run: (*request).checkUserToken},
 		{method: "DELETE", path: "/applications/{client_id}/token", auth: authClient, run: (*request).endUserToken},
 		{method: "DELETE", path: "/applications/{client_id}/grant", auth: authClient, run: (*request).endUserGrant},
@@ -93,6 +95,7 @@ func issueRoutes() []*route {
 		{method: "GET", path: labels, need: read, run: (*request).listLabels},
 		{method: "POST", path: labels, status: created, need: write, right: "write", run: (*request).postLabel},
 		{method: "GET", path: labels + "/{name}", need: read, run: (*request).getLabel},
+		{method: "PATCH", path: labels + "/{name}", need: write, right: "write", run: (*request).patchLabel},
 		{method: "DELETE", path: labels + "/{name}", need: write, right: "write", run: (*request).deleteLabel},
 	}
 }
@@ -127,6 +130,8 @@ func repoRoutes() []*route {
 	)
 	return []*route{
 		{method: "GET", path: repo, need: read, run: (*request).getRepo},
+		{method: "PATCH", path: repo, need: admin, right: "admin", run: (*request).patchRepo},
+		{method: "GET", path: repo + "/invitations", need: "administration:read", right: "admin", run: (*request).listRepoInvitations},
 		{method: "GET", path: repo + "/collaborators", need: read, right: "write", run: (*request).listCollaborators},
 		{method: "GET", path: who, need: read, run: (*request).getCollaborator},
 		{method: "PUT", path: who, need: admin, right: "admin", run: (*request).putCollaborator},
@@ -136,6 +141,7 @@ func repoRoutes() []*route {
 		{method: "GET", path: limit, need: "administration:read", right: "admin", run: (*request).getLimit},
 		{method: "PUT", path: limit, need: admin, right: "admin", run: (*request).putLimit},
 		{method: "DELETE", path: limit, need: admin, right: "admin", run: (*request).deleteLimit},
+		{method: "GET", path: repo + "/contents", need: "contents:read", run: (*request).getContent},
 		{method: "GET", path: files, need: "contents:read", run: (*request).getContent},
 		{method: "PUT", path: files, need: "contents:write", right: "write", run: (*request).putContent},
 		{method: "DELETE", path: files, need: "contents:write", right: "write", run: (*request).deleteContent},
