@@ -94,7 +94,9 @@ func (j *judged) call(auth, method, path, body string, want int) map[string]any 
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	res, err := j.Client().Do(r)
+	c := j.Client()
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := c.Do(r)
 	require.NoError(j.t, err)
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
@@ -159,7 +161,8 @@ func TestContract(t *testing.T) {
 	j.call(bot, "POST", town+"/labels", `{"name":"big thing","color":"ff0000"}`, 201)
 	j.call(bot, "GET", town+"/labels", "", 200)
 	j.call(bot, "GET", town+"/labels/big%20thing", "", 200)
-	j.call(bot, "DELETE", town+"/labels/big%20thing", "", 204)
+	j.call(bot, "PATCH", town+"/labels/big%20thing", `{"new_name":"big","color":"00ff00"}`, 200)
+	j.call(bot, "DELETE", town+"/labels/big", "", 204)
 
 	n, err := j.repo.OpenPull("ada", "More benches", "benches")
 	require.NoError(t, err)
@@ -181,6 +184,10 @@ func TestContract(t *testing.T) {
 	j.call(bot, "GET", pull+"/merge", "", 204)
 
 	j.call(bot, "GET", town, "", 200)
+	j.call(bot, "PATCH", town, `{"name":"city","description":"It has grown."}`, 200)
+	j.call(bot, "GET", town, "", 301)
+	j.call(bot, "PATCH", town, `{"name":"town"}`, 307)
+	require.NoError(t, j.repo.Rename("ada", "town"))
 	j.call(bot, "PUT", town+"/collaborators/eve", `{"permission":"push"}`, 201)
 	j.call(bot, "PUT", town+"/collaborators/bob", `{"permission":"push"}`, 204)
 	j.call(bot, "GET", town+"/collaborators", "", 200)
@@ -277,7 +284,7 @@ func (j *judged) deliveries() {
 	}
 	for _, name := range []string{
 		"issues opened", "issues edited", "issues closed", "issues reopened", "issues labeled", "issues unlabeled", "issues locked", "issues assigned", "issues unlocked", "issues deleted", "issues transferred", "issue_comment created",
-		"issue_comment edited", "issue_comment deleted", "label created", "label deleted", "pull_request opened", "pull_request synchronize", "pull_request edited", "pull_request labeled", "pull_request closed",
+		"issue_comment edited", "issue_comment deleted", "label created", "label edited", "label deleted", "repository renamed", "pull_request opened", "pull_request synchronize", "pull_request edited", "pull_request labeled", "pull_request closed",
 		"pull_request_review submitted", "push", "member added", "member removed", "org_block blocked", "org_block unblocked", "organization member_invited", "organization member_added", "organization member_removed",
 		"membership added", "membership removed", "team created", "installation created", "installation deleted", "installation suspend", "installation unsuspend", "installation new_permissions_accepted",
 		"installation_repositories removed", "github_app_authorization revoked", "ping",

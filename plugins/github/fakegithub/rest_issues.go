@@ -53,8 +53,6 @@ func (r *request) forThread(t *thread) error {
 	return nil
 }
 
-func (r *request) byApp() bool { return r.tok != nil }
-
 func checkText(field, v string, most int) error {
 	if utf8.RuneCountInString(v) > most {
 		return invalid("Issue", field, "custom", field+" is too long (maximum is "+strconv.Itoa(most)+" characters)")
