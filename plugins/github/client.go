@@ -63,6 +63,12 @@ type answer struct {
 	body   []byte
 }
 
+// elsewhere says that what changes something is to be sent to another address of the API, as it is: GitHub answers so where a repository has
+// another name (https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects, 2026-11).
+func (a answer) elsewhere() bool {
+	return (a.status == http.StatusTemporaryRedirect || a.status == http.StatusPermanentRedirect) && strings.HasPrefix(a.header.Get("Location"), apiURL+"/")
+}
+
 // next is the page after this one, "" at the end, from the Link header.
 func (a answer) next() string {
 	for _, link := range strings.Split(a.header.Get("Link"), ",") {
@@ -130,6 +136,9 @@ func (c *client) send(ctx context.Context, r request, t gateway.Secret) (answer,
 		header.Set("Content-Type", "application/json")
 	}
 	a, err := exchange(pacing(ctx, c.who), c.http, r.method, target, header, body)
+	for hop := 0; err == nil && hop < 3 && a.elsewhere(); hop++ { // it was not done, and is to be done there
+		a, err = exchange(pacing(ctx, c.who), c.http, r.method, a.header.Get("Location"), header, body)
+	}
 	if err != nil {
 		return answer{}, lost(r, err)
 	}

@@ -453,3 +453,62 @@ func TestFakeTroubleAtTheEnd(t *testing.T) {
 	require.Len(t, is.Comments, 2, "the vote, and the result once")
 	require.Equal(t, "closed", is.State)
 }
+
+// The repository gets another name in the middle of a vote. Its old address redirects, and the vote ends as it would have.
+func TestFakeRenamedInAVote(t *testing.T) {
+	for _, name := range []string{"issue-react-vote", "issue-comment-vote"} {
+		t.Run(name, func(t *testing.T) {
+			r := installed(t)
+			p := r.begin(name, vote.Ask{Title: "More soup?", ClosingAt: closing(r, "").ClosingAt})
+			_, err := r.repo.Comment("bob", 1, "/vote yes")
+			require.NoError(t, err)
+			require.NoError(t, r.repo.React("bob", 1, "+1"))
+			r.later(10 * time.Minute)
+			require.NoError(t, r.repo.Rename("ada", "city"))
+			_, err = r.repo.Comment("ada", 1, "/vote yes")
+			require.NoError(t, err)
+			require.NoError(t, r.repo.React("ada", 1, "+1"))
+			r.later(time.Hour)
+			r.later(time.Hour)
+			out := outcome(t, r.again(p))
+			require.EqualValues(t, 2, out.Turnout.Voters)
+			is, _ := r.repo.Issue(1)
+			require.Equal(t, "closed", is.State)
+			require.Contains(t, is.Comments[len(is.Comments)-1].Body, "**passed**")
+		})
+	}
+}
+
+// What a vote stands on is gone: the vote ends, and says so.
+func TestFakeIssueGoneInAVote(t *testing.T) {
+	for name, away := range map[string]func(r *town) error{
+		"deleted": func(r *town) error { return r.repo.DeleteIssue("ada", 1) },
+		"moved": func(r *town) error {
+			_, err := r.repo.Transfer("ada", 1, r.hub.AddRepo("acme", "elsewhere"))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := installed(t)
+			p := r.begin("issue-comment-vote", github.CommentVote{Ask: closing(r, "More soup?")})
+			_, err := r.repo.Comment("bob", 1, "/vote yes")
+			require.NoError(t, err)
+			r.heard()
+			require.NoError(t, away(r))
+			r.heard()
+			require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy)
+		})
+	}
+}
+
+// A repository that the installation is not for any more is as good as none.
+func TestFakeNotSelectedAnyMore(t *testing.T) {
+	r := installed(t)
+	r.hub.AddRepo("acme", "other")
+	r.repo.Private()
+	require.NoError(t, r.hub.SelectRepositories(r.id, "other"))
+	r.heard()
+	_, err := r.do("create-issue", github.CreateIssue{Title: "x"})
+	require.ErrorIs(t, err, gateway.NotFound)
+	require.Len(t, r.Events("installation_repositories removed"), 1)
+}

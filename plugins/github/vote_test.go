@@ -3,6 +3,7 @@ package github_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -204,6 +205,48 @@ func TestTheIssueGoesAway(t *testing.T) {
 	r.hub.mu.Unlock()
 	r.Advance(20 * time.Minute)
 	require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy)
+}
+
+// What changes something is sent on to where GitHub says that it is now, with all that it says, and to nowhere else; and not for ever.
+func TestChangesAreSentOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		to    string
+		sent  int
+		error bool
+	}{
+		"within the API": {"https://api.github.com/repositories/7/issues", 2, false},
+		"another host":   {"https://api.github.com.evil.example/repositories/7/issues", 1, true},
+		"in the clear":   {"http://api.github.com/repositories/7/issues", 1, true},
+		"nowhere":        {"", 1, true},
+		"in a circle":    {"https://api.github.com/repos/acme/town/issues", 4, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			var bodies []string
+			r.hub.mu.Lock()
+			r.hub.fault = func(q *http.Request) *http.Response {
+				if q.Method != http.MethodPost || !strings.HasSuffix(q.URL.Path, "/issues") {
+					return nil
+				}
+				raw, err := io.ReadAll(q.Body)
+				if err != nil {
+					return nil
+				}
+				bodies = append(bodies, q.URL.Host+" "+string(raw))
+				if q.URL.Path == "/repositories/7/issues" {
+					return respond(201, map[string]any{"number": 1, "id": 5})
+				}
+				return refusal(307, "Moved Permanently", "Location", c.to)
+			}
+			r.hub.mu.Unlock()
+			_, err := r.inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "Hello"})
+			require.Equal(t, c.error, err != nil, "%v", err)
+			require.Len(t, bodies, c.sent)
+			for _, b := range bodies {
+				require.Equal(t, bodies[0], b)
+			}
+		})
+	}
 }
 
 // A redirect to another host is not followed: our token stays at GitHub.
