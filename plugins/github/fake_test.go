@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -511,4 +514,136 @@ func TestFakeNotSelectedAnyMore(t *testing.T) {
 	_, err := r.do("create-issue", github.CreateIssue{Title: "x"})
 	require.ErrorIs(t, err, gateway.NotFound)
 	require.Len(t, r.Events("installation_repositories removed"), 1)
+}
+
+// A person's token is exchanged when it is over, and ends when they take their authorization back.
+func TestFakeOnBehalf(t *testing.T) {
+	r := installed(t)
+	r.hub.AllowEmails()
+	in, ok := r.browses(gateway.AuthRequest{Type: gateway.Login}, "cid", "")
+	require.True(t, ok)
+	n, err := r.repo.OpenIssue("eve", "Hello", "")
+	require.NoError(t, err)
+	say := func(body string) error {
+		_, err := r.inst.Do(t.Context(), "comment", github.Comment{Thread: github.Thread{Number: n}, Body: body}, gateway.OnBehalfOf(in.Account.Person))
+		r.heard()
+		return err
+	}
+	require.NoError(t, say("one"))
+	r.later(9 * time.Hour)
+	require.NoError(t, say("two"), "with a fresh token")
+	_, err = r.inst.Do(t.Context(), "lock", github.Lock{Thread: github.Thread{Number: n}}, gateway.OnBehalfOf(in.Account.Person))
+	require.ErrorIs(t, err, gateway.Denied, "cid may not do that, though the app may")
+	r.hub.Revoke("cid")
+	r.later(time.Minute)
+	require.Error(t, say("three"))
+	is, _ := r.repo.Issue(n)
+	require.Len(t, is.Comments, 2)
+	for _, c := range is.Comments {
+		require.Equal(t, "cid", c.User)
+	}
+	for _, e := range r.Events("issue_comment created") {
+		require.NotEmpty(t, e.Cause)
+		require.Equal(t, "cid", e.Initiator)
+	}
+}
+
+// An hour's requests are used up when a vote closes: it waits for as long as GitHub says, and asks nothing meanwhile.
+func TestFakeRateLimitInAVote(t *testing.T) {
+	r := installed(t)
+	p := r.begin("issue-react-vote", github.ReactVote{Ask: closing(r, "More soup?")})
+	require.NoError(t, r.repo.React("ada", 1, "+1"))
+	r.later(59 * time.Minute)
+	r.hub.Fail(fakegithub.Fault{Route: "GET /repos/{owner}/{repo}/issues/{issue_number}", Exhausted: true})
+	r.hub.Fail(fakegithub.Fault{Route: "GET /repos/{owner}/{repo}/issues/{issue_number}/reactions", Exhausted: true})
+	r.later(2 * time.Minute)
+	require.NotEqual(t, gateway.StatusCompleted, r.again(p).Status, "it is not known yet how it ends")
+	r.later(3 * time.Hour)
+	out := outcome(t, r.again(p))
+	require.EqualValues(t, 1, out.Turnout.Voters)
+}
+
+// People write, change their minds and delete, deliveries come twice, late, out of order or not at all, answers are lost: at the end everybody
+// counts with what they say then, by the stated rule: the latest comment with a vote, or the older one that is left.
+func TestFakeAnything(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r, dice := installed(t), rand.New(rand.NewPCG(seed, 1))
+			p := r.begin("issue-comment-vote", github.CommentVote{Ask: closing(r, "More soup?")})
+			type said struct {
+				id   int64
+				at   time.Time
+				body string
+			}
+			says := map[string][]said{}
+			words := []string{"/vote yes", "/vote no", "/vote yes", "I like soup.", "/unvote"}
+			for range 40 {
+				r.anythingFails(dice)
+				login := fmt.Sprintf("voter%d", dice.IntN(6))
+				word, mine := words[dice.IntN(len(words))], says[login]
+				r.Advance(time.Duration(1+dice.IntN(30)) * time.Second)
+				switch n := dice.IntN(4); {
+				case n == 0 && len(mine) > 0:
+					k := dice.IntN(len(mine))
+					require.NoError(t, r.repo.DeleteComment(login, mine[k].id))
+					says[login] = slices.Delete(mine, k, k+1)
+				case n == 1 && len(mine) > 0:
+					k := dice.IntN(len(mine))
+					if mine[k].body != word {
+						require.NoError(t, r.repo.EditComment(login, mine[k].id, word))
+						mine[k].at, mine[k].body = r.Clock.Now().Truncate(time.Second), word
+					}
+				default:
+					id, err := r.repo.Comment(login, 1, word)
+					require.NoError(t, err)
+					says[login] = append(mine, said{id, r.Clock.Now().Truncate(time.Second), word})
+				}
+				if dice.IntN(3) == 0 {
+					r.hub.SendLate(t.Context())
+					r.heard()
+				}
+			}
+			r.later(time.Hour)
+			r.later(time.Hour)
+			want := map[string]int64{}
+			for _, list := range says {
+				var last said
+				for _, s := range list {
+					if strings.HasPrefix(s.body, "/") && (last.id == 0 || s.at.After(last.at) || s.at.Equal(last.at) && s.id > last.id) {
+						last = s
+					}
+				}
+				if choice, ok := strings.CutPrefix(last.body, "/vote "); ok {
+					want[choice]++
+				}
+			}
+			got := map[string]int64{}
+			for _, o := range outcome(t, r.again(p)).Questions[0].Options {
+				if o.Ballots > 0 {
+					got[o.Option] = o.Ballots
+				}
+			}
+			require.Equal(t, want, got)
+			is, _ := r.repo.Issue(1)
+			require.Equal(t, "closed", is.State)
+			require.Equal(t, "town-app[bot]", is.Comments[len(is.Comments)-1].User)
+		})
+	}
+}
+
+// anythingFails sets a fault now and then.
+func (r *town) anythingFails(dice *rand.Rand) {
+	comments := "GET /repos/{owner}/{repo}/issues/{issue_number}/comments"
+	for i, f := range []fakegithub.Fault{
+		{Delivery: "issue_comment", Drop: true}, {Delivery: "issue_comment", Duplicate: 1}, {Delivery: "issue_comment", Reorder: true}, {Delivery: "issue_comment", Late: time.Minute},
+		{Delivery: "issue_comment", CloseBefore: true}, {Delivery: "issue_comment", LoseAnswer: true}, {Route: comments, Status: 502, Body: "<html>Unicorn!</html>"}, {Route: comments, LoseAnswer: true},
+		{Route: comments, Secondary: time.Second}, {Route: comments, CloseBefore: true}, {Route: "POST /app/installations/{installation_id}/access_tokens", LoseAnswer: true},
+	} {
+		if dice.IntN(30) == i {
+			r.hub.Fail(f)
+		}
+	}
+	if dice.IntN(20) == 0 {
+		r.hub.EndTokens()
+	}
 }
