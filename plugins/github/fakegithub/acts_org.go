@@ -108,6 +108,59 @@ func (o *Org) leave(by *account, t *team, who *account) {
 	o.tell("membership", "removed", by, "members", object{"scope": "team", "member": o.s.userJSON(who), "team": o.s.teamJSON(o, t)})
 }
 
+// forget takes somebody out who is not there any more.
+func (o *Org) forget(a *account) {
+	o.members = without(o.members, a)
+	o.blocked = slices.DeleteFunc(o.blocked, func(x *account) bool { return x == a })
+	for _, t := range o.teams {
+		t.members = without(t.members, a)
+	}
+	o.uninvite(a)
+}
+
+// forget is the same in a repository.
+func (r *Repo) forget(a, ghost *account) {
+	r.people = without(r.people, a)
+	r.invited = slices.DeleteFunc(r.invited, func(i *invitation) bool { return i.who == a })
+	nobodys := func(list []*reaction) {
+		for _, x := range list {
+			if x.user == a {
+				x.user = nil
+			}
+		}
+	}
+	for _, t := range r.threads {
+		if t.user == a {
+			t.user = ghost
+		}
+		nobodys(t.reactions)
+		for _, c := range t.comments {
+			if c.user == a {
+				c.user = ghost
+			}
+			nobodys(c.reactions)
+		}
+	}
+}
+
+// shuts says why somebody may not write here, though others may: "" where they may.
+func (r *Repo) shuts(a *account) string {
+	o := r.s.orgOf(r.owner)
+	if o != nil && slices.Contains(o.blocked, a) {
+		return "User is blocked"
+	}
+	limits := []*interactionLimit{r.limit}
+	if o != nil {
+		limits = append(limits, o.limit)
+	}
+	for _, l := range limits {
+		if l != nil && r.s.opt.Now().Before(l.expires) && l.group == "collaborators_only" && !slices.Contains(r.everyone(), a) {
+			return "Interactions are limited to collaborators"
+		}
+	}
+	return ""
+}
+
 // collaborate gives somebody rights in a repository.
 func (r *Repo) collaborate(by, who *account, role string) {
 	if m := of(r.people, who); m != nil {

@@ -48,5 +48,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// eve says /vote yes
-	// fakegithub: comment by eve in acme/town: fakegithub: GitHub would not allow that: they are blocked
+	// fakegithub: comment by eve in acme/town: fakegithub: GitHub would not allow that: User is blocked
 }

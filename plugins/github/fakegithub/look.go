@@ -34,7 +34,7 @@ type Comment struct {
 	Reactions        []Reaction
 }
 
-// Reaction is somebody's.
+// Reaction is somebody's; of an account that was deleted User is "".
 type Reaction struct{ User, Content string }
 
 // Review is one of a pull request.
@@ -71,7 +71,11 @@ func (r *Repo) Issue(number int) (Issue, bool) {
 func shown(list []*reaction) []Reaction {
 	var out []Reaction
 	for _, x := range list {
-		out = append(out, Reaction{x.user.login, x.content})
+		who := ""
+		if x.user != nil {
+			who = x.user.login
+		}
+		out = append(out, Reaction{who, x.content})
 	}
 	return out
 }

@@ -31,6 +31,40 @@ func (s *Server) user(login string) *account {
 	return s.addAccount(login, "User")
 }
 
+// RenameUser gives a person another login. Everything of theirs has it from now on, and the old one is nobody's.
+func (s *Server) RenameUser(login, to string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(login)
+	if a == nil || a.kind != "User" || s.account(to) != nil {
+		return fmt.Errorf("%w: rename %q to %q", ErrRefused, login, to)
+	}
+	delete(s.accounts, strings.ToLower(login))
+	a.login = to
+	s.accounts[strings.ToLower(to)] = a
+	return nil
+}
+
+// DeleteUser is somebody deleting their account. What they wrote is @ghost's from now on, their reactions are nobody's, and the app is told of neither.
+func (s *Server) DeleteUser(login string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(login)
+	if a == nil || a.kind != "User" {
+		return fmt.Errorf("%w: delete %q", ErrRefused, login)
+	}
+	s.endGrant(a)
+	delete(s.accounts, strings.ToLower(login))
+	ghost := s.user("ghost")
+	for _, o := range s.orgs {
+		o.forget(a)
+	}
+	for _, r := range s.repos {
+		r.forget(a, ghost)
+	}
+	return nil
+}
+
 // AddOrg adds an organisation with its owners.
 func (s *Server) AddOrg(login string, owners ...string) *Org {
 	s.mu.Lock()
@@ -250,8 +284,8 @@ func (r *Repo) allowed(a *account, right string) error {
 	if !r.can(a, right) {
 		return fmt.Errorf("%w: it needs the right %q", ErrRefused, right)
 	}
-	if o := r.s.orgOf(r.owner); o != nil && slices.Contains(o.blocked, a) {
-		return fmt.Errorf("%w: they are blocked", ErrRefused)
+	if why := r.shuts(a); why != "" {
+		return fmt.Errorf("%w: %s", ErrRefused, why)
 	}
 	return nil
 }

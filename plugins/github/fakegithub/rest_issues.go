@@ -222,9 +222,6 @@ func (r *request) postComment() (any, error) {
 	if t.locked && r.tok.user != nil && !r.repo.can(r.actor, "write") {
 		return nil, refuse(http.StatusForbidden, "Unable to create comment because issue is locked.")
 	}
-	if o := r.s.orgOf(r.repo.owner); o != nil && slices.Contains(o.blocked, r.actor) {
-		return nil, refuse(http.StatusForbidden, "User is blocked")
-	}
 	return r.s.commentJSON(t.say(r.actor, body, true)), nil
 }
 

@@ -117,8 +117,14 @@ func (r *request) mayInRepo() error {
 	if r.route.need != "" && !public && !r.has(r.repo.owner) {
 		return forbidden()
 	}
-	if r.tok.user != nil && r.route.right != "" && !r.repo.can(r.tok.user, r.route.right) {
+	if r.tok.user == nil {
+		return nil
+	}
+	switch {
+	case r.route.right != "" && !r.repo.can(r.tok.user, r.route.right):
 		return refuse(http.StatusForbidden, "Must have admin rights to Repository.")
+	case r.route.writes() && r.repo.shuts(r.tok.user) != "":
+		return refuse(http.StatusForbidden, r.repo.shuts(r.tok.user))
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func (s *Server) labelJSON(r *Repo, l *label) object {
 }
 
 func (s *Server) reactionJSON(x *reaction) object {
-	return object{"id": x.id, "node_id": node("Reaction", x.id), "user": s.userJSON(x.user), "content": x.content, "created_at": stamp(x.created)}
+	return object{"id": x.id, "node_id": node("Reaction", x.id), "user": s.userOrNull(x.user), "content": x.content, "created_at": stamp(x.created)}
 }
 
 // rollup counts reactions.
