@@ -83,13 +83,16 @@ func newer(s, before stand) bool {
 	return before.id == 0 || s.at.After(before.at) || s.at.Equal(before.at) && s.id > before.id
 }
 
-// says reads a comment as a vote. Programs' do not count, and what was written or changed after the closing time does not.
+// ghost is whose GitHub says everything is that deleted accounts wrote.
+const ghost = "ghost"
+
+// says reads a comment as a vote. Programs' do not count, nor those of accounts that are deleted, as their reactions do not, and what was written or changed after the closing time does not.
 func (b *commentBox) says(r *voteRun, c comment) (voter string, s stand, ok bool) {
 	at := c.Updated
 	if at.IsZero() {
 		at = c.Created
 	}
-	if c.User == nil || c.User.Login == "" || c.User.Type == "Bot" || strings.EqualFold(c.User.Login, r.Plugin.app.bot()) || !b.ClosesAt.IsZero() && at.After(b.ClosesAt) {
+	if c.User == nil || c.User.Login == "" || c.User.Type == "Bot" || strings.EqualFold(c.User.Login, r.Plugin.app.bot()) || strings.EqualFold(c.User.Login, ghost) || !b.ClosesAt.IsZero() && at.After(b.ClosesAt) {
 		return "", stand{}, false
 	}
 	choices, ok := spoken(r.Ask(), c.Body)

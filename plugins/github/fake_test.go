@@ -647,3 +647,27 @@ func (r *town) anythingFails(dice *rand.Rand) {
 		r.hub.EndTokens()
 	}
 }
+
+// People get other names in the middle of a vote, or delete their accounts: each counts once, and whoever is gone does not.
+func TestFakeAccountsChangeInAVote(t *testing.T) {
+	for _, name := range []string{"issue-react-vote", "issue-comment-vote"} {
+		t.Run(name, func(t *testing.T) {
+			r := installed(t)
+			p := r.begin(name, vote.Ask{Title: "More soup?", ClosingAt: closing(r, "").ClosingAt})
+			for i, login := range []string{"ada", "bob", "cid", "eve"} {
+				_, err := r.repo.Comment(login, 1, []string{"/vote yes", "/vote no"}[i/3])
+				require.NoError(t, err)
+				require.NoError(t, r.repo.React(login, 1, []string{"+1", "-1"}[i/3]))
+			}
+			r.later(20 * time.Minute)
+			require.Equal(t, map[string]int64{"yes": 3, "no": 1}, counts(r.again(p)))
+			require.NoError(t, r.hub.RenameUser("bob", "rob"))
+			require.NoError(t, r.hub.DeleteUser("cid"))
+			r.later(time.Hour)
+			r.later(time.Hour)
+			out := outcome(t, r.again(p))
+			require.EqualValues(t, 2, out.Questions[0].Options[0].Ballots)
+			require.EqualValues(t, 3, out.Turnout.Voters)
+		})
+	}
+}
