@@ -160,11 +160,13 @@ func (b *box) heard(r *voteRun, m *message) {
 func (b *box) look(ctx context.Context, r *voteRun) (there bool, closer string, err error) {
 	var i struct {
 		issue
-		ClosedBy *account `json:"closed_by"`
+		ClosedBy   *account `json:"closed_by"`
+		Repository string   `json:"repository_url"`
 	}
 	err = r.Plugin.own().json(ctx, request{method: http.MethodGet, path: issuePath(b.Repo, b.Number)}, &i)
 	switch {
 	case err == nil && i.ID == b.IssueID:
+		b.follow(r, i.Repository, i.URL)
 		if i.State != "closed" || i.ClosedBy == nil {
 			return true, "", nil
 		}
@@ -178,6 +180,17 @@ func (b *box) look(ctx context.Context, r *voteRun) (there bool, closer string, 
 		return false, "", nil
 	}
 	return false, "", err
+}
+
+// follow takes over the name that the issue's repository has now: deliveries have it.
+func (b *box) follow(r *voteRun, repository, page string) {
+	name, ok := strings.CutPrefix(repository, apiURL+"/repos/")
+	if !ok || !repoRE.MatchString(name) || strings.EqualFold(name, b.Repo) {
+		return
+	}
+	b.Repo, b.URL = name, page
+	r.Ref(issueRef(b.Repo, b.Number))
+	r.SetURL(b.URL)
 }
 
 // stand is what one voter says at the moment.

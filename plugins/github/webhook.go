@@ -33,7 +33,7 @@ func (a *app) webhook() gateway.Webhook[*GitHub, *message] {
 		},
 		Echo:    (*GitHub).echo,
 		Receive: (*GitHub).receive,
-		Slow:    func(m *message) bool { return m.event == "installation" },
+		Slow:    func(m *message) bool { return m.event == "installation" || m.typ() == repositoryRenamed },
 		Handle:  (*GitHub).handle,
 		Keep:    []string{"X-GitHub-Event", "X-GitHub-Delivery"},
 	}
@@ -86,8 +86,13 @@ func (g *GitHub) receive(ctx context.Context, m *message) (gateway.Reply, error)
 	return gateway.Reply{}, g.Emit(ctx, m.typ(), meta, m.data)
 }
 
+const repositoryRenamed = "repository renamed"
+
 // handle asks what has become of the installation after GitHub said that something has. Asking makes sure of it: the delivery may be late.
-func (g *GitHub) handle(ctx context.Context, _ *message) error {
+func (g *GitHub) handle(ctx context.Context, m *message) error {
+	if m.typ() == repositoryRenamed {
+		return g.follow(ctx)
+	}
 	err := g.app.asApp(g.HTTP, g.Now()).json(ctx, request{method: http.MethodGet, path: "/app/installations/" + g.config.InstallationID}, nil)
 	if refusedWith(err, http.StatusNotFound, http.StatusGone) {
 		return g.Pause(ctx, gateway.BadCredentials)
@@ -96,4 +101,29 @@ func (g *GitHub) handle(ctx context.Context, _ *message) error {
 		return err
 	}
 	return g.Reconfigure(ctx, g.config) // which asks again, and takes the permissions over
+}
+
+// follow takes over the name that the configuration's repository has now: the deliveries of our acts there have that name, and the old one
+// redirects only until somebody takes it.
+func (g *GitHub) follow(ctx context.Context) error {
+	if g.config.Repository == "" {
+		return nil
+	}
+	before, err := g.repo(Repo{})
+	if err != nil {
+		return nil // it never named one
+	}
+	var now struct {
+		FullName string `json:"full_name"`
+	}
+	err = g.own().json(ctx, request{method: http.MethodGet, path: "/repos/" + before}, &now)
+	if refusedWith(err, http.StatusNotFound) || err == nil && (now.FullName == "" || strings.EqualFold(now.FullName, before)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c := g.config
+	c.Repository = now.FullName
+	return g.Reconfigure(ctx, c)
 }
