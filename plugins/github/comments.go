@@ -47,7 +47,7 @@ func (b *commentBox) Receive(ctx context.Context, r *voteRun, m *message) (gatew
 	if !ok {
 		return gateway.Reply{}, nil
 	}
-	if err := b.cast(ctx, r, voter, s); err != nil {
+	if err := b.cast(ctx, r, voter, s, false); err != nil {
 		return gateway.Reply{}, err
 	}
 	return gateway.Reply{}, b.full(ctx, r)

@@ -31,6 +31,7 @@ type town struct {
 	hub  *fakegithub.Server
 	org  *fakegithub.Org
 	repo *fakegithub.Repo
+	app  github.App
 	id   int64 // of the installation
 	c    *gateway.Community
 	inst *gateway.Instance
@@ -64,9 +65,10 @@ func newTown(t *testing.T, opts ...func(*fakegithub.Options)) *town {
 	}
 	r.hub = fakegithub.New(o)
 	a := r.hub.App()
-	p, err := github.New(github.App{
+	r.app = github.App{
 		ID: a.ClientID, Slug: a.Slug, PrivateKey: gateway.Secret(a.PrivateKey), WebhookSecret: gateway.Secret(a.WebhookSecret), ClientID: a.ClientID, ClientSecret: gateway.Secret(a.ClientSecret), Emails: true,
-	})
+	}
+	p, err := github.New(r.app)
 	require.NoError(t, err)
 	seal, err := gateway.NewSeal(gateway.NewSealKey())
 	require.NoError(t, err)

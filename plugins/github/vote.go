@@ -203,7 +203,7 @@ type stand struct {
 // settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote.
 func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, closer string) error {
 	for voter, s := range says {
-		if err := b.cast(ctx, r, voter, s); err != nil {
+		if err := b.cast(ctx, r, voter, s, true); err != nil {
 			return err
 		}
 	}
@@ -217,22 +217,28 @@ func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, lea
 	return b.full(ctx, r)
 }
 
-// cast records what one voter says, if that is not what is known already.
-func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand) error {
+// cast records what one voter says, if that is not what is known already. whole says that all was read: then it is what they say now, though it be
+// older than what is known, for they took that back. By itself an older word does not count.
+func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole bool) error {
 	held, err := r.Held(ctx, voter)
 	if err != nil {
 		return err
 	}
+	nobody := len(held) == 0
 	held = slices.DeleteFunc(held, func(h vote.Ballot) bool { return h.Voter != voter }) // what another account of theirs says, it says for itself
 	known, at := chosen(r.Ask(), held)
 	if slices.Equal(known, s.choices) {
 		return nil
 	}
 	ballot := gateway.Ballot{Voter: voter, Choices: s.choices, At: s.at}
-	if len(held) > 0 && !at.Before(s.at) { // they took back what they had said since
+	if whole && len(held) > 0 && !at.Before(s.at) { // they took back what they had said since
 		ballot.At = b.within(later(r.Now(), at))
 	}
-	_, err = r.Cast(ctx, ballot)
+	receipt, err := r.Cast(ctx, ballot)
+	if whole && err == nil && receipt.Stale && nobody { // what counts less than this is that they had taken their vote back
+		ballot.At = b.within(r.Now())
+		_, err = r.Cast(ctx, ballot)
+	}
 	var refused *vote.Refused
 	if errors.As(err, &refused) && (refused.Code == vote.TooMany || refused.Code == vote.TooFew) {
 		ballot.Choices = nil // what they say is no vote, and what they said before is not what they say
@@ -282,7 +288,7 @@ func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, l
 		}
 	}
 	for _, v := range silent {
-		if err := b.cast(ctx, r, v, stand{at: b.within(r.Now())}); err != nil {
+		if err := b.cast(ctx, r, v, stand{at: b.within(r.Now())}, true); err != nil {
 			return err
 		}
 	}
