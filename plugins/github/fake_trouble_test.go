@@ -358,3 +358,50 @@ func TestFakeTakenBack(t *testing.T) {
 	r.later(time.Hour)
 	require.EqualValues(t, 1, outcome(t, r.again(p)).Questions[0].Options[0].Ballots)
 }
+
+// The same of reactions: the last one that is there counts.
+func TestFakeAnyReactions(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r, dice := installed(t), rand.New(rand.NewPCG(seed, 2))
+			p := r.begin("issue-react-vote", github.ReactVote{Ask: closing(r, "More soup?")})
+			has := map[string][]string{} // what each has given, oldest first
+			for range 40 {
+				if dice.IntN(8) == 0 {
+					r.restarted()
+				}
+				if dice.IntN(6) == 0 {
+					r.hub.Fail(fakegithub.Fault{Route: "GET /repos/{owner}/{repo}/issues/{issue_number}/reactions", LoseAnswer: true})
+				}
+				r.Advance(time.Duration(1+dice.IntN(45)) * time.Second)
+				login, content := fmt.Sprintf("voter%d", dice.IntN(5)), []string{"+1", "-1", "heart"}[dice.IntN(3)]
+				mine := has[login]
+				switch k := slices.Index(mine, content); {
+				case k >= 0:
+					require.NoError(t, r.repo.Unreact(login, 1, content))
+					has[login] = slices.Delete(mine, k, k+1)
+				default:
+					require.NoError(t, r.repo.React(login, 1, content))
+					has[login] = append(mine, content)
+				}
+			}
+			r.later(time.Hour)
+			r.later(time.Hour)
+			want, got := map[string]int64{}, map[string]int64{}
+			for _, mine := range has {
+				for _, content := range slices.Backward(mine) {
+					if choice := map[string]string{"+1": "yes", "-1": "no"}[content]; choice != "" {
+						want[choice]++
+						break
+					}
+				}
+			}
+			for _, o := range outcome(t, r.again(p)).Questions[0].Options {
+				if o.Ballots > 0 {
+					got[o.Option] = o.Ballots
+				}
+			}
+			require.Equal(t, want, got)
+		})
+	}
+}
