@@ -212,12 +212,13 @@ func (r *request) patchHookConfig() (any, error) {
 // kept is how long GitHub keeps deliveries (https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks, 2026-11).
 const kept = 3 * 24 * time.Hour
 
-// attempts are the log of all attempts, newest first, each with its delivery.
+// logged is one attempt with its delivery: an entry of the app's log.
 type logged struct {
 	d Delivery
 	a Attempt
 }
 
+// attempts are the app's log, newest first.
 func (s *Server) attempts() []logged {
 	oldest := s.opt.Now().Add(-kept)
 	s.queue.mu.Lock()
