@@ -258,6 +258,7 @@ func TestFakeActions(t *testing.T) {
 	act("set-team-member", `{"team_slug":"core","username":"eve"}`)
 	require.Equal(t, map[string]string{"eve": "member"}, r.org.Team("core"))
 	act("remove-team-member", `{"team_slug":"core","username":"eve"}`)
+	act("set-team-member", `{"team_slug":"core","username":"eve","role":"maintainer"}`) // which they lose with their membership
 	act("remove-member", `{"username":"eve"}`)
 	require.NotContains(t, r.org.Members(), "eve")
 	require.Equal(t, true, act("remove-member", `{"username":"eve"}`)["already"])

@@ -284,7 +284,7 @@ func (m *message) echoes() []string {
 	case m.event == "organization" && b.User != nil:
 		return []string{ref(m.event, m.action, m.org(), b.User.Login)}
 	case m.event == "membership":
-		return []string{ref(m.event, m.action, m.org(), b.Team.Slug, b.Member.Login)}
+		return []string{ref(m.event, m.action, m.org(), b.Team.Slug, b.Member.Login), ref(m.event, m.action, m.org(), b.Member.Login)}
 	case m.event == "member" && b.Member != nil:
 		return []string{ref(m.event, m.action, m.repo(), b.Member.Login)}
 	}

@@ -44,8 +44,13 @@ func (g *GitHub) removeMember(ctx context.Context, in Person) (Done, error) {
 	}
 	return g.done(ctx, act{
 		request: request{method: http.MethodDelete, path: "/orgs/" + org + "/members/" + in.Username},
-		echoes:  []string{ref("organization", "member_removed", org, in.Username)}, same: []int{http.StatusNotFound},
+		echoes:  removals(org, in.Username), same: []int{http.StatusNotFound},
 	})
+}
+
+// removals are what GitHub tells of somebody who is taken out: they leave each of their teams with it.
+func removals(org, login string) []string {
+	return []string{ref("organization", "member_removed", org, login), ref("membership", "removed", org, login)}
 }
 
 // IsMember is the answer of is-member.
@@ -161,7 +166,7 @@ func (g *GitHub) block(ctx context.Context, in Person) (Done, error) {
 	}
 	path := "/orgs/" + org + "/blocks/" + in.Username
 	return g.done(ctx, act{
-		request: request{method: http.MethodPut, path: path}, echoes: []string{ref("org_block", "blocked", org, in.Username)},
+		request: request{method: http.MethodPut, path: path}, echoes: blocked(org, in.Username),
 		already: func() (bool, error) { return g.is(ctx, path) },
 	})
 }
@@ -173,7 +178,7 @@ func (g *GitHub) unblock(ctx context.Context, in Person) (Done, error) {
 	}
 	return g.done(ctx, act{
 		request: request{method: http.MethodDelete, path: "/orgs/" + org + "/blocks/" + in.Username},
-		echoes:  []string{ref("org_block", "unblocked", org, in.Username)}, gone: []int{http.StatusNotFound},
+		echoes:  unblocked(org, in.Username), gone: []int{http.StatusNotFound},
 	})
 }
 
@@ -187,7 +192,7 @@ func (g *GitHub) is(ctx context.Context, path string) (bool, error) {
 }
 
 // find looks whether something about a person is as an act of ours would have made it; then the delivery of that is ours.
-func (g *GitHub) find(ctx context.Context, what string, in Person, want bool, event, action string) (Done, gateway.Found, error) {
+func (g *GitHub) find(ctx context.Context, what string, in Person, want bool, echoes func(org, login string) []string) (Done, gateway.Found, error) {
 	org, err := g.org()
 	if err != nil {
 		return Done{}, gateway.CannotTell, err
@@ -196,18 +201,24 @@ func (g *GitHub) find(ctx context.Context, what string, in Person, want bool, ev
 	if err != nil || there != want {
 		return Done{}, missing(err), err
 	}
-	gateway.CallOf(ctx).Caused(g.echoesAs(ctx, []string{ref(event, action, org, in.Username)})...)
+	gateway.CallOf(ctx).Caused(g.echoesAs(ctx, echoes(org, in.Username))...)
 	return Done{}, gateway.Happened, nil
 }
 
+func blocked(org, login string) []string { return []string{ref("org_block", "blocked", org, login)} }
+
+func unblocked(org, login string) []string {
+	return []string{ref("org_block", "unblocked", org, login)}
+}
+
 func (g *GitHub) findBlocked(ctx context.Context, in Person) (Done, gateway.Found, error) {
-	return g.find(ctx, "blocks", in, true, "org_block", "blocked")
+	return g.find(ctx, "blocks", in, true, blocked)
 }
 
 func (g *GitHub) findUnblocked(ctx context.Context, in Person) (Done, gateway.Found, error) {
-	return g.find(ctx, "blocks", in, false, "org_block", "unblocked")
+	return g.find(ctx, "blocks", in, false, unblocked)
 }
 
 func (g *GitHub) findRemoved(ctx context.Context, in Person) (Done, gateway.Found, error) {
-	return g.find(ctx, "members", in, false, "organization", "member_removed")
+	return g.find(ctx, "members", in, false, removals)
 }

@@ -290,4 +290,3 @@ func (s *Server) newUserToken(a *account) *token {
 	s.tokens[t.text], s.refresh[t.refresh] = t, t
 	return t
 }
-

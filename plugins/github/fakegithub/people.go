@@ -262,4 +262,3 @@ func (s *Server) Ping() {
 	s.mu.Unlock()
 	s.told()
 }
-

@@ -266,4 +266,3 @@ func (r *Repo) Transfer(by string, number int, to *Repo) (moved int, err error) 
 	})
 	return moved, err
 }
-
