@@ -377,7 +377,7 @@ func TestFakeBlock(t *testing.T) {
 func TestFakeRepair(t *testing.T) {
 	r := installed(t)
 	since := r.Clock.Now()
-	for range 3 {
+	for range 120 { // two pages of the log
 		r.hub.Fail(fakegithub.Fault{Delivery: "issues", CloseBefore: true})
 		_, err := r.repo.OpenIssue("eve", "Lost", "")
 		require.NoError(t, err)
@@ -394,9 +394,9 @@ func TestFakeRepair(t *testing.T) {
 	require.Len(t, r.Events("issues opened"), 1)
 	require.NoError(t, r.inst.Repair(t.Context(), gateway.Gap{Since: since}))
 	r.heard()
-	require.Len(t, r.Events("issues opened"), 4)
+	require.Len(t, r.Events("issues opened"), 121)
 	require.Empty(t, r.Events("org_block blocked"), "somebody else's")
 	require.NoError(t, r.inst.Repair(t.Context(), gateway.Gap{Since: since}))
 	r.heard()
-	require.Len(t, r.Events("issues opened"), 4)
+	require.Len(t, r.Events("issues opened"), 121)
 }
