@@ -66,7 +66,7 @@ func newTown(t *testing.T, opts ...func(*fakegithub.Options)) *town {
 	r.hub = fakegithub.New(o)
 	a := r.hub.App()
 	r.app = github.App{
-		ID: a.ClientID, Slug: a.Slug, PrivateKey: gateway.Secret(a.PrivateKey), WebhookSecret: gateway.Secret(a.WebhookSecret), ClientID: a.ClientID, ClientSecret: gateway.Secret(a.ClientSecret), Emails: true,
+		ID: a.ClientID, Slug: a.Slug, PrivateKey: gateway.Secret(a.PrivateKey), WebhookSecret: gateway.Secret(a.WebhookSecret), ClientID: a.ClientID, ClientSecret: gateway.Secret(a.ClientSecret),
 	}
 	p, err := github.New(r.app)
 	require.NoError(t, err)
