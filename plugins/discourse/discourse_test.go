@@ -1,0 +1,78 @@
+package discourse
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"html"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+)
+
+func signed(key, body string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(body))
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+func TestVerify(t *testing.T) {
+	const forum, body = "https://forum.example", `{"ping":"OK"}`
+	for name, c := range map[string]struct {
+		secret                       gateway.Secret
+		forum, signature, from, body string
+		want                         string
+	}{
+		"good":            {"fake", forum, signed("fake", body), forum, body, ""},
+		"slash":           {"fake", forum + "/", signed("fake", body), forum, body, ""},
+		"empty secret":    {"", forum, signed("", body), forum, body, "no webhook secret"},
+		"no forum":        {"fake", "", signed("fake", body), "", body, "no webhook secret"},
+		"absent":          {"fake", forum, "", forum, body, "no signature"},
+		"no prefix":       {"fake", forum, strings.TrimPrefix(signed("fake", body), "sha256="), forum, body, "no signature"},
+		"not hex":         {"fake", forum, "sha256=zz", forum, body, "no signature"},
+		"empty signature": {"fake", forum, "sha256=", forum, body, "is wrong"},
+		"other secret":    {"fake", forum, signed("other", body), forum, body, "is wrong"},
+		"changed body":    {"fake", forum, signed("fake", body), forum, body + " ", "is wrong"},
+		"other forum":     {"fake", forum, signed("fake", body), "https://evil.example", body, "another forum"},
+		"no instance":     {"fake", forum, signed("fake", body), "", body, "another forum"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := http.Header{}
+			h.Set("X-Discourse-Event-Signature", c.signature)
+			h.Set("X-Discourse-Instance", c.from)
+			err := verify(c.secret, c.forum, &gateway.Delivery{Header: h, Body: []byte(c.body)})
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		"Yes, 10 % more":     "Yes&#44; 10 &#37; more",
+		"a\n[/poll]\n* b":    "a &#91;&#47;poll&#93; &#42; b",
+		" tab\tand\u2028ls ": "tab and ls",
+		"größer 例":           "größer 例",
+		"&#91;":              "&#38;&#35;91&#59;",
+		"~":                  "&#126;",
+	} {
+		require.Equal(t, want, plain(in))
+	}
+}
+
+func FuzzPlain(f *testing.F) {
+	f.Add("a\n[/poll]")
+	f.Add("<script>\x00\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := plain(s)
+		require.False(t, strings.ContainsAny(got, "[]<>*`\"'\\@\n\r\u2028\u2029\u0085"), got)
+		require.NotContains(t, html.UnescapeString(got), "\n")
+	})
+}
