@@ -1,5 +1,3 @@
-// Package discourse is for connecting communities to Discourse forums. It has two parts of that: the check of a forum's
-// deliveries, and the markup of polls.
 package discourse
 
 import (
