@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -71,7 +72,21 @@ func parse(d *gateway.Delivery) (*message, error) {
 	return m, nil
 }
 
-// receive makes the event. Whose doing it is stands in its data only.
+// receive makes the event.
 func (d *Discourse) receive(ctx context.Context, m *message) (gateway.Reply, error) {
-	return gateway.Reply{}, d.Emit(ctx, m.event, gateway.Meta{ID: m.id}, m.data)
+	return gateway.Reply{}, d.Emit(ctx, m.event, gateway.Meta{ID: m.id, Initiator: m.initiator()}, m.data)
+}
+
+// initiator is the ID of whoever did it, where the data says that for sure: the author of a new post. Of an edit or a removal the same
+// field says whose post it was, and so it is not used.
+func (m *message) initiator() string {
+	var v struct {
+		Post struct {
+			UserID int64 `json:"user_id"`
+		} `json:"post"`
+	}
+	if m.event != "post_created" || json.Unmarshal(m.data, &v) != nil || v.Post.UserID == 0 {
+		return ""
+	}
+	return strconv.FormatInt(v.Post.UserID, 10)
 }

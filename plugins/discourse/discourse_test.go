@@ -76,3 +76,35 @@ func FuzzPlain(f *testing.F) {
 		require.NotContains(t, html.UnescapeString(got), "\n")
 	})
 }
+
+func TestInitiator(t *testing.T) {
+	for _, c := range []struct{ event, body, want string }{
+		{"post_created", `{"post":{"user_id":42}}`, "42"},
+		{"post_created", `{"post":{"user_id":-1}}`, "-1"}, // the forum's own system user
+		{"post_created", `{"post":{}}`, ""},
+		{"post_created", `{"post":7}`, ""},
+		{"post_destroyed", `{"post":{"user_id":42}}`, ""},
+	} {
+		require.Equal(t, c.want, (&message{event: c.event, data: []byte(c.body)}).initiator(), c)
+	}
+}
+
+func TestParse(t *testing.T) {
+	read := func(event, body string) (*message, error) {
+		h := http.Header{}
+		h.Set("X-Discourse-Event", event)
+		return parse(&gateway.Delivery{Header: h, Body: []byte(body)})
+	}
+	for _, body := range []string{"", "null", "[]", "<html>", "payload=%7B%7D"} {
+		_, err := read("post_created", body)
+		require.Equal(t, gateway.Invalid, gateway.CodeOf(err), body)
+	}
+	_, err := read("", "{}")
+	require.Equal(t, gateway.Invalid, gateway.CodeOf(err))
+
+	a, err := read("post_created", "{}")
+	require.NoError(t, err)
+	b, err := read("post_edited", "{}")
+	require.NoError(t, err)
+	require.NotEqual(t, a.id, b.id)
+}
