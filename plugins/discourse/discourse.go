@@ -16,9 +16,18 @@ import (
 
 // Config is one forum.
 type Config struct {
-	URL           string         `json:"url" gateway:"platform_id,public" jsonschema:"title=Forum,pattern=^https://" jsonschema_description:"The forum's base URL, as its deliveries have it in X-Discourse-Instance."`
-	WebhookSecret gateway.Secret `json:"webhook_secret" jsonschema:"title=Webhook secret,minLength=12" jsonschema_description:"The secret of the forum's webhook (Admin, API, Webhooks), which signs what it sends."`
+	URL           string         `json:"url" gateway:"platform_id,public" jsonschema:"title=Forum,pattern=^https?://[^?#@]+$,maxLength=500" jsonschema_description:"The forum's base URL, as its deliveries have it in X-Discourse-Instance."`
+	APIKey        gateway.Secret `json:"api_key,omitempty" jsonschema:"title=API key,maxLength=200" jsonschema_description:"An API key of the forum (Admin, Advanced, API keys). Without one there are only events."`
+	APIUsername   string         `json:"api_username,omitempty" gateway:"public" jsonschema:"title=Account,maxLength=60" jsonschema_description:"The account as which the gateway acts. The key is for it or for all users. Absent: system."`
+	WebhookSecret gateway.Secret `json:"webhook_secret,omitempty" jsonschema:"title=Webhook secret,minLength=12,maxLength=200" jsonschema_description:"The secret of the forum's webhook, which signs what it sends. Absent: a random one is made."`
+	Scopes        []string       `json:"scopes,omitempty" gateway:"public" jsonschema:"title=Scopes" jsonschema_description:"What the key may do, such as users:suspend, or global. Asked of the forum."`
 }
+
+// systemUser is the account that every forum has for what nobody in particular does.
+const systemUser = "system"
+
+// username is as whom the gateway acts.
+func (c Config) username() string { return first(c.APIUsername, systemUser) }
 
 // Discourse is the plugin's value for one forum.
 type Discourse struct {
