@@ -1,0 +1,191 @@
+package fakediscourse
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+var errLost = errors.New("fakediscourse: lost on purpose")
+
+// sender is where deliveries go.
+type sender struct {
+	base   *url.URL // nil is as the webhook says
+	client *http.Client
+}
+
+// SetRequestURL says how webhooks are reached. Their payload URLs' paths and queries are asked for at the base, such as
+// the URL of an httptest.Server; an empty base leaves payload URLs as they are. A nil client is a plain http.Client.
+// It is needed before anything is delivered: without it, deliveries go where the payload URL says.
+func (s *Server) SetRequestURL(base string, client *http.Client) error {
+	var to sender
+	if base != "" {
+		u, err := url.Parse(base)
+		if err != nil {
+			return fmt.Errorf("fakediscourse: request URL: %w", err)
+		}
+		to.base = u
+	}
+	c := http.Client{}
+	if client != nil {
+		c = *client
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	to.client = &c
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	s.queue.to = to
+	return nil
+}
+
+// Sign is the value of X-Discourse-Event-Signature for a body.
+func Sign(secret string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// Sign puts the headers of a delivery of an event to a webhook on a request, with a new event ID. The event's type is what the name
+// says, such as "post" of "post_edited".
+func (f *Forum) Sign(r *http.Request, hookID int64, event string, body []byte) {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	if h := f.hooks[hookID]; h != nil {
+		f.sign(r, h, event, eventType(event), f.nextID("event"), body)
+	}
+}
+
+// sign puts the headers of a delivery on a request. The caller holds s.mu.
+func (f *Forum) sign(r *http.Request, h *hook, event, typ string, id int64, body []byte) {
+	r.Header.Set("Accept", "*/*")
+	r.Header.Set("Content-Type", contentTypes[h.contentType])
+	r.Header.Set("User-Agent", "Discourse/"+version)
+	r.Header.Set("X-Discourse-Instance", f.base)
+	r.Header.Set("X-Discourse-Event-Id", strconv.FormatInt(id, 10))
+	r.Header.Set("X-Discourse-Event-Type", typ)
+	if event != "" {
+		r.Header.Set("X-Discourse-Event", event)
+	}
+	if h.secret != "" {
+		r.Header.Set("X-Discourse-Event-Signature", Sign(h.secret, body))
+	}
+}
+
+// Send delivers a body as it is given, signed, at once and outside the queue, to one webhook. It is for trying what the
+// fake does not make by itself. There are no retries.
+func (f *Forum) Send(ctx context.Context, hookID int64, event string, body []byte) (Answer, error) {
+	f.s.mu.Lock()
+	h := f.hooks[hookID]
+	f.s.mu.Unlock()
+	if h == nil {
+		return Answer{}, fmt.Errorf("fakediscourse: send: there is no webhook %d", hookID)
+	}
+	d := &delivery{hook: h, log: &Delivery{Forum: f.base, Hook: hookID, Event: event, Type: eventType(event), Body: body}}
+	f.s.queue.record(d.log)
+	a, _, err := f.s.attempt(ctx, d, nil)
+	return a, err
+}
+
+// attempt sends once, and writes it down; sent is false if there is nobody any more to send it to.
+func (s *Server) attempt(ctx context.Context, d *delivery, fault *Injected) (a Answer, sent bool, err error) {
+	s.mu.Lock()
+	h := d.hook
+	f := h.f
+	dropped := ""
+	switch {
+	case f.hooks[h.id] == nil:
+		dropped = "webhook was deleted"
+	case !h.active && d.log.Event != "ping":
+		dropped = "inactive"
+	}
+	id := f.nextID("event")
+	s.mu.Unlock()
+	if dropped != "" {
+		s.queue.mu.Lock()
+		d.log.Dropped = dropped
+		s.queue.mu.Unlock()
+		return Answer{}, false, nil
+	}
+	if fault != nil && fault.f.Hold {
+		fault.wait(ctx)
+	}
+	if fault != nil && fault.f.CloseBefore {
+		err = errLost
+	} else {
+		a, err = s.post(ctx, d, id)
+	}
+	if fault != nil && fault.f.LoseAnswer {
+		a, err = Answer{}, errLost
+	}
+	s.tried(d, id, a, err)
+	return a, true, err
+}
+
+// tried writes an attempt down: for the test, and where the forum's administrators see it.
+func (s *Server) tried(d *delivery, id int64, a Answer, err error) {
+	at := s.opt.Now()
+	failed, status, delivery := "", a.Status, statusSuccessful
+	if err != nil {
+		failed, status = err.Error(), -1
+	} else if !a.OK() {
+		failed = http.StatusText(a.Status)
+	}
+	if failed != "" {
+		delivery = statusFailed
+	}
+	s.mu.Lock()
+	d.hook.lastStatus = delivery
+	d.hook.events = append(d.hook.events, hookEvent{id: id, status: status, body: string(d.log.Body), answer: a, at: at})
+	s.mu.Unlock()
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	d.log.Attempts = append(d.log.Attempts, Attempt{At: at, EventID: id, Answer: a, Failed: failed})
+}
+
+func (s *Server) post(ctx context.Context, d *delivery, id int64) (Answer, error) {
+	s.queue.mu.Lock()
+	to := s.queue.to
+	s.queue.mu.Unlock()
+	s.mu.Lock()
+	target := d.hook.url
+	s.mu.Unlock()
+	u, err := url.Parse(target)
+	if err != nil {
+		return Answer{}, fmt.Errorf("fakediscourse: deliver to %s: %w", target, err)
+	}
+	if to.base != nil {
+		u.Scheme, u.Host = to.base.Scheme, to.base.Host
+		u.Path = strings.TrimSuffix(to.base.Path, "/") + u.Path
+	}
+	if to.client == nil {
+		to.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opt.AckTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(d.log.Body))
+	if err != nil {
+		return Answer{}, fmt.Errorf("fakediscourse: deliver to %s: %w", u.Redacted(), err)
+	}
+	s.mu.Lock()
+	d.hook.f.sign(r, d.hook, d.log.Event, d.log.Type, id, d.log.Body)
+	s.mu.Unlock()
+	res, err := to.client.Do(r)
+	if err != nil {
+		return Answer{}, fmt.Errorf("fakediscourse: deliver to %s: %w", u.Redacted(), err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return Answer{}, fmt.Errorf("fakediscourse: read the answer of %s: %w", u.Redacted(), err)
+	}
+	return Answer{Status: res.StatusCode, Header: res.Header, Body: b}, nil
+}

@@ -1,0 +1,436 @@
+package fakediscourse
+
+import (
+	"html"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (p *poll) over(f *Forum) bool {
+	return p.status == "closed" || !p.closeAt.IsZero() && !f.now().Before(p.closeAt)
+}
+
+// shows says whether somebody sees the results now. The results of "on_vote" are there for whoever voted, not for staff as such.
+func (p *poll) shows(f *Forum, u *user) bool {
+	if p.results == "staff_only" {
+		return u != nil && u.staff()
+	}
+	return p.results == "always" || p.over(f) || p.results == "on_vote" && u != nil && p.votes[u.id] != nil
+}
+
+// showPolls are a post's polls as somebody sees them.
+func (f *Forum) showPolls(p *post, u *user) []object {
+	out := []object{}
+	for _, x := range p.polls {
+		out = append(out, f.showPoll(x, u))
+	}
+	return out
+}
+
+func (f *Forum) showPoll(p *poll, u *user) object {
+	shows := p.shows(f, u)
+	options := []object{}
+	for _, o := range p.options {
+		opt := object{"id": o.id, "html": o.html}
+		if shows {
+			opt["votes"] = len(p.votersOf(o.id))
+		}
+		options = append(options, opt)
+	}
+	o := object{"id": p.id, "name": p.name, "type": p.typ, "status": p.status, "results": p.results, "options": options, "voters": len(p.voted),
+		"chart_type": p.chart, "title": nullable(p.title), "dynamic": false}
+	if p.over(f) {
+		o["status"] = "closed"
+	}
+	if p.public {
+		o["public"] = true
+	}
+	if p.typ == "number" || p.typ == "multiple" {
+		for name, n := range map[string]int{"min": p.min, "max": p.max} {
+			if n != 0 {
+				o[name] = n
+			}
+		}
+	}
+	if p.step != 0 && p.typ == "number" {
+		o["step"] = p.step
+	}
+	if p.groups != "" {
+		o["groups"] = p.groups
+	}
+	if !p.closeAt.IsZero() {
+		o["close"] = iso(p.closeAt)
+	}
+	if p.public && shows {
+		o["preloaded_voters"] = f.preloaded(p)
+	}
+	if p.typ == "ranked_choice" && shows {
+		o["ranked_choice_outcome"] = p.outcome()
+	}
+	return o
+}
+
+// votersOf lists who chose an option, in the order in which they voted. Of a ranking everybody chose every option that has a rank.
+func (p *poll) votersOf(option string) []int64 {
+	var out []int64
+	for _, id := range p.voted {
+		if rank, ok := p.votes[id][option]; ok && rank != 0 {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func (f *Forum) votesOf(p *post, u *user) object {
+	if u == nil {
+		return nil
+	}
+	out := object{}
+	for _, x := range p.polls {
+		v := x.votes[u.id]
+		if v == nil {
+			continue
+		}
+		if x.typ == "ranked_choice" {
+			out[x.name] = x.ranking(v)
+			continue
+		}
+		ids := []string{}
+		for _, o := range x.options {
+			if v[o.id] != 0 {
+				ids = append(ids, o.id)
+			}
+		}
+		out[x.name] = ids
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func (p *poll) ranking(v map[string]int) []object {
+	out := []object{}
+	for _, o := range p.options {
+		out = append(out, object{"digest": o.id, "rank": v[o.id]})
+	}
+	return out
+}
+
+func (f *Forum) preloaded(p *poll) any {
+	return f.voterPage(p, "", 1, 25)
+}
+
+// voterPage is what a page of voters is: a list for a poll of numbers, otherwise lists by option. Without an option, each page but
+// the first begins with the last of the one before: Discourse counts rows from offset to offset+limit, both included, and
+// rows begin with 1 (plugins/poll/lib/poll.rb, checked 2026-11).
+func (f *Forum) voterPage(p *poll, option string, n, limit int) any {
+	from := (n - 1) * limit
+	if p.typ == "number" {
+		return f.voterNames(p, "", page(p.voted, from, limit))
+	}
+	if option != "" {
+		return object{option: f.voterNames(p, option, page(p.votersOf(option), from, limit))}
+	}
+	out := object{}
+	for _, o := range p.options {
+		all := p.votersOf(o.id)
+		first := max(from-1, 0)
+		count := limit
+		if from > 0 {
+			count = limit + 1
+		}
+		if got := page(all, first, count); len(got) > 0 {
+			out[o.id] = f.voterNames(p, o.id, got)
+		}
+	}
+	return out
+}
+
+func (f *Forum) voterNames(p *poll, option string, ids []int64) []object {
+	out := []object{}
+	for _, id := range ids {
+		u := f.user0(id)
+		o := f.basicUser(u)
+		o["title"] = nullable(u.title)
+		if p.typ == "ranked_choice" {
+			o = object{"rank": p.votes[id][option], "user": o}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// pollToActOn finds the poll of a request, in Discourse's order of refusals.
+func (f *Forum) pollToActOn(postID int64, name, archived string) (*poll, error) {
+	p := f.posts[postID]
+	if p == nil || !p.deletedAt.IsZero() {
+		return nil, invalid("Cannot act on a deleted post.")
+	}
+	if p.t.archived {
+		return nil, invalid(archived)
+	}
+	x := p.pollNamed(html.EscapeString(name))
+	if x == nil {
+		x = p.pollNamed(name)
+	}
+	if x == nil {
+		return nil, invalid("No poll named <strong>" + escape(name) + "</strong> associated with this post.")
+	}
+	return x, nil
+}
+
+func (f *Forum) mayVote(u *user, x *poll) error {
+	t := x.p.t
+	if !f.sees(u, t) || !t.deletedAt.IsZero() || u.silenced(f.now()) && !u.staff() {
+		return invalid("You can't vote because you can't post in this topic.")
+	}
+	if x.over(f) {
+		return invalid("Poll must be open to vote.")
+	}
+	if x.groups != "" && !slices.ContainsFunc(split(x.groups), func(name string) bool {
+		g := f.groupByName(name)
+		return g != nil && f.inGroup(g, u)
+	}) {
+		return invalid("You need to be a member of " + x.groups + " to vote in this poll.")
+	}
+	return nil
+}
+
+// cast counts a vote, which takes the place of the person's earlier one. Options that there are not are passed over.
+func (f *Forum) cast(u *user, x *poll, chosen map[string]int) error {
+	if err := f.mayVote(u, x); err != nil {
+		return err
+	}
+	mine := map[string]int{}
+	for _, o := range x.options {
+		if rank, ok := chosen[o.id]; ok {
+			mine[o.id] = rank
+		}
+	}
+	n := len(mine)
+	switch {
+	case n == 0:
+		return invalid("You must select at least 1 valid option.")
+	case x.typ == "multiple" && x.hasMin && n < x.min:
+		return invalid("A minimum of " + strconv.Itoa(x.min) + " options is required for this poll.")
+	case x.typ == "multiple" && x.max > 0 && n > x.max:
+		return invalid("A maximum of " + strconv.Itoa(x.max) + " options is allowed for this poll.")
+	case x.typ == "ranked_choice" && n != len(x.options):
+		return invalid("The number of options provided does not match the number of options in the poll.")
+	case x.typ != "multiple" && x.typ != "ranked_choice" && n > 1:
+		return invalid("Only 1 vote is allowed for this poll.")
+	}
+	if x.votes[u.id] == nil {
+		x.voted = append(x.voted, u.id)
+	}
+	x.votes[u.id] = mine
+	return nil
+}
+
+func (x *poll) withdraw(u *user) {
+	delete(x.votes, u.id)
+	x.voted = slices.DeleteFunc(x.voted, func(id int64) bool { return id == u.id })
+}
+
+const closedTopicVote = "The topic must be open to vote."
+
+func (r *request) vote() (any, error) {
+	for _, name := range []string{"post_id", "poll_name"} {
+		if _, err := r.need(name); err != nil {
+			return nil, err
+		}
+	}
+	if r.in["options"] == nil {
+		return nil, missing("options")
+	}
+	x, err := r.f.pollToActOn(r.int("post_id"), r.str("poll_name"), closedTopicVote)
+	if err != nil {
+		return nil, err
+	}
+	chosen := map[string]int{}
+	for _, id := range r.list("options") {
+		chosen[id] = 1
+	}
+	if x.typ == "ranked_choice" {
+		chosen = ranks(r.in["options"])
+	}
+	if err := r.f.cast(r.user, x, chosen); err != nil {
+		return nil, err
+	}
+	var mine any = r.list("options")
+	if x.typ == "ranked_choice" {
+		mine = x.ranking(x.votes[r.user.id])
+	}
+	return object{"poll": r.f.showPoll(x, r.user), "vote": mine}, nil
+}
+
+// ranks reads a ranking: {"0": {"digest", "rank"}, ...} as a form gives it, or a list of such.
+func ranks(v any) map[string]int {
+	out := map[string]int{}
+	take := func(e any) {
+		if o, ok := e.(object); ok {
+			out[text(o["digest"])] = atoi(text(o["rank"]), 0)
+		}
+	}
+	switch all := v.(type) {
+	case object:
+		for _, e := range all {
+			take(e)
+		}
+	case []any:
+		for _, e := range all {
+			take(e)
+		}
+	}
+	return out
+}
+
+func (r *request) removeVote() (any, error) {
+	x, err := r.f.pollToActOn(r.int("post_id"), r.str("poll_name"), closedTopicVote)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.f.mayVote(r.user, x); err != nil {
+		return nil, err
+	}
+	x.withdraw(r.user)
+	return object{"poll": r.f.showPoll(x, r.user)}, nil
+}
+
+func (r *request) toggleStatus() (any, error) {
+	for _, name := range []string{"post_id", "poll_name", "status"} {
+		if _, err := r.need(name); err != nil {
+			return nil, err
+		}
+	}
+	x, err := r.f.pollToActOn(r.int("post_id"), r.str("poll_name"), "The topic must be open to toggle status.")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.f.toggle(r.user, x, r.str("status")); err != nil {
+		return nil, err
+	}
+	return object{"poll": r.f.showPoll(x, r.user)}, nil
+}
+
+// toggle closes or opens a poll. One whose time is up stays over.
+func (f *Forum) toggle(u *user, x *poll, status string) error {
+	if u.id != x.p.user && !u.staff() {
+		return invalid("Only a staff member or the original poster can toggle a poll status.")
+	}
+	if status != "open" && status != "closed" {
+		return badParam("status")
+	}
+	x.status = status
+	return nil
+}
+
+// voters lists who voted, where that is public and to be seen.
+func (r *request) voters() (any, error) {
+	for _, name := range []string{"post_id", "poll_name"} {
+		if _, err := r.need(name); err != nil {
+			return nil, err
+		}
+	}
+	p := r.f.posts[r.int("post_id")]
+	if p == nil || !p.deletedAt.IsZero() {
+		return nil, badParam("post_id")
+	}
+	x := p.pollNamed(r.str("poll_name"))
+	if x == nil || !x.public || !x.shows(r.f, r.user) {
+		return nil, badParam("poll_name")
+	}
+	limit := 25
+	if r.has("limit") {
+		limit = min(max(int(r.int("limit")), 0), 50)
+	}
+	option := strings.TrimSpace(r.str("option_id"))
+	if option != "" && x.typ != "number" && !slices.ContainsFunc(x.options, func(o pollOption) bool { return o.id == option }) {
+		return nil, badParam("option_id")
+	}
+	return object{"voters": r.f.voterPage(x, option, max(1, int(r.int("page"))), limit)}, nil
+}
+
+// outcome counts a ranking: whoever has fewest first places is out, until somebody has more than half.
+func (p *poll) outcome() any {
+	var ballots [][]string
+	for _, id := range p.voted {
+		v := p.votes[id]
+		var order []string
+		for _, o := range p.options {
+			if v[o.id] > 0 {
+				order = append(order, o.id)
+			}
+		}
+		slices.SortStableFunc(order, func(a, b string) int { return v[a] - v[b] })
+		ballots = append(ballots, order)
+	}
+	if len(ballots) == 0 {
+		return nil
+	}
+	rounds := []object{}
+	for n := 1; n <= 50; n++ {
+		tally, total := tallyOf(ballots)
+		leader, most, least := extremes(p, tally)
+		if most > total/2 {
+			won := p.enrich(leader)
+			return object{"tied": false, "tied_candidates": nil, "winner": true, "winning_candidate": won,
+				"round_activity": append(rounds, object{"round": n, "majority": won, "eliminated": nil})}
+		}
+		var out []object
+		for _, o := range p.options {
+			if c, ok := tally[o.id]; ok && c == least {
+				out = append(out, p.enrich(o.id))
+				for i := range ballots {
+					ballots[i] = slices.DeleteFunc(ballots[i], func(id string) bool { return id == o.id })
+				}
+			}
+		}
+		rounds = append(rounds, object{"round": n, "majority": nil, "eliminated": out})
+		if !slices.ContainsFunc(ballots, func(b []string) bool { return len(b) > 0 }) {
+			return object{"tied": true, "tied_candidates": out, "winner": nil, "winning_candidate": nil, "round_activity": rounds}
+		}
+	}
+	return nil
+}
+
+func tallyOf(ballots [][]string) (tally map[string]int, total int) {
+	tally = map[string]int{}
+	for _, b := range ballots {
+		for i, id := range b {
+			if i == 0 {
+				tally[id]++
+				total++
+			} else if _, ok := tally[id]; !ok {
+				tally[id] = 0
+			}
+		}
+	}
+	return tally, total
+}
+
+func extremes(p *poll, tally map[string]int) (leader string, most, least int) {
+	most, least = -1, int(^uint(0)>>1)
+	for _, o := range p.options {
+		n, ok := tally[o.id]
+		if !ok {
+			continue
+		}
+		if n > most {
+			leader, most = o.id, n
+		}
+		least = min(least, n)
+	}
+	return leader, most, least
+}
+
+func (p *poll) enrich(id string) object {
+	for _, o := range p.options {
+		if o.id == id {
+			return object{"digest": id, "html": o.html}
+		}
+	}
+	return object{"digest": id}
+}

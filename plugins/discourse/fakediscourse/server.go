@@ -1,0 +1,163 @@
+package fakediscourse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ErrHost is wrapped by every error of [Server.Client] for a request to a host that is no forum of the fake.
+var ErrHost = errors.New("fakediscourse: the request left the forums")
+
+// Options say how the fake begins. The zero value works.
+type Options struct {
+	// Now is the fake's clock; nil is time.Now. Nothing in the fake waits for time to pass by itself.
+	Now func() time.Time
+	// RateLimits makes requests fail with 429 by Discourse's default limits: 60 a minute for an API key, 20 a minute for a
+	// user API key, and 50 in ten seconds or 200 a minute for an address.
+	RateLimits bool
+	// Judge is called for each request to a forum before it is handled. An error is answered as an invalid parameter,
+	// and listed by [Server.Judged].
+	Judge func(*http.Request) error
+	// AckTimeout is how long a delivery waits for its answer; 0 is Discourse's 20 seconds. It is real time, not Now.
+	AckTimeout time.Duration
+}
+
+// Server is a number of forums in your process. All methods may be called from any goroutine.
+type Server struct {
+	opt  Options
+	http *httptest.Server
+
+	stop   context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex // guards all below, and everything reachable from it
+	forums  []*Forum
+	calls   []*Call
+	judged  []error
+	refused []string
+	faults  []*Injected
+
+	queue *queue
+}
+
+// New starts a fake without a forum. Close it when done.
+func New(o Options) *Server {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.AckTimeout <= 0 {
+		o.AckTimeout = 20 * time.Second
+	}
+	s := &Server{opt: o}
+	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.queue = newQueue(s)
+	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.wg.Go(s.queue.run)
+	return s
+}
+
+// Close stops the server and its deliveries, and waits for them.
+func (s *Server) Close() {
+	s.cancel()
+	s.queue.stop()
+	s.mu.Lock()
+	for _, f := range s.faults {
+		f.release()
+	}
+	s.mu.Unlock()
+	s.http.CloseClientConnections()
+	s.http.Close()
+	s.wg.Wait()
+}
+
+// URL is the base of the fake's own HTTP server on 127.0.0.1, without a trailing slash. The first forum answers there too.
+func (s *Server) URL() string { return s.http.URL }
+
+// Client returns a client whose requests to the forums' hosts, by http or https, reach the fake.
+// A request to any other host fails with an error that wraps [ErrHost] and is listed by [Server.Refused], so that a test sees
+// a program that follows foreign URLs.
+func (s *Server) Client() *http.Client {
+	return &http.Client{Transport: &transport{s: s, base: s.http.Client().Transport}}
+}
+
+// Refused lists the URLs that clients of [Server.Client] asked for outside the forums, in order.
+func (s *Server) Refused() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.refused...)
+}
+
+type transport struct {
+	s    *Server
+	base http.RoundTripper
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !t.s.isForumURL(r.URL) {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		t.s.mu.Lock()
+		t.s.refused = append(t.s.refused, r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)
+		t.s.mu.Unlock()
+		return nil, fmt.Errorf("%w: host %q", ErrHost, r.URL.Host)
+	}
+	out := r.Clone(r.Context())
+	out.Host = r.URL.Host
+	out.URL.Scheme = "http"
+	out.URL.Host = strings.TrimPrefix(t.s.http.URL, "http://")
+	return t.base.RoundTrip(out)
+}
+
+func (s *Server) isForumURL(u *url.URL) bool {
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	if "http://"+u.Host == s.http.URL {
+		return true
+	}
+	if p := u.Port(); p != "" && p != "80" && p != "443" {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forumOf(u.Hostname()) != nil
+}
+
+// forumOf finds a forum by its host, or by one that it moved away from. The caller holds s.mu.
+func (s *Server) forumOf(host string) *Forum {
+	for _, f := range s.forums {
+		if strings.EqualFold(f.host, host) || strings.EqualFold(f.formerHost, host) {
+			return f
+		}
+	}
+	return nil
+}
+
+// serve routes by the name that the client asked for; on the fake's own address the first forum is served.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	s.mu.Lock()
+	f := s.forumOf(host)
+	if f == nil && "http://"+r.Host == s.http.URL && len(s.forums) > 0 {
+		f = s.forums[0]
+	}
+	s.mu.Unlock()
+	if f == nil {
+		http.NotFound(w, r)
+		return
+	}
+	f.serve(w, r)
+}
