@@ -199,22 +199,9 @@ func (f *Forum) VoteInPoll(by string, postID int64, name string, options ...int)
 			x.withdraw(u)
 			return nil
 		}
-		chosen := map[string]int{}
-		for rank, n := range options {
-			if n < 1 || n > len(x.options) {
-				return notAllowed("there is no option %d", n)
-			}
-			chosen[x.options[n-1].id] = 1
-			if x.typ == "ranked_choice" {
-				chosen[x.options[n-1].id] = rank + 1
-			}
-		}
-		if x.typ == "ranked_choice" {
-			for _, o := range x.options { // the page sends every option, with rank 0 for those that were left out
-				if _, ok := chosen[o.id]; !ok {
-					chosen[o.id] = 0
-				}
-			}
+		chosen, err := x.choose(options)
+		if err != nil {
+			return err
 		}
 		return f.cast(u, x, chosen)
 	})
@@ -238,4 +225,49 @@ func (f *Forum) setPoll(by string, postID int64, name, status string) error {
 		}
 		return f.toggle(u, x, status)
 	})
+}
+
+// VoteMany lets many people vote in a poll at once, each for the option whose place, from 1, choose says for their place in the list.
+func (f *Forum) VoteMany(postID int64, name string, usernames []string, choose func(i int) []int) error {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	x, err := f.pollToActOn(postID, name, closedTopicVote)
+	if err != nil {
+		return err
+	}
+	for i, username := range usernames {
+		u := f.userByName(username)
+		if u == nil {
+			return notAllowed("there is no %s", username)
+		}
+		chosen, err := x.choose(choose(i))
+		if err != nil {
+			return err
+		}
+		if err := f.cast(u, x, chosen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose makes votes of options' places.
+func (x *poll) choose(places []int) (map[string]int, error) {
+	chosen := map[string]int{}
+	ranked := x.typ == "ranked_choice"
+	if ranked { // the page sends every option, with rank 0 for those that were left out
+		for _, o := range x.options {
+			chosen[o.id] = 0
+		}
+	}
+	for rank, n := range places {
+		if n < 1 || n > len(x.options) {
+			return nil, notAllowed("there is no option %d", n)
+		}
+		chosen[x.options[n-1].id] = 1
+		if ranked {
+			chosen[x.options[n-1].id] = rank + 1
+		}
+	}
+	return chosen, nil
 }

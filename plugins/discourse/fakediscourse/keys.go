@@ -2,6 +2,7 @@ package fakediscourse
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -127,4 +128,38 @@ func (r *request) deleteKey() (any, error) {
 	}
 	delete(r.f.keys, r.id())
 	return done()
+}
+
+// sessionScopes is what the key that asks is for. A key without scopes is for everything.
+func (r *request) sessionScopes() (any, error) {
+	if r.key == nil {
+		return nil, refuse("not_found")
+	}
+	out := []object{}
+	for _, s := range r.key.scopes {
+		allowed, params := object{}, any(nil)
+		for name, values := range s.Only {
+			allowed[name] = values
+		}
+		if len(allowed) > 0 {
+			params = slices.Sorted(maps.Keys(s.Only))
+		}
+		out = append(out, object{"resource": s.Resource, "action": s.Action, "key": s.Action, "parameters": params, "urls": urlsOf(s),
+			"allowed_parameters": allowed})
+	}
+	return object{"scopes": out}, nil
+}
+
+// urlsOf lists the routes that a scope allows.
+func urlsOf(s Scope) []string {
+	if s.Resource == "global" {
+		return []string{"* (get)"}
+	}
+	out := []string{}
+	for _, r := range routes {
+		if slices.Contains(scopes[s.Resource+":"+s.Action], r.action) {
+			out = append(out, r.path+" ("+r.method+")")
+		}
+	}
+	return out
 }

@@ -111,7 +111,7 @@ var eventIDs = map[string]int64{
 	"topic_created": 101, "topic_revised": 102, "topic_edited": 103, "topic_destroyed": 104, "topic_recovered": 105,
 	"post_created": 201, "post_edited": 202, "post_destroyed": 203, "post_recovered": 204,
 	"user_logged_in": 301, "user_logged_out": 302, "user_confirmed_email": 303, "user_created": 304, "user_approved": 305,
-	"user_updated": 306, "user_destroyed": 307, "user_suspended": 308, "user_unsuspended": 309, "user_anonymized": 310,
+	"user_updated": 306, "user_destroyed": 307, "user_suspended": 308, "user_unsuspended": 309,
 	"group_created": 401, "group_updated": 402, "group_destroyed": 403,
 	"category_created": 501, "category_updated": 502, "category_destroyed": 503,
 	"tag_created": 601, "tag_updated": 602, "tag_destroyed": 603,
@@ -152,7 +152,7 @@ func eventTypes() []object {
 	names := slices.SortedFunc(maps.Keys(eventIDs), func(a, b string) int { return int(eventIDs[a] - eventIDs[b]) })
 	out := []object{}
 	for _, name := range names {
-		out = append(out, object{"id": eventIDs[name], "name": name, "group": eventIDs[name] / 100})
+		out = append(out, object{"id": eventIDs[name], "name": name, "group": eventType(name)})
 	}
 	return out
 }

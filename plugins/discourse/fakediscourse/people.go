@@ -146,7 +146,7 @@ func (f *Forum) Unsuspend(by, whom string) error {
 	})
 }
 
-// Silence silences an account, as a staff member does.
+// Silence silences an account, as a staff member does. There is no webhook for it.
 func (f *Forum) Silence(by, whom string, till time.Time, reason string) error {
 	return f.staffOnly(by, whom, func(by, whom *user) error {
 		if whom.staff() {
@@ -228,11 +228,10 @@ func (f *Forum) Promote(username string, level int) error {
 	})
 }
 
-// SetStaff makes an account an administrator or moderator, or takes that away.
+// SetStaff makes an account an administrator or moderator, or takes that away. There is no webhook for it.
 func (f *Forum) SetStaff(username string, admin, moderator bool) error {
 	return f.as(username, func(u *user) error {
 		u.admin, u.moderator = admin, moderator
-		f.tellUser("user_updated", u)
 		return nil
 	})
 }
@@ -262,4 +261,18 @@ func (f *Forum) Destroy(by, whom string) error {
 		f.tell("user_destroyed", payload, nil)
 		return nil
 	})
+}
+
+// AddUsers adds so many accounts, named by the prefix and a number from 1, and returns their usernames. It tells nobody.
+func (f *Forum) AddUsers(prefix string, n int) []string {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	var out []string
+	for i := range n {
+		u := &user{id: f.nextID("user"), username: prefix + itoa(int64(i+1)), trust: 1}
+		u.email = strings.ToLower(u.username) + "@forum.invalid"
+		f.addUser(u)
+		out = append(out, u.username)
+	}
+	return out
 }

@@ -225,5 +225,5 @@ func (f *Forum) leave(g *group, u *user) {
 // groupUser is a membership as webhooks have it: with IDs alone.
 func (f *Forum) groupUser(g *group, u *user) object {
 	return object{"id": g.id*100000 + u.id, "group_id": g.id, "user_id": u.id, "notification_level": 3, "owner": g.owners[u.id],
-		"created_at": iso(f.now()), "updated_at": iso(f.now())}
+		"created_at": iso(f.now())}
 }

@@ -63,7 +63,7 @@ func (f *Forum) showPoll(p *poll, u *user) object {
 		o["close"] = iso(p.closeAt)
 	}
 	if p.public && shows {
-		o["preloaded_voters"] = f.preloaded(p)
+		o["preloaded_voters"] = f.voterPage(p, "", 1, 25)
 	}
 	if p.typ == "ranked_choice" && shows {
 		o["ranked_choice_outcome"] = p.outcome()
@@ -71,11 +71,11 @@ func (f *Forum) showPoll(p *poll, u *user) object {
 	return o
 }
 
-// votersOf lists who chose an option, in the order in which they voted. Of a ranking everybody chose every option that has a rank.
+// votersOf lists who chose an option, in the order in which they voted. Whoever ranks options says something of each, and be it 0.
 func (p *poll) votersOf(option string) []int64 {
 	var out []int64
 	for _, id := range p.voted {
-		if rank, ok := p.votes[id][option]; ok && rank != 0 {
+		if _, ok := p.votes[id][option]; ok {
 			out = append(out, id)
 		}
 	}
@@ -118,44 +118,58 @@ func (p *poll) ranking(v map[string]int) []object {
 	return out
 }
 
-func (f *Forum) preloaded(p *poll) any {
-	return f.voterPage(p, "", 1, 25)
-}
-
-// voterPage is what a page of voters is: a list for a poll of numbers, otherwise lists by option. Without an option, each page but
-// the first begins with the last of the one before: Discourse counts rows from offset to offset+limit, both included, and
+// voterPage is what a page of voters is: a list for a poll of numbers, otherwise lists by option, and null if there are none. Each page
+// but the first begins with the last voter of the one before, since Discourse counts rows from offset to offset+limit, both included, and
 // rows begin with 1 (plugins/poll/lib/poll.rb, checked 2026-11).
 func (f *Forum) voterPage(p *poll, option string, n, limit int) any {
-	from := (n - 1) * limit
-	if p.typ == "number" {
-		return f.voterNames(p, "", page(p.voted, from, limit))
+	from, count := (n-1)*limit-1, limit+1
+	if n == 1 {
+		from, count = 0, limit
 	}
-	if option != "" {
-		return object{option: f.voterNames(p, option, page(p.votersOf(option), from, limit))}
-	}
-	out := object{}
+	all, some := []object{}, false
+	by := object{}
 	for _, o := range p.options {
-		all := p.votersOf(o.id)
-		first := max(from-1, 0)
-		count := limit
-		if from > 0 {
-			count = limit + 1
+		if option != "" && o.id != option {
+			continue
 		}
-		if got := page(all, first, count); len(got) > 0 {
-			out[o.id] = f.voterNames(p, o.id, got)
+		got := page(p.votersOf(o.id), from, count)
+		if len(got) == 0 {
+			continue
 		}
+		some = true
+		names := f.voterNames(p, o.id, got)
+		by[o.id] = names
+		all = append(all, names...)
 	}
-	return out
+	switch {
+	case !some:
+		return nil
+	case p.typ == "number":
+		return all
+	}
+	return by
 }
 
+// voterNames shows voters of one option: by rank, and then by name.
 func (f *Forum) voterNames(p *poll, option string, ids []int64) []object {
+	ids = slices.Clone(ids)
+	slices.SortStableFunc(ids, func(a, b int64) int {
+		if c := max(1, p.votes[a][option]) - max(1, p.votes[b][option]); p.typ == "ranked_choice" && c != 0 {
+			return c
+		}
+		return strings.Compare(f.user0(a).username, f.user0(b).username)
+	})
 	out := []object{}
 	for _, id := range ids {
 		u := f.user0(id)
 		o := f.basicUser(u)
 		o["title"] = nullable(u.title)
 		if p.typ == "ranked_choice" {
-			o = object{"rank": p.votes[id][option], "user": o}
+			rank := "Abstain"
+			if n := p.votes[id][option]; n > 0 {
+				rank = strconv.Itoa(n)
+			}
+			o = object{"rank": rank, "user": o}
 		}
 		out = append(out, o)
 	}
@@ -344,10 +358,10 @@ func (r *request) voters() (any, error) {
 	}
 	limit := 25
 	if r.has("limit") {
-		limit = min(max(int(r.int("limit")), 0), 50)
+		limit = min(max(int(r.int("limit")), 1), 50)
 	}
 	option := strings.TrimSpace(r.str("option_id"))
-	if option != "" && x.typ != "number" && !slices.ContainsFunc(x.options, func(o pollOption) bool { return o.id == option }) {
+	if option != "" && !slices.ContainsFunc(x.options, func(o pollOption) bool { return o.id == option }) {
 		return nil, badParam("option_id")
 	}
 	return object{"voters": r.f.voterPage(x, option, max(1, int(r.int("page"))), limit)}, nil

@@ -330,11 +330,10 @@ func (r *request) silence() (any, error) {
 		"silenced_by": r.f.basicUser(r.user)}}, nil
 }
 
-// silence silences an account. There is no webhook for it but that of the account's change.
+// silence silences an account. There is no webhook for it.
 func (f *Forum) silence(u, by *user, till time.Time, reason string) {
 	u.silencedAt, u.silencedTill, u.silenceReason, u.silencedBy = f.now(), till, reason, by.id
 	f.note("silence_user", by, u.username, reason)
-	f.tellUser("user_updated", u)
 }
 
 func (r *request) unsilence() (any, error) {
@@ -349,7 +348,6 @@ func (r *request) unsilence() (any, error) {
 func (f *Forum) unsilence(u, by *user) {
 	u.silencedAt, u.silencedTill, u.silenceReason, u.silencedBy = time.Time{}, time.Time{}, "", 0
 	f.note("unsilence_user", by, u.username, "")
-	f.tellUser("user_updated", u)
 }
 
 func (r *request) logOut() (any, error) {

@@ -39,6 +39,8 @@ func tableOfRoutes() []*route {
 		{method: "GET", path: "/srv/status", action: "forums#status", free: true, run: (*request).status},
 		{method: "GET", path: "/session/current", action: "session#current", run: (*request).currentSession},
 
+		{method: "GET", path: "/session/scopes", action: "session#scopes", run: (*request).sessionScopes},
+
 		{method: "POST", path: "/posts", action: "posts#create", who: members, run: (*request).createPost},
 		{method: "GET", path: "/posts", action: "posts#latest", run: (*request).latestPosts},
 		{method: "GET", path: "/posts/{id}", action: "posts#show", run: (*request).getPost},
