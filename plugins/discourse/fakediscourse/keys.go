@@ -156,7 +156,7 @@ func urlsOf(s Scope) []string {
 		return []string{"* (get)"}
 	}
 	out := []string{}
-	for _, r := range routes {
+	for _, r := range tableOfRoutes() { // not the variable, which refers to this
 		if slices.Contains(scopes[s.Resource+":"+s.Action], r.action) {
 			out = append(out, r.path+" ("+r.method+")")
 		}
