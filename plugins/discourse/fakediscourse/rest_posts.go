@@ -66,7 +66,9 @@ func (r *request) latestPosts() (any, error) {
 	slices.SortFunc(all, func(a, b *post) int { return cmp.Compare(b.id, a.id) })
 	out := []object{}
 	for _, p := range page(all, 0, 50) {
-		out = append(out, r.f.showPost(p, r.user))
+		o := r.f.showPost(p, r.user)
+		o["excerpt"], o["truncated"] = excerpt(p.cooked), false
+		out = append(out, o)
 	}
 	return object{"latest_posts": out}, nil
 }
@@ -86,7 +88,9 @@ func (r *request) updatePost() (any, error) {
 	if err := r.f.revise(p, r.user, text(in["raw"]), text(in["edit_reason"])); err != nil {
 		return nil, err
 	}
-	return object{"post": r.f.showPost(p, r.user)}, nil
+	o := r.f.showPost(p, r.user)
+	o["draft_sequence"] = 0
+	return object{"post": o}, nil
 }
 
 func (f *Forum) mayEdit(u *user, p *post) bool {

@@ -221,7 +221,7 @@ func (r *request) topicList(want func(*topic) bool) object {
 	n := int(r.int("page"))
 	topics, users, seen := []object{}, []object{}, map[int64]bool{}
 	for _, t := range page(all, n*perPage, perPage) {
-		topics = append(topics, r.f.bareTopic(t))
+		topics = append(topics, r.listed(t))
 		if !seen[t.user] {
 			seen[t.user] = true
 			users = append(users, r.f.basicUser(r.f.user0(t.user)))
@@ -233,6 +233,22 @@ func (r *request) topicList(want func(*topic) bool) object {
 		l["more_topics_url"] = strings.TrimSuffix(r.http.URL.Path, ".json") + "?page=" + itoa(int64(n+1))
 	}
 	return object{"users": users, "primary_groups": []object{}, "topic_list": l}
+}
+
+// listed is a topic in a list, with what its reader has read: everything.
+func (r *request) listed(t *topic) object {
+	o := r.f.bareTopic(t)
+	if r.user != nil {
+		o["last_read_post_number"], o["unread"], o["new_posts"], o["unread_posts"], o["notification_level"] = t.highest, 0, 0, 0, 1
+	}
+	if t.pm() {
+		people := []object{}
+		for _, id := range t.allowed {
+			people = append(people, object{"extras": nil, "description": nil, "user_id": id, "primary_group_id": nil})
+		}
+		o["participants"] = people
+	}
+	return o
 }
 
 func (r *request) latest() (any, error) {

@@ -326,7 +326,7 @@ func (r *request) silence() (any, error) {
 		return nil, r.already("silenced", u.silencedBy)
 	}
 	r.f.silence(u, r.user, till, reason)
-	return object{"silence": object{"silenced": true, "silence_reason": reason, "silenced_till": iso(till), "silenced_at": iso(u.silencedAt),
+	return object{"silence": object{"silenced": true, "silence_reason": reason, "full_silence_reason": reason, "silenced_till": iso(till), "silenced_at": iso(u.silencedAt),
 		"silenced_by": r.f.basicUser(r.user)}}, nil
 }
 

@@ -281,7 +281,7 @@ func (f *Forum) showCategory(c *category) object {
 		"minimum_required_tags": 0, "navigate_to_first_post_after_read": false, "custom_fields": object{}, "allowed_tags": []string{},
 		"allowed_tag_groups": []string{}, "allow_global_tags": false, "required_tag_groups": []object{}, "category_setting": object{
 			"auto_bump_cooldown_days": 1, "num_auto_bump_daily": nil, "require_reply_approval": nil, "require_topic_approval": nil},
-		"category_localizations": []object{}, "read_only_banner": nil, "available_groups": []string{}, "auto_close_hours": nil,
+		"cannot_delete_reason": nil, "category_localizations": []object{}, "read_only_banner": nil, "available_groups": []string{}, "auto_close_hours": nil,
 		"auto_close_based_on_last_post": false, "allow_unlimited_owner_edits_on_first_post": false, "default_slow_mode_seconds": nil,
 		"group_permissions": perms, "email_in": nil, "email_in_allow_strangers": false, "mailinglist_mirror": false, "all_topics_wiki": false,
 		"can_delete": true, "allow_badges": true, "topic_featured_link_allowed": true, "search_priority": 0, "uploaded_logo": nil,
@@ -301,6 +301,6 @@ func (f *Forum) showGroup(g *group, u *user) object {
 		"allow_membership_requests": false, "full_name": nullable(g.fullName), "default_notification_level": 3,
 		"membership_request_template": nil, "members_visibility_level": 0, "can_see_members": true, "can_admin_group": u != nil && u.admin,
 		"can_edit_group": u != nil && u.admin && !g.automatic, "publish_read_state": false, "is_group_user": u != nil && f.inGroup(g, u),
-		"is_group_owner": u != nil && g.owners[u.id], "automatic_membership_email_domains": nil, "smtp_server": nil, "smtp_port": nil,
+		"is_group_owner": u != nil && g.owners[u.id], "automatic_membership_email_domains": nil, "automatic_membership_retroactive": false, "smtp_server": nil, "smtp_port": nil,
 		"smtp_ssl_mode": 0, "imap_server": nil, "imap_port": nil, "imap_ssl": nil, "imap_mailbox_name": "", "email_username": nil}
 }
