@@ -59,6 +59,11 @@ func (c client) do(ctx context.Context, method, path string, query url.Values, i
 	if c.key == "" {
 		return gateway.Errorf(gateway.Denied, "discourse: %s %s: the configuration has no api_key", method, path)
 	}
+	return c.call(ctx, method, path, query, in, out)
+}
+
+// call is [client.do], also without a key: what everybody may ask.
+func (c client) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	a, err := c.send(ctx, method, path, query, in)
 	if err != nil {
 		return err
@@ -69,7 +74,7 @@ func (c client) do(ctx context.Context, method, path string, query url.Values, i
 		}
 		return err
 	}
-	if out == nil {
+	if _, whole := out.(*json.RawMessage); out == nil || whole && len(bytes.TrimSpace(a.body)) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(a.body, out); err != nil {

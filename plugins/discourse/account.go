@@ -1,0 +1,63 @@
+package discourse
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// account is what an administrator reads of one (GET /admin/users/{id}.json).
+type account struct {
+	ID            int64     `json:"id"`
+	Username      string    `json:"username"`
+	Name          string    `json:"name"`
+	Active        bool      `json:"active"`
+	Admin         bool      `json:"admin"`
+	Moderator     bool      `json:"moderator"`
+	TrustLevel    int       `json:"trust_level"`
+	SuspendedAt   time.Time `json:"suspended_at"`
+	SuspendedTill time.Time `json:"suspended_till"`
+	SuspendReason string    `json:"suspend_reason"`
+	FullReason    string    `json:"full_suspend_reason"`
+	SuspendedBy   *person   `json:"suspended_by"`
+	SilencedAt    time.Time `json:"silenced_at"`
+	SilencedTill  time.Time `json:"silenced_till"`
+	SilenceReason string    `json:"silence_reason"`
+	SilencedBy    *person   `json:"silenced_by"`
+}
+
+// account asks for one.
+func (c client) account(ctx context.Context, id int64) (account, error) {
+	var out account
+	err := c.needs(global).do(ctx, http.MethodGet, "/admin/users/"+strconv.FormatInt(id, 10)+".json", nil, nil, &out)
+	return out, err
+}
+
+// suspended says whether it is now. The routes for lists say until when, and older versions of Discourse only by whom.
+func (a account) suspended(now time.Time) bool {
+	if a.SuspendedTill.IsZero() {
+		return a.SuspendedBy != nil
+	}
+	return a.SuspendedTill.After(now)
+}
+
+// silenced says whether it is now.
+func (a account) silenced(now time.Time) bool {
+	if a.SilencedTill.IsZero() {
+		return a.SilencedBy != nil
+	}
+	return a.SilencedTill.After(now)
+}
+
+// suspension is the one that holds; the zero value where none does.
+func (a account) suspension(now time.Time) suspension {
+	if !a.suspended(now) {
+		return suspension{}
+	}
+	s := suspension{By: a.SuspendedBy, Reason: first(a.FullReason, a.SuspendReason)}
+	if !a.SuspendedTill.IsZero() {
+		s.Until = &a.SuspendedTill
+	}
+	return s
+}
