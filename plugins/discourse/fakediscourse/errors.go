@@ -20,6 +20,7 @@ type apiError struct {
 	extras object
 	raw    object // the whole body, where it is not Discourse's usual one
 	header http.Header
+	plain  bool // the first error is the whole body, as text
 }
 
 func (e *apiError) Error() string {
@@ -99,6 +100,9 @@ func refusal(err error) Answer {
 	var e *apiError
 	if !errors.As(err, &e) {
 		e = &apiError{status: http.StatusInternalServerError, errors: []string{"Internal Server Error"}}
+	}
+	if e.plain {
+		return Answer{Status: e.status, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(e.errors[0])}
 	}
 	o := object{"errors": list(e.errors)}
 	if e.kind != "" {

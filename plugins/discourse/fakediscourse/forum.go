@@ -56,8 +56,6 @@ type Forum struct {
 	userKeys   map[string]*userKey
 	hooks      map[int64]*hook
 	limits     map[string][]time.Time
-	signed     string // who is signed in to the forum in the browser of [Forum.SignIn]
-	nonces     map[string]bool
 	log        []LogEntry
 }
 
@@ -83,7 +81,7 @@ func (s *Server) AddForum(base string) (*Forum, error) {
 		ids: map[string]int64{}, users: map[int64]*user{}, names: map[string]*user{}, groups: map[int64]*group{},
 		categories: map[int64]*category{}, tags: map[string]*tag{}, topics: map[int64]*topic{}, posts: map[int64]*post{},
 		reviewed: map[int64]*reviewable{}, keys: map[int64]*apiKey{}, userKeys: map[string]*userKey{}, hooks: map[int64]*hook{},
-		limits: map[string][]time.Time{}, nonces: map[string]bool{},
+		limits: map[string][]time.Time{},
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

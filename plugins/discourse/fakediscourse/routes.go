@@ -41,6 +41,10 @@ func tableOfRoutes() []*route {
 
 		{method: "GET", path: "/session/scopes", action: "session#scopes", run: (*request).sessionScopes},
 
+		{method: "GET", path: "/session/sso_provider", action: "session#sso_provider", free: true, run: (*request).ssoProvider},
+		{method: "GET", path: "/user-api-key/new", action: "user_api_keys#new", free: true, run: (*request).newUserKey},
+		{method: "POST", path: "/user-api-key/revoke", action: "user_api_keys#revoke", who: members, run: (*request).revokeUserKey},
+
 		{method: "POST", path: "/posts", action: "posts#create", who: members, run: (*request).createPost},
 		{method: "GET", path: "/posts", action: "posts#latest", run: (*request).latestPosts},
 		{method: "GET", path: "/posts/{id}", action: "posts#show", run: (*request).getPost},

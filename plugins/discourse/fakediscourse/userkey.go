@@ -31,7 +31,7 @@ func (k *userKey) permits(r *request) bool {
 			return r.http.Method != "GET"
 		}
 		return slices.Contains(userScopes[s], r.route.action)
-	})
+	}) || r.route.action == "user_api_keys#revoke"
 }
 
 // byUserKey authenticates with a user API key. Administrators' pages are not for these.
