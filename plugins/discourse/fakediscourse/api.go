@@ -217,10 +217,11 @@ func (r *request) act(judged error) (any, error) {
 	if err := r.readParams(); err != nil {
 		return nil, err
 	}
-	if r.route.page && !r.json {
-		return &reply{status: http.StatusOK, page: r.f.settings.Title}, nil
+	out, err := r.route.run(r)
+	if err == nil && r.route.page && !r.json {
+		out = &reply{status: http.StatusOK, page: r.f.settings.Title}
 	}
-	return r.route.run(r)
+	return out, err
 }
 
 func (v *reply) answer() Answer {
