@@ -57,6 +57,8 @@ type act struct {
 	echoes []string // as what the delivery of it will be known
 	// already asks whether it is so, where the forum refuses: it refuses what is done already as it refuses what nobody may.
 	already func() (bool, error)
+	// first says that it is asked before: the forum would not refuse, and would not tell of it either.
+	first bool
 }
 
 // attempted is what is durable before the forum hears of an act.
@@ -73,6 +75,11 @@ func (d *Discourse) perform(ctx context.Context, a act, out any) (same bool, err
 	call := gateway.CallOf(ctx)
 	var before attempted
 	again := call.Saved(&before) && before.Sent
+	if a.first && !again {
+		if done, err := a.already(); err == nil && done {
+			return true, nil
+		}
+	}
 	if err := call.Save(ctx, attempted{true}); err != nil {
 		return false, err
 	}

@@ -58,7 +58,7 @@ func (d *Discourse) member(ctx context.Context, in Membership, method, event str
 	return d.done(ctx, act{
 		method: method, path: "/groups/" + strconv.FormatInt(g.ID, 10) + "/members.json", scope: scopeGroups,
 		body: map[string]any{"usernames": u.Username}, echoes: []string{toldGroup(event, g.ID, u.ID)},
-		already: func() (bool, error) {
+		first: true, already: func() (bool, error) {
 			in, err := d.client().inGroup(ctx, u.Username, g.ID)
 			return in == is, err
 		},

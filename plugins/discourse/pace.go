@@ -7,14 +7,17 @@ import (
 	gateway "github.com/metagov/gateway-go"
 )
 
-// A forum lets a key of its administrators make 60 requests a minute (max_admin_api_reqs_per_minute in discourse_defaults.conf, checked 2026-11): in no minute are
-// there more than these.
-const (
-	paceEvery = 1200 * time.Millisecond
-	paceBurst = 10
-)
+// usualRate is how many requests a minute a forum lets an administrator's key make where nobody has set it otherwise (max_admin_api_reqs_per_minute in
+// discourse_defaults.conf, checked 2026-11).
+const usualRate = 60
 
-// pace is the feature of the same purpose. The forum counts by the key; all of an instance's requests are made with its own.
+// pace is the feature of the same purpose. The forum counts by the key, with which all of an instance's requests are made, and in any minute: two thirds of
+// the rate may come at once, and the third comes back in the minute after.
 func (d *Discourse) pace(*http.Request) gateway.Pace {
-	return gateway.Pace{Key: d.ID(), Every: paceEvery, Burst: paceBurst}
+	n := d.config.PerMinute
+	if n <= 0 {
+		n = usualRate
+	}
+	burst := max(1, n*2/3)
+	return gateway.Pace{Key: d.ID(), Every: time.Minute / time.Duration(max(1, n-burst)), Burst: burst}
 }

@@ -1,0 +1,278 @@
+package discourse_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/discourse"
+	"github.com/metagov/gateway-go/plugins/discourse/fakediscourse"
+)
+
+const somewhere = "I would like it to stand by the river, in the shade."
+
+// Every action is done, answered, and what the forum says about it is known as ours.
+func TestTopicsAndPosts(t *testing.T) {
+	r := newRig(t)
+	made := do[discourse.Written](r, "create-topic", discourse.CreateTopic{Title: "Where shall the bench stand?", Raw: somewhere, Category: 4, Tags: []string{"park"}})
+	topic, ok := r.forum.Topic(made.TopicID)
+	require.True(t, ok)
+	require.Equal(t, "Where shall the bench stand?", topic.Title)
+	require.Equal(t, forumURL+"/t/where-shall-the-bench-stand/"+itoa(made.TopicID), made.URL)
+	for _, typ := range []string{"topic_created", "post_created"} {
+		e := r.one(typ)
+		require.True(t, e.Bot, typ)
+		require.NotEmpty(t, e.Cause, typ)
+		require.Equal(t, "-1", e.Initiator, typ)
+	}
+
+	answer := do[discourse.Written](r, "create-post", discourse.CreatePost{TopicID: made.TopicID, Raw: "What about the other side of the river?", ReplyTo: 1})
+	require.Equal(t, made.TopicID, answer.TopicID)
+	require.NotEmpty(t, r.Events("post_created")[1].Cause)
+
+	require.Zero(t, do[discourse.Done](r, "delete-post", discourse.PostID{ID: answer.ID}))
+	require.NotEmpty(t, r.one("post_destroyed").Cause)
+	require.True(t, do[discourse.Done](r, "delete-post", discourse.PostID{ID: answer.ID}).Already)
+	require.Zero(t, do[discourse.Done](r, "recover-post", discourse.PostID{ID: answer.ID}))
+	require.NotEmpty(t, r.one("post_recovered").Cause)
+	require.True(t, do[discourse.Done](r, "recover-post", discourse.PostID{ID: answer.ID}).Already)
+	require.True(t, do[discourse.Locked](r, "lock-post", discourse.LockPost{PostID: discourse.PostID{ID: answer.ID}, Locked: true}).Locked)
+	require.False(t, do[discourse.Locked](r, "lock-post", discourse.LockPost{PostID: discourse.PostID{ID: answer.ID}}).Locked)
+
+	it := discourse.TopicID{ID: made.TopicID}
+	require.Zero(t, do[discourse.Done](r, "edit-topic", discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}))
+	require.NotEmpty(t, r.one("topic_edited").Cause)
+	do[discourse.Done](r, "close-topic", it)
+	do[discourse.Done](r, "open-topic", it)
+	closed := r.Events("topic_closed_status_updated")
+	require.Len(t, closed, 2)
+	require.NotEmpty(t, closed[0].Cause)
+	require.NotEmpty(t, closed[1].Cause)
+	do[discourse.Done](r, "pin-topic", discourse.PinTopic{TopicID: it, Globally: true})
+	require.NotEmpty(t, r.one("topic_pinned_globally_status_updated").Cause)
+	do[discourse.Done](r, "unpin-topic", it)
+
+	require.Zero(t, do[discourse.Done](r, "delete-topic", it))
+	require.NotEmpty(t, r.one("topic_destroyed").Cause)
+	require.True(t, do[discourse.Done](r, "delete-topic", it).Already)
+	require.Zero(t, do[discourse.Done](r, "recover-topic", it))
+	require.True(t, do[discourse.Done](r, "recover-topic", it).Already)
+	require.Empty(t, r.fake.Refused())
+}
+
+func TestAMessageIsSentToAccountsByTheirIDs(t *testing.T) {
+	r := newRig(t)
+	made := do[discourse.Written](r, "create-message", discourse.CreateMessage{Title: "About your ban", Raw: "It is of the other platform, and you may appeal.", Usernames: []string{"joshua"}, UserIDs: []string{"42"}})
+	call := r.calls("POST /posts")[0]
+	var body map[string]any
+	require.NoError(t, json.Unmarshal(call.Body, &body))
+	require.Equal(t, "joshua,bob", body["target_recipients"])
+	require.Equal(t, "private_message", body["archetype"])
+	topic, ok := r.forum.Topic(made.TopicID)
+	require.True(t, ok)
+	require.Equal(t, "private_message", topic.Archetype)
+
+	for _, in := range []discourse.CreateMessage{
+		{Title: "Nobody", Raw: "gets this one, or what?"},
+		{Title: "Two", Raw: "names in one are none", Usernames: []string{"bob,ann"}},
+	} {
+		require.Equal(t, gateway.Invalid, gateway.CodeOf(r.refusal("create-message", in)))
+	}
+}
+
+// What somebody else writes, also as our account while ours is under way, is theirs.
+func TestOnlyOurOwnIsOurs(t *testing.T) {
+	r := newRig(t)
+	r.topic("bob")
+	e := r.one("post_created")
+	require.Equal(t, "42", e.Initiator)
+	require.Empty(t, e.Cause)
+	require.False(t, e.Bot)
+}
+
+func TestSuspending(t *testing.T) {
+	r := newRig(t)
+	bob := discourse.Person{UserID: "42"}
+	require.Zero(t, do[discourse.Done](r, "suspend", discourse.Suspend{Person: bob, Reason: "harassment: decision 7"}))
+	u, _ := r.forum.User("bob")
+	require.Equal(t, 3018, u.SuspendedTill.Year())
+	require.Equal(t, "harassment: decision 7", u.SuspendReason)
+	e := r.one("user_suspended")
+	require.NotEmpty(t, e.Cause)
+	require.True(t, e.Bot)
+	require.Equal(t, "-1", e.Initiator)
+
+	got := do[discourse.Account](r, "get-user", bob)
+	require.True(t, got.Suspended)
+	require.Equal(t, "bob", got.Username)
+	require.Equal(t, "-1", got.SuspendedBy)
+	require.Equal(t, "harassment: decision 7", got.SuspendReason)
+	require.True(t, do[discourse.Done](r, "suspend", discourse.Suspend{Person: bob, Reason: "again"}).Already)
+
+	require.Zero(t, do[discourse.Done](r, "unsuspend", discourse.Person{Username: "bob"}))
+	require.NotEmpty(t, r.one("user_unsuspended").Cause)
+	u, _ = r.forum.User("bob")
+	require.Zero(t, u.SuspendedTill)
+
+	until := r.Clock.Now().Add(24 * time.Hour)
+	require.Zero(t, do[discourse.Done](r, "silence", discourse.Suspend{Person: bob, Reason: "spam", Until: &until}))
+	require.True(t, do[discourse.Account](r, "get-user", bob).Silenced)
+	require.True(t, do[discourse.Done](r, "silence", discourse.Suspend{Person: bob, Reason: "spam"}).Already)
+	require.Zero(t, do[discourse.Done](r, "unsilence", bob))
+	require.False(t, do[discourse.Account](r, "get-user", bob).Silenced)
+
+	// The staff cannot be suspended, and the forum's refusal says what would be needed.
+	err := r.refusal("suspend", discourse.Suspend{Person: discourse.Person{UserID: "90"}, Reason: "no"})
+	require.Equal(t, gateway.Denied, gateway.CodeOf(err))
+	require.ErrorContains(t, err, "users:suspend")
+}
+
+func TestGroups(t *testing.T) {
+	r := newRig(t)
+	r.forum.AddGroup("gardeners", "joshua")
+	in := discourse.Membership{Person: discourse.Person{UserID: "42"}, Group: "gardeners"}
+	require.Zero(t, do[discourse.Done](r, "add-to-group", in))
+	require.ElementsMatch(t, []string{"bob", "joshua"}, r.forum.Members("gardeners"))
+	require.NotEmpty(t, r.one("user_added_to_group").Cause)
+	require.True(t, do[discourse.Done](r, "add-to-group", in).Already)
+	require.Zero(t, do[discourse.Done](r, "remove-from-group", in))
+	require.NotEmpty(t, r.one("user_removed_from_group").Cause)
+	require.Equal(t, []string{"joshua"}, r.forum.Members("gardeners"))
+	require.True(t, do[discourse.Done](r, "remove-from-group", in).Already)
+	require.Equal(t, gateway.NotFound, gateway.CodeOf(r.refusal("add-to-group", discourse.Membership{Person: in.Person, Group: "nobody"})))
+
+	names := r.forum.AddUsers("member", 2_500)
+	r.forum.AddGroup("crowd", names...)
+	reading, err := r.c.ReadRole(t.Context(), gateway.RoleKey("discourse", "group/crowd"), 0)
+	require.NoError(t, err)
+	require.Equal(t, 2_500, reading.Members)
+	require.Len(t, r.calls("GET /groups/{name}/members"), 3)
+}
+
+func TestChoices(t *testing.T) {
+	r := newRig(t)
+	r.forum.AddGroup("gardeners")
+	got, err := r.inst.Choices(t.Context(), "categories", "gen")
+	require.NoError(t, err)
+	require.Equal(t, []gateway.Choice{{Value: "4", Label: "General"}}, got)
+	got, err = r.inst.Choices(t.Context(), "groups", "garden")
+	require.NoError(t, err)
+	require.Equal(t, []gateway.Choice{{Value: "gardeners", Label: "gardeners"}}, got)
+}
+
+func TestMethod(t *testing.T) {
+	r := newRig(t)
+	topic, _ := r.topic("bob")
+	raw := json.RawMessage(`{"route":"/t/{id}.json","id":` + itoa(topic) + `}`)
+	out := do[discourse.Answer](r, "method", raw)
+	require.Contains(t, string(out.Data), "Where shall the bench stand?")
+	require.Empty(t, do[discourse.Answer](r, "method", json.RawMessage(`{"method":"DELETE","route":"/t/{id}.json","id":`+itoa(topic)+`}`)).Data)
+	for in, code := range map[string]gateway.Code{
+		`{"route":"/admin/api/keys.json"}`:                    gateway.Denied,
+		`{"route":"/{a}/{b}/keys","a":"admin","b":"API"}`:     gateway.Denied,
+		`{"method":"POST","route":"/admin/api/web_hooks"}`:    gateway.Denied,
+		`{"route":"/t/{id}.json"}`:                            gateway.Invalid,
+		`{"route":"/t/{id}/x.json","id":".."}`:                gateway.Invalid,
+		`{"route":"/t//x"}`:                                   gateway.Invalid,
+		`{"route":"/t/{id}.json","id":"1/../../admin"}`:       gateway.Invalid,
+		`{"route":"/admin/users/{id}.json","id":"4711"}`:      gateway.NotFound,
+		`{"method":"GET","route":"/t/{id}.json?x","id":"77"}`: gateway.Invalid,
+	} {
+		require.Equal(t, code, gateway.CodeOf(r.refusal("method", json.RawMessage(in))), in)
+	}
+}
+
+// A lost answer is looked up: nothing is posted or done twice, and what was done is ours.
+func TestLostAnswersAreLookedUp(t *testing.T) {
+	for action, c := range map[string]struct {
+		in    any
+		route string
+		event string
+	}{
+		"create-topic":   {discourse.CreateTopic{Title: "Which colour shall the bench have?", Raw: somewhere}, "POST /posts", "topic_created"},
+		"create-message": {discourse.CreateMessage{Title: "About your ban", Raw: "It is of the other platform.", Usernames: []string{"bob"}}, "POST /posts", "topic_created"},
+		"create-post":    {discourse.CreatePost{TopicID: 1, Raw: somewhere}, "POST /posts", "post_created"},
+		"suspend":        {discourse.Suspend{Person: discourse.Person{UserID: "42"}, Reason: "spam"}, "PUT /admin/users/{id}/suspend", "user_suspended"},
+		"unsuspend":      {discourse.Person{UserID: "43"}, "PUT /admin/users/{id}/unsuspend", "user_unsuspended"},
+	} {
+		t.Run(action, func(t *testing.T) {
+			r := newRig(t)
+			require.NoError(t, r.forum.Suspend("ann", "Carla", r.Clock.Now().Add(time.Hour), "an hour"))
+			topic, _ := r.topic("joshua")
+			if in, ok := c.in.(discourse.CreatePost); ok {
+				in.TopicID = topic
+				c.in = in
+			}
+			r.due()
+			before := len(r.Events(c.event))
+			sent := len(r.calls(c.route))
+			r.fake.Fail(fakediscourse.Fault{Route: c.route, LoseAnswer: true})
+			do[json.RawMessage](r, action, c.in, gateway.Once("lost"))
+			require.Len(t, r.calls(c.route), sent+1)
+			all := r.Events(c.event)
+			require.Len(t, all, before+1)
+			require.NotEmpty(t, all[before].Cause)
+		})
+	}
+}
+
+// Where nothing happened, it is done when it is asked for again, and only once there.
+func TestWhatDidNotHappenIsDoneAgain(t *testing.T) {
+	r := newRig(t)
+	in := discourse.CreateTopic{Title: "Where shall the bench stand?", Raw: somewhere}
+	r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", CloseBefore: true})
+	err := r.refusal("create-topic", in, gateway.Once("again"))
+	require.Equal(t, gateway.Unknown, gateway.CodeOf(err))
+	r.Clock.Set(r.Clock.Now().Add(2 * time.Minute))
+	do[discourse.Written](r, "create-topic", in, gateway.Once("again"))
+	require.Len(t, r.forum.Topics(), 1)
+}
+
+func TestRefusals(t *testing.T) {
+	in := discourse.CreateTopic{Title: "Where shall the bench stand?", Raw: somewhere}
+	for name, c := range map[string]struct {
+		fault fakediscourse.Fault
+		code  gateway.Code
+		says  string
+		after time.Duration
+	}{
+		"forbidden":   {fakediscourse.Fault{Refusal: "invalid_access"}, gateway.Denied, "topics:write", 0},
+		"form":        {fakediscourse.Fault{Errors: []string{"Title has already been used"}}, gateway.Invalid, "Title has already been used", 0},
+		"limit":       {fakediscourse.Fault{RetryAfter: 17 * time.Second}, gateway.Unavailable, "limits the rate", 17 * time.Second},
+		"plain limit": {fakediscourse.Fault{PlainLimit: 9 * time.Second}, gateway.Unavailable, "limits the rate", 9 * time.Second},
+		"read only":   {fakediscourse.Fault{Refusal: "read_only"}, gateway.Unavailable, "read_only", 0},
+		"gone":        {fakediscourse.Fault{Refusal: "not_found"}, gateway.NotFound, "not_found", 0},
+		"wall":        {fakediscourse.Fault{Status: 403, Body: "<html>Checking your browser</html>"}, gateway.Unavailable, "page", 0},
+		"other site":  {fakediscourse.Fault{Status: 404, Body: "<html>nothing here</html>"}, gateway.Unavailable, "page", 0},
+		"moved":       {fakediscourse.Fault{Status: 301, Body: "<html>over there</html>"}, gateway.Unavailable, "has moved", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c.fault.Route = "POST /posts"
+			r.fake.Fail(c.fault)
+			err := r.refusal("create-topic", in)
+			require.Equal(t, c.code, gateway.CodeOf(err), err)
+			require.ErrorContains(t, err, c.says)
+			require.Equal(t, c.after, gateway.RetryAfter(err))
+			status, _, err := r.inst.Status(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, gateway.InstanceActive, status)
+		})
+	}
+}
+
+// What may have happened is not said to have failed.
+func TestAPageOfFailureMayComeAfterwards(t *testing.T) {
+	for _, f := range []fakediscourse.Fault{{Status: 502, Body: "<html>bad gateway</html>"}, {Status: 200, Body: "<html>welcome</html>"}, {Status: 500, Body: `{"errors":["oops"]}`}} {
+		r := newRig(t)
+		f.Route = "PUT /admin/users/{id}/silence"
+		r.fake.Fail(f)
+		require.Equal(t, gateway.Unknown, gateway.CodeOf(r.refusal("silence", discourse.Suspend{Person: discourse.Person{UserID: "42"}, Reason: "spam"})))
+		f.Route = "GET /admin/users/{id}"
+		r.fake.Fail(f)
+		require.Equal(t, gateway.Unavailable, gateway.CodeOf(r.refusal("get-user", discourse.Person{UserID: "42"})))
+	}
+}
