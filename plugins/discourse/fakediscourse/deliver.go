@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 )
 
@@ -66,18 +65,21 @@ func (f *Forum) Sign(r *http.Request, hookID int64, event string, body []byte) {
 
 // sign puts the headers of a delivery on a request. The caller holds s.mu.
 func (f *Forum) sign(r *http.Request, h *hook, event, typ string, id int64, body []byte) {
-	r.Header.Set("Accept", "*/*")
-	r.Header.Set("Content-Type", contentTypes[h.contentType])
-	r.Header.Set("User-Agent", "Discourse/"+version)
-	r.Header.Set("X-Discourse-Instance", f.base)
-	r.Header.Set("X-Discourse-Event-Id", strconv.FormatInt(id, 10))
-	r.Header.Set("X-Discourse-Event-Type", typ)
-	if event != "" {
-		r.Header.Set("X-Discourse-Event", event)
+	for name, v := range f.headers(h, event, typ, id, body) {
+		if name != "Content-Length" {
+			r.Header.Set(name, v)
+		}
 	}
+}
+
+// headers are a delivery's, as administrators see them. Without a secret there is no signature.
+func (f *Forum) headers(h *hook, event, typ string, id int64, body []byte) map[string]string {
+	o := map[string]string{"Accept": "*/*", "Content-Length": itoa(int64(len(body))), "Content-Type": contentTypes[h.contentType], "User-Agent": "Discourse/" + version,
+		"X-Discourse-Instance": f.base, "X-Discourse-Event-Id": itoa(id), "X-Discourse-Event-Type": typ, "X-Discourse-Event": event}
 	if h.secret != "" {
-		r.Header.Set("X-Discourse-Event-Signature", Sign(h.secret, body))
+		o["X-Discourse-Event-Signature"] = Sign(h.secret, body)
 	}
+	return o
 }
 
 // Send delivers a body as it is given, signed, at once and outside the queue, to one webhook. It is for trying what the
@@ -144,7 +146,8 @@ func (s *Server) tried(d *delivery, id int64, a Answer, err error) {
 	}
 	s.mu.Lock()
 	d.hook.lastStatus = delivery
-	d.hook.events = append(d.hook.events, hookEvent{id: id, status: status, body: string(d.log.Body), answer: a, at: at})
+	d.hook.events = append(d.hook.events, hookEvent{id: id, status: status, body: string(d.log.Body), answer: a, at: at,
+		headers: d.hook.f.headers(d.hook, d.log.Event, d.log.Type, id, d.log.Body)})
 	s.mu.Unlock()
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()

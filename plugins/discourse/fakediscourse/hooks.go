@@ -2,7 +2,6 @@ package fakediscourse
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,11 +27,12 @@ type hook struct {
 
 // hookEvent is a line of what administrators see of deliveries.
 type hookEvent struct {
-	id     int64
-	status int // of the answer; -1 is none
-	body   string
-	answer Answer
-	at     time.Time
+	id      int64
+	status  int               // of the answer; -1 is none
+	headers map[string]string // of the request
+	body    string
+	answer  Answer
+	at      time.Time
 }
 
 // The states of a webhook's last delivery.
@@ -214,10 +214,10 @@ func (r *request) pingHook() (any, error) {
 
 func (f *Forum) ping(h *hook) { f.deliver(h, "ping", "ping", []byte(`{"ping":"OK"}`)) }
 
-func (e hookEvent) show(hook int64) object {
-	headers, _ := json.Marshal(e.answer.Header)
-	return object{"id": e.id, "web_hook_id": hook, "request_url": "", "status": e.status, "headers": "{}", "payload": e.body,
-		"response_headers": string(headers), "response_body": string(e.answer.Body), "duration": 12, "created_at": iso(e.at), "redelivering": false}
+// show is an event with the headers of its request, as text in JSON.
+func (e hookEvent) show(hook *hook) object {
+	return object{"id": e.id, "web_hook_id": hook.id, "request_url": hook.url, "status": e.status, "headers": string(rawJSON(e.headers)), "payload": e.body,
+		"response_headers": string(rawJSON(e.answer.Header)), "response_body": string(e.answer.Body), "duration": 12, "created_at": iso(e.at), "redelivering": false}
 }
 
 func (r *request) hookEvents() (any, error) {
@@ -236,7 +236,7 @@ func (r *request) hookEvents() (any, error) {
 	from := int(r.int("offset"))
 	out := []object{}
 	for _, e := range page(newest, from, 50) {
-		out = append(out, e.show(h.id))
+		out = append(out, e.show(h))
 	}
 	return object{"web_hook_events": out, "total_rows_web_hook_events": len(newest),
 		"load_more_web_hook_events": "/admin/api/web_hook_events/" + itoa(h.id) + ".json?limit=50&offset=" + itoa(int64(from+50)),
@@ -258,7 +258,7 @@ func (r *request) redeliver() (any, error) {
 				again := d
 				again.Attempts, again.GivenUp = nil, false
 				r.s.queue.add(&delivery{log: &again, hook: h})
-				return object{"web_hook_event": e.show(h.id)}, nil
+				return object{"web_hook_event": e.show(h)}, nil
 			}
 		}
 	}
