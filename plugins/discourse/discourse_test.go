@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"html"
 	"net/http"
 	"strings"
@@ -84,8 +85,23 @@ func TestInitiator(t *testing.T) {
 		{"post_created", `{"post":{}}`, ""},
 		{"post_created", `{"post":7}`, ""},
 		{"post_destroyed", `{"post":{"user_id":42}}`, ""},
+		{"post_edited", `{"post":{"user_id":42}}`, ""},
+		{"topic_created", `{"topic":{"user_id":42}}`, "42"},
+		{"post_liked", `{"like":{"user":{"id":43},"post":{"user_id":42}}}`, "43"},
+		{"user_logged_in", `{"user":{"id":42}}`, "42"},
+		{"user_created", `{"user":{"id":42}}`, ""},
+		{"notification_created", `{"notification":{"user_id":42}}`, ""},
+		{"reviewable_created", `{"reviewable":{"created_by":{"id":43}}}`, "43"},
+		{"user_badge_granted", `{"user_badge":{"user_id":42,"granted_by":{"id":43}}}`, "43"},
+		{"user_suspended", `{"user":{"id":42}}`, ""},
+		{"user_suspended", `{"user":{"id":42},"suspension":{"by":{"id":90}}}`, "90"},
+		{"post_created", `{"post":{"user_id":42},"other":{}}`, ""},
 	} {
-		require.Equal(t, c.want, (&message{event: c.event, data: []byte(c.body)}).initiator(), c)
+		h := http.Header{}
+		h.Set("X-Discourse-Event", c.event)
+		m, err := parse(&gateway.Delivery{Header: h, Body: []byte(c.body)})
+		require.NoError(t, err)
+		require.Equal(t, c.want, m.initiator(), c)
 	}
 }
 
@@ -107,4 +123,41 @@ func TestParse(t *testing.T) {
 	b, err := read("post_edited", "{}")
 	require.NoError(t, err)
 	require.NotEqual(t, a.id, b.id)
+
+	h := http.Header{}
+	h.Set("X-Discourse-Event-Type", "ping") // as older versions say it
+	m, err := parse(&gateway.Delivery{Header: h, Body: []byte(`{"ping":"OK"}`)})
+	require.NoError(t, err)
+	require.Equal(t, "ping", m.event)
+}
+
+func FuzzParse(f *testing.F) {
+	for _, body := range []string{`{"post":{"id":7,"topic_id":3,"user_id":42,"created_at":"2026-11-02T12:00:00Z"}}`, `{"user":{"id":42,"user_fields":{"1":"x","2":["y"]}},"suspension":{"by":{"id":1}}}`, `{"like":{"post":{"id":1}}}`, `[]`, `{"a":1e999}`} {
+		f.Add("user_suspended", []byte(body))
+		f.Add("post_liked", []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, event string, body []byte) {
+		h := http.Header{"X-Discourse-Event": {event}}
+		m, err := parse(&gateway.Delivery{Header: h, Body: body})
+		if err != nil {
+			require.Equal(t, gateway.Invalid, gateway.CodeOf(err))
+			return
+		}
+		_, _, _, _ = m.initiator(), m.refs(), m.echoes("system"), changes(nil, m.about.Fields.v)
+	})
+}
+
+// The fields that differ, whatever way of writing them.
+func TestChanges(t *testing.T) {
+	raw := func(v string) (f fields) {
+		require.NoError(t, json.Unmarshal([]byte(v), &f))
+		return f
+	}
+	e := changes(raw(`{"1":"a","2":"","3":["x"],"4":"gone"}`), raw(`{"1":"b","2":null,"3":[ "x" ]}`))
+	require.True(t, e.Known)
+	got, err := json.Marshal(e)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"user_id":0,"username":"","known":true,"old_values":{"1":"a","4":"gone"},"new_values":{"1":"b","4":null}}`, string(got))
+	require.Empty(t, changes(raw(`{}`), raw(`{"1":null}`)).New)
+	require.False(t, changes(nil, raw(`{"1":"a"}`)).Known)
 }

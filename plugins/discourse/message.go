@@ -64,6 +64,9 @@ type likedPost struct {
 // each attempt (checked 2026-11).
 func parse(d *gateway.Delivery) (*message, error) {
 	m := &message{event: d.Header.Get("X-Discourse-Event"), data: d.Body}
+	if m.event == "" && d.Header.Get("X-Discourse-Event-Type") == "ping" { // so older versions say it
+		m.event = "ping"
+	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(d.Body, &object); err != nil || object == nil {
 		return nil, gateway.Errorf(gateway.Invalid, "it is no JSON object: the webhook's content type has to be application/json")

@@ -87,12 +87,14 @@ func (d *Discourse) failed(ctx context.Context, hook int64, gap gateway.Gap) ([]
 
 // bring hands over one attempt as if it had arrived. What cannot be read is passed over.
 func (d *Discourse) bring(ctx context.Context, a attempt) error {
-	var headers map[string]string
-	if err := json.Unmarshal([]byte(a.Headers), &headers); err != nil || headers["X-Discourse-Event"] == "" {
+	var headers map[string]any // older versions write numbers too
+	err := json.Unmarshal([]byte(a.Headers), &headers)
+	event, ok := headers["X-Discourse-Event"].(string)
+	if err != nil || !ok {
 		d.Log.WarnContext(ctx, "a delivery that failed does not say of what event it was", "delivery", a.ID)
 		return nil
 	}
-	header := deliveryHeader(headers["X-Discourse-Event"])
+	header := deliveryHeader(event)
 	m, err := parse(&gateway.Delivery{Header: header, Body: []byte(a.Payload)})
 	if err != nil {
 		d.Log.WarnContext(ctx, "a delivery that failed cannot be read", "delivery", a.ID, "error", err)
