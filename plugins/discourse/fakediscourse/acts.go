@@ -252,21 +252,21 @@ func (f *Forum) VoteMany(postID int64, name string, usernames []string, choose f
 }
 
 // choose makes votes of options' places.
-func (x *poll) choose(places []int) (map[string]int, error) {
+func (p *poll) choose(places []int) (map[string]int, error) {
 	chosen := map[string]int{}
-	ranked := x.typ == "ranked_choice"
+	ranked := p.typ == "ranked_choice"
 	if ranked { // the page sends every option, with rank 0 for those that were left out
-		for _, o := range x.options {
+		for _, o := range p.options {
 			chosen[o.id] = 0
 		}
 	}
 	for rank, n := range places {
-		if n < 1 || n > len(x.options) {
+		if n < 1 || n > len(p.options) {
 			return nil, notAllowed("there is no option %d", n)
 		}
-		chosen[x.options[n-1].id] = 1
+		chosen[p.options[n-1].id] = 1
 		if ranked {
-			chosen[x.options[n-1].id] = rank + 1
+			chosen[p.options[n-1].id] = rank + 1
 		}
 	}
 	return chosen, nil

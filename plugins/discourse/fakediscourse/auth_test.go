@@ -159,6 +159,7 @@ func TestUserKeys(t *testing.T) {
 	require.Equal(t, "1", back.Query().Get("x"))
 	sealed, err := base64.StdEncoding.DecodeString(back.Query().Get("payload"))
 	require.NoError(t, err)
+	//lint:ignore SA1019 it is what Discourse does
 	text, err := rsa.DecryptPKCS1v15(nil, private, sealed)
 	require.NoError(t, err)
 	var got struct{ Key, Nonce string }

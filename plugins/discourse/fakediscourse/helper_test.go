@@ -119,13 +119,6 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) object(t testing.TB) map[string]any {
-	t.Helper()
-	var o map[string]any
-	require.NoError(t, json.Unmarshal(a.body, &o), string(a.body))
-	return o
-}
-
 // at digs into an answer: names of fields, and numbers of elements.
 func (a answer) at(t testing.TB, path ...any) any {
 	t.Helper()

@@ -60,7 +60,7 @@ func New(o Options) *Server {
 	s := &Server{opt: o}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.queue = newQueue(s)
-	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.http = httptest.NewServer(s)
 	s.wg.Go(s.queue.run)
 	return s
 }
@@ -143,8 +143,8 @@ func (s *Server) forumOf(host string) *Forum {
 	return nil
 }
 
-// serve routes by the name that the client asked for; on the fake's own address the first forum is served.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP routes by the name that the client asked for; on the fake's own address the first forum is served.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -161,3 +161,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	f.serve(w, r)
 }
+
+// Now is the fake's time.
+func (s *Server) Now() time.Time { return s.opt.Now() }

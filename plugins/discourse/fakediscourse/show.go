@@ -294,7 +294,7 @@ func (f *Forum) showCategory(c *category) object {
 
 // showGroup is a group as somebody sees it.
 func (f *Forum) showGroup(g *group, u *user) object {
-	return object{"id": g.id, "automatic": g.automatic, "name": g.name, "display_name": g.name, "user_count": len(f.membersOf(g)),
+	return object{"id": g.id, "automatic": g.automatic, "name": g.name, "display_name": g.name, "user_count": f.countOf(g),
 		"mentionable_level": 0, "messageable_level": 0, "visibility_level": 0, "primary_group": false, "title": nil, "grant_trust_level": nil,
 		"incoming_email": nil, "has_messages": false, "flair_url": nil, "flair_bg_color": nil, "flair_color": nil, "flair_group_id": nil,
 		"bio_raw": nullable(g.bio), "bio_cooked": nil, "bio_excerpt": nil, "public_admission": g.publicAdmission, "public_exit": g.publicExit,

@@ -236,6 +236,7 @@ func encrypt(pub *rsa.PublicKey, text []byte, padding string) (string, error) {
 	if padding == "oaep" {
 		out, err = rsa.EncryptOAEP(sha1.New(), rand.Reader, pub, text, nil)
 	} else {
+		//lint:ignore SA1019 it is what Discourse does
 		out, err = rsa.EncryptPKCS1v15(rand.Reader, pub, text)
 	}
 	if err != nil {

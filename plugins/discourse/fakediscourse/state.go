@@ -109,15 +109,14 @@ type post struct {
 }
 
 type reviewable struct {
-	id              int64
-	p               *post
-	by              int64
-	flag            int
-	status          int // 0 pending, 1 approved, 2 rejected, 3 ignored, 4 deleted
-	created, acted  time.Time
-	score           float64
-	message         string
-	messageTopicFor string
+	id             int64
+	p              *post
+	by             int64
+	flag           int
+	status         int // 0 pending, 1 approved, 2 rejected, 3 ignored, 4 deleted
+	created, acted time.Time
+	score          float64
+	message        string
 }
 
 // The kinds of users that always exist.
@@ -190,6 +189,23 @@ func (f *Forum) membersOf(g *group) []*user {
 		return cmp.Compare(strings.ToLower(a.username), strings.ToLower(b.username))
 	})
 	return out
+}
+
+// countOf is how many members a group has.
+func (f *Forum) countOf(g *group) int {
+	n := 0
+	switch {
+	case g.name == "everyone":
+	case !g.automatic:
+		n = len(g.members)
+	default:
+		for _, u := range f.users {
+			if u.id > 0 && f.inGroup(g, u) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func (f *Forum) owns(g *group, u *user) int {
