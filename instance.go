@@ -354,8 +354,9 @@ func (i *Instance) setStatus(ctx context.Context, status, reason string, then fu
 }
 
 // Remove takes the plugin out of the community: its state, its waiting deliveries and its tasks are deleted, its running processes
-// fail. Events and ended processes stay until they are too old.
+// fail. Events and ended processes stay until they are too old. What the plugin made on the platform is taken away first, see [RemoveFunc].
 func (i *Instance) Remove(ctx context.Context) error {
+	i.leave(ctx)
 	for {
 		var rows []store.Process
 		err := i.g.update(ctx, func(tx store.Tx) (err error) {

@@ -40,6 +40,8 @@ type Manifest struct {
 	// Configure is called when an instance is enabled (old is nil) and when its configuration is about to change. It may
 	// call the platform, may refuse with an error, and returns the configuration to keep. Nil: it is kept as it is.
 	Configure func(ctx context.Context, inst *Instance, old, config json.RawMessage) (json.RawMessage, error) `json:"-"`
+	// Remove takes away on the platform what was made there for an instance, before that is removed, see [RemoveFunc]. Nil: nothing.
+	Remove func(ctx context.Context, self any) error `json:"-"`
 	// Repair fetches what an instance may have missed. Nil: nothing can be fetched.
 	Repair func(ctx context.Context, self any, gap Gap) error `json:"-"`
 	// Granted lists the permissions that an instance has on its platform. Nil, or a nil answer: it is not known. It calls
