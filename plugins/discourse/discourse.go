@@ -46,6 +46,7 @@ func New() gateway.Plugin {
 		gateway.ChoicesFunc("groups", "The forum's groups.", (*Discourse).listGroups),
 		gateway.PaceFunc((*Discourse).pace),
 		gateway.PollFunc("webhook", webhookEvery, (*Discourse).keepWebhook),
+		gateway.RemoveFunc((*Discourse).removeWebhook),
 		gateway.RepairFunc((*Discourse).repair),
 		webhook(),
 		fieldsEvent,
@@ -55,5 +56,6 @@ func New() gateway.Plugin {
 	}
 	features = append(features, actions()...)
 	features = append(features, roles()...)
+	features = append(features, votes()...)
 	return gateway.Define("discourse", "Discourse: events, actions and votes in a forum.", open, features...)
 }

@@ -84,6 +84,16 @@ func (d *Discourse) keepWebhook(ctx context.Context) error {
 	return d.mendWebhook(ctx, c, mine[0], target, kinds)
 }
 
+// removeWebhook deletes the webhook that the plugin made or found. It is called when the instance is removed. One that somebody made by hand stays if the
+// key may not look after webhooks.
+func (d *Discourse) removeWebhook(ctx context.Context) error {
+	id, err := hookID.Get(ctx, d)
+	if err != nil || id == 0 || d.config.APIKey == "" {
+		return err
+	}
+	return clientOf(d.Instance, d.config).needs(global).dropHook(ctx, id)
+}
+
 // makeWebhook makes it, and has the forum try it.
 func (d *Discourse) makeWebhook(ctx context.Context, c client, target string, kinds []kind) error {
 	var made struct {

@@ -102,6 +102,19 @@ func TestAnAnswerThatIsLostMakesNoSecondWebhook(t *testing.T) {
 	require.Len(t, r.calls("POST /admin/api/web_hooks"), 1)
 }
 
+func TestTheWebhookIsRemovedWithTheInstance(t *testing.T) {
+	r := newRig(t)
+	_, err := r.forum.AddWebhook(fakediscourse.Webhook{URL: "https://elsewhere.example/hook", Secret: "some-other-secret"})
+	require.NoError(t, err)
+	require.NoError(t, r.inst.Remove(t.Context()))
+	require.Equal(t, "https://elsewhere.example/hook", r.hook().URL)
+
+	r = newRig(t) // a forum that is away keeps nobody
+	r.forum.Maintain(true)
+	require.NoError(t, r.inst.Remove(t.Context()))
+	r.hook()
+}
+
 // Where the key may not, the instance's health says what has to be done by hand; events come all the same then.
 func TestAWebhookByHand(t *testing.T) {
 	r := newRig(t, func(s *setup) {
