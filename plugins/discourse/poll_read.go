@@ -1,0 +1,172 @@
+package discourse
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// pollPost is a post with its polls.
+type pollPost struct {
+	post
+	Polls []pollView `json:"polls"`
+}
+
+// deleted says that the post is, or that its author has marked it so.
+func (p pollPost) deleted() bool { return p.DeletedAt != nil || p.Gone }
+
+// poll finds the vote's.
+func (p pollPost) poll() (pollView, bool) {
+	for _, v := range p.Polls {
+		if v.Name == pollName {
+			return v, true
+		}
+	}
+	return pollView{}, false
+}
+
+// pollView is a poll as the API has it (plugins/poll/app/serializers of Discourse, checked 2026-11). Options are in the order of the text.
+type pollView struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"`
+	Results string `json:"results"`
+	Public  bool   `json:"public"`
+	Voters  int64  `json:"voters"`
+	Options []struct {
+		ID    string `json:"id"`
+		Votes *int64 `json:"votes"` // absent where the results are not shown
+	} `json:"options"`
+}
+
+func (v pollView) closed() bool { return v.Status == "closed" }
+
+// tells says that the forum shows the results to the key's account now.
+func (v pollView) tells() bool {
+	for _, o := range v.Options {
+		if o.Votes == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// pollPost reads the post of a vote.
+func (d *Discourse) pollPost(ctx context.Context, id int64) (pollPost, error) {
+	var p pollPost
+	err := d.client().needs(global).do(ctx, http.MethodGet, postPath(id)+".json", nil, nil, &p)
+	return p, err
+}
+
+const (
+	voterPage = 50 // voters, at the most, that a forum gives at once
+	// scanKept is for how long an interrupted reading goes on where it was: votes change meanwhile.
+	scanKept = 15 * time.Minute
+)
+
+// scan is a reading of who voted for what. A forum that lets a key make sixty requests a minute takes some minutes to tell of ten thousand, so that
+// it is kept where it is interrupted.
+type scan struct {
+	Since  time.Time `json:"since" jsonschema_description:"When it began."`
+	Final  bool      `json:"final,omitempty" jsonschema_description:"The poll was closed then."`
+	Option int       `json:"option" jsonschema_description:"The choice that is read."`
+	Page   int       `json:"page" jsonschema_description:"How many pages of its voters were read."`
+	// Marks are what each account has chosen: for each choice 0, or its rank, or 1 where there is none. It is about 50 bytes for a voter.
+	Marks map[int64][]byte `json:"marks" jsonschema_description:"What each account has chosen."`
+}
+
+// read takes how people voted from the forum. Where it does not show the results yet there is nothing to take.
+func (b *pollBox) read(ctx context.Context, r *pollRun, v pollView) error {
+	if !v.tells() {
+		if v.closed() {
+			return gateway.Errorf(gateway.Denied, "discourse: the forum does not show the results of a closed poll to the key's account, which has to belong to its staff")
+		}
+		return nil
+	}
+	if !r.Ask().VotersVisible() {
+		return r.SetTally(ctx, tallyOf(r.Ask(), v), v.Voters)
+	}
+	s := b.Scan
+	if s == nil || s.Final != v.closed() || r.Now().Sub(s.Since) > scanKept {
+		s = &scan{Since: r.Now(), Final: v.closed(), Marks: map[int64][]byte{}}
+	}
+	err := s.run(ctx, r.Plugin, b.Post.ID, v)
+	if err == nil {
+		err = b.count(ctx, r, s.Marks)
+	}
+	if err == nil {
+		b.Scan = nil
+		return nil
+	}
+	b.Scan = s
+	if e := r.Save(context.WithoutCancel(ctx)); e != nil {
+		r.Plugin.Log.WarnContext(ctx, "how far a poll was read could not be kept", "process", r.ID(), "error", e)
+	}
+	return err
+}
+
+// tallyOf is what the forum has counted.
+func tallyOf(ask *vote.Ask, v pollView) []vote.Count {
+	var out []vote.Count
+	for i, c := range ask.Choices() {
+		if n := *v.Options[i].Votes; n > 0 {
+			out = append(out, vote.Votes("", c, n))
+		}
+	}
+	return out
+}
+
+// run goes on reading, a page at a time.
+func (s *scan) run(ctx context.Context, d *Discourse, post int64, v pollView) error {
+	for ; s.Option < len(v.Options); s.Option, s.Page = s.Option+1, 0 {
+		o := v.Options[s.Option]
+		for more := *o.Votes > 0; more; s.Page++ {
+			page, err := d.voters(ctx, post, o.ID, s.Page+1)
+			if err != nil {
+				return err
+			}
+			for _, x := range page {
+				s.mark(x, len(v.Options))
+			}
+			if len(s.Marks) > vote.MaxVoters {
+				return gateway.Errorf(gateway.Internal, "discourse: more than %d accounts have voted", vote.MaxVoters)
+			}
+			more = len(page) >= voterPage
+		}
+	}
+	return nil
+}
+
+// mark notes what somebody chose.
+func (s *scan) mark(x voter, options int) {
+	m := s.Marks[x.ID]
+	if len(m) != options {
+		m = make([]byte, options)
+		s.Marks[x.ID] = m
+	}
+	m[s.Option] = x.Mark
+}
+
+// voters reads a page of who chose an option. Pages count from 1; each but the first begins with the last of the one before, where rows are counted
+// from both ends included (plugins/poll/lib/poll.rb of Discourse, checked 2026-11).
+func (d *Discourse) voters(ctx context.Context, post int64, option string, page int) ([]voter, error) {
+	q := url.Values{
+		"post_id": {strconv.FormatInt(post, 10)}, "poll_name": {pollName}, "option_id": {option}, "page": {strconv.Itoa(page)}, "limit": {strconv.Itoa(voterPage)},
+	}
+	var said struct {
+		Voters json.RawMessage `json:"voters"`
+	}
+	if err := d.client().needs(global).do(ctx, http.MethodGet, "/polls/voters.json", q, nil, &said); err != nil {
+		return nil, err
+	}
+	out, err := parseVoters(said.Voters, option)
+	if err != nil {
+		return nil, gateway.Errorf(gateway.Unavailable, "discourse: GET /polls/voters.json: %w", err)
+	}
+	return out, nil
+}
