@@ -1,7 +1,5 @@
 package fakediscourse
 
-import "time"
-
 // NewTopic is a topic that somebody opens. Category 0 is "Uncategorized".
 type NewTopic struct {
 	Title, Raw string
@@ -65,7 +63,7 @@ func (f *Forum) EditTopic(by string, topicID int64, title string, category int64
 		if category != 0 {
 			in["category_id"] = itoa(category)
 		}
-		f.editTopic(t, in)
+		f.editTopic(t, u, in)
 		return nil
 	})
 }
@@ -179,7 +177,7 @@ func (f *Forum) SetStatus(by string, topicID int64, status string, on bool) erro
 		if !u.staff() && u.trust < 4 {
 			return notAllowed("%s may not change topic %d", by, topicID)
 		}
-		return f.setStatus(t, u, status, on, time.Time{})
+		return f.setStatus(t, u, status, on)
 	})
 }
 

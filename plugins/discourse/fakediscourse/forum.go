@@ -20,6 +20,9 @@ type Settings struct {
 	MinPersonalMessageTitleLength                    int
 	UniquePostsMins                                  int // nobody but staff may write the same again within so many minutes
 	AllowDuplicateTopicTitles                        bool
+	AllowUncategorizedTopics                         bool
+	TitlePrettify                                    bool          // titles are made to look like titles
+	EditingGracePeriod                               time.Duration // edits of the same person within it make no new version
 	MaxTagsPerTopic                                  int
 	PollMaximumOptions                               int
 	PollEditWindowMins                               int
@@ -76,7 +79,7 @@ func (s *Server) AddForum(base string) (*Forum, error) {
 		settings: Settings{
 			Title: "Forum", Description: "A forum of the fake", MinPostLength: 20, MinFirstPostLength: 20, MaxPostLength: 32000,
 			MinPersonalMessagePostLength: 10, MinTopicTitleLength: 15, MaxTopicTitleLength: 255, MinPersonalMessageTitleLength: 2,
-			UniquePostsMins: 5, MaxTagsPerTopic: 5, PollMaximumOptions: 20, PollEditWindowMins: 5, PollMinimumTrustLevelToCreate: 1,
+			UniquePostsMins: 5, AllowUncategorizedTopics: true, TitlePrettify: true, EditingGracePeriod: 5 * time.Minute, MaxTagsPerTopic: 5, PollMaximumOptions: 20, PollEditWindowMins: 5, PollMinimumTrustLevelToCreate: 1,
 		},
 		ids: map[string]int64{}, users: map[int64]*user{}, names: map[string]*user{}, groups: map[int64]*group{},
 		categories: map[int64]*category{}, tags: map[string]*tag{}, topics: map[int64]*topic{}, posts: map[int64]*post{},

@@ -35,7 +35,8 @@ func (f *Forum) post(d draft) (*post, error) {
 		return nil, err
 	}
 	now := f.now()
-	p := &post{user: d.by.id, raw: strings.TrimSpace(d.raw), created: now, updated: now, version: 1, replyTo: d.replyTo, typ: d.typ,
+	d.title, d.raw = f.cleanTitle(d.title), cleanRaw(d.raw)
+	p := &post{user: d.by.id, raw: d.raw, created: now, updated: now, version: 1, lastEditor: d.by.id, lastVersion: now, replyTo: d.replyTo, typ: d.typ,
 		action: d.action, flaggedBy: map[int64]int{}}
 	polls, err := f.polls(p, p.raw, d.by)
 	if err != nil {
@@ -127,7 +128,7 @@ func (f *Forum) titleErrors(title string, pm bool, self int64) []string {
 
 func (f *Forum) titleUsed(title string, self int64) bool {
 	for _, t := range f.topics {
-		if t.id != self && !t.pm() && t.deletedAt.IsZero() && strings.EqualFold(strings.TrimSpace(t.title), strings.TrimSpace(title)) {
+		if t.id != self && !t.pm() && t.deletedAt.IsZero() && strings.EqualFold(t.title, f.cleanTitle(title)) {
 			return true
 		}
 	}
@@ -154,7 +155,7 @@ func (f *Forum) rawErrors(raw string, least int) []string {
 func (f *Forum) saidBefore(d draft) bool {
 	since := f.now().Add(-time.Duration(f.settings.UniquePostsMins) * time.Minute)
 	for _, p := range f.posts {
-		if p.user == d.by.id && p.created.After(since) && p.deletedAt.IsZero() && p.raw == strings.TrimSpace(d.raw) {
+		if p.user == d.by.id && p.created.After(since) && p.deletedAt.IsZero() && p.raw == cleanRaw(d.raw) {
 			return true
 		}
 	}
@@ -186,7 +187,7 @@ func (f *Forum) mayPost(d draft) error {
 
 func (f *Forum) newTopic(d draft) (*topic, error) {
 	now := f.now()
-	t := &topic{title: strings.TrimSpace(d.title), archetype: "regular", externalID: d.externalID, user: d.by.id, created: now, category: d.category}
+	t := &topic{title: d.title, archetype: "regular", externalID: d.externalID, user: d.by.id, created: now, category: d.category}
 	for _, old := range f.topics {
 		if d.externalID != "" && old.externalID == d.externalID {
 			return nil, asCreate(invalid("External has already been taken"))
@@ -205,11 +206,8 @@ func (f *Forum) newTopic(d draft) (*topic, error) {
 			}
 		}
 		t.allowedGroups = append(t.allowedGroups, d.groups...)
-	} else if f.categories[t.category] == nil {
-		if t.category != 0 {
-			return nil, asCreate(invalid("Category can't be found"))
-		}
-		t.category = 1
+	} else if err := f.place(t); err != nil {
+		return nil, err
 	}
 	if err := f.setTags(t, d.tags); err != nil {
 		return nil, asCreate(err)
@@ -217,6 +215,21 @@ func (f *Forum) newTopic(d draft) (*topic, error) {
 	t.id = f.nextID("topic")
 	f.topics[t.id] = t
 	return t, nil
+}
+
+// place puts a topic into the category that it names, or into none.
+func (f *Forum) place(t *topic) error {
+	const none = 1
+	switch {
+	case t.category == 0 || t.category == none:
+		if !f.settings.AllowUncategorizedTopics {
+			return asCreate(invalid("Category can't be blank"))
+		}
+		t.category = none
+	case f.categories[t.category] == nil:
+		return asCreate(invalid("Category can't be found"))
+	}
+	return nil
 }
 
 // setTags puts tags on a topic, and makes those that there are not.
@@ -245,7 +258,7 @@ func (f *Forum) tag(name string) *tag {
 	return f.tags[name]
 }
 
-// revise changes a post's text and counts a version. The caller holds s.mu.
+// revise changes a post's text. What changes nothing is passed over. The caller holds s.mu.
 func (f *Forum) revise(p *post, by *user, raw, reason string) error {
 	least := f.settings.MinPostLength
 	if p.t.pm() {
@@ -254,19 +267,33 @@ func (f *Forum) revise(p *post, by *user, raw, reason string) error {
 	if errs := f.rawErrors(raw, least); len(errs) > 0 {
 		return invalid(errs...)
 	}
-	polls, err := f.polls(p, strings.TrimSpace(raw), by)
+	raw = cleanRaw(raw)
+	if raw == p.raw && reason == "" {
+		return nil
+	}
+	polls, err := f.polls(p, raw, by)
 	if err != nil {
 		return err
 	}
 	if polls, err = f.mergePolls(p, polls); err != nil {
 		return err
 	}
-	p.raw, p.polls, p.editReason = strings.TrimSpace(raw), polls, reason
+	f.count(p, by, reason != "" || abs(len([]rune(raw))-len([]rune(p.raw))) > 100)
+	p.raw, p.polls, p.editReason = raw, polls, reason
 	p.cooked = cook(p.raw, polls)
-	p.version++
-	p.updated = f.now()
 	f.tellPost("post_edited", p)
 	return nil
+}
+
+// count makes a new version of a post, unless the same person edited it a moment ago: then an edit is part of the version that there is.
+func (f *Forum) count(p *post, by *user, always bool) {
+	now := f.now()
+	p.updated = now
+	if !always && by.id == p.lastEditor && now.Sub(p.lastVersion) <= f.settings.EditingGracePeriod {
+		return
+	}
+	p.version++
+	p.lastEditor, p.lastVersion = by.id, now
 }
 
 // mergePolls keeps what is known of a post's polls when its text changes: one that did not change keeps its votes. One with votes cannot

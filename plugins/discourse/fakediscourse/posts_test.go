@@ -70,6 +70,8 @@ func TestReplies(t *testing.T) {
 	w.ok("POST", "/posts.json", `{"topic_id":`+num(topic)+`,"raw":"Staff may, where it is closed."}`)
 	w.refused(403, "invalid_access", "bob", "PUT", "/t/"+num(topic)+"/status.json", `{"status":"closed","enabled":"false"}`)
 	w.refused(400, "status", "system", "PUT", "/t/"+num(topic)+"/status.json", `{"status":"evil","enabled":"true"}`)
+	require.NoError(t, w.f.SetStatus("ann", topic, "closed", true))
+	require.Equal(t, []string{"post_created", "topic_closed_status_updated"}, w.events(), "the reply, and no more small posts")
 	for _, s := range []string{"pinned", "pinned_globally", "archived", "visible"} {
 		w.ok("PUT", "/t/"+num(topic)+"/status.json", `{"status":"`+s+`","enabled":"true"}`)
 	}
@@ -123,6 +125,12 @@ func TestEdits(t *testing.T) {
 	w := newWorld(t, fakediscourse.Options{})
 	topic, first := w.topic(hello)
 	w.heard()
+	// What its author edits at once makes no new version, and what changes nothing is no edit.
+	w.okAs("bob", "PUT", "/posts/"+num(first)+".json", `{"post":{"raw":"`+hello+` Soon."}}`)
+	require.Contains(t, string(w.heard()[0].body), `"version":1`)
+	w.okAs("bob", "PUT", "/posts/"+num(first)+".json", `{"post":{"raw":"`+hello+` Soon.  "}}`)
+	require.Empty(t, w.heard())
+	w.pass(6 * time.Minute)
 	w.okAs("bob", "PUT", "/posts/"+num(first)+".json", `{"post":{"raw":"`+hello+` Changed."}}`)
 	got := w.heard()
 	require.Equal(t, "post_edited", got[0].header.Get("X-Discourse-Event"))
@@ -263,4 +271,32 @@ func TestSearchAndLists(t *testing.T) {
 	w.refused(404, `"error_type":"not_found"`, "system", "GET", "/nothing/here.json", "")
 	a := w.send("system", "GET", "/t/"+num(topic), "", "Accept", "application/json")
 	require.Equal(t, float64(topic), a.at(t, "id"))
+}
+
+// Titles are made to look like titles, so that one may be another than was asked for.
+func TestTitles(t *testing.T) {
+	w := newWorld(t, fakediscourse.Options{})
+	for in, want := range map[string]string{
+		"shall we plant a tree?":          "Shall we plant a tree?",
+		"Shall we plant trees.":           "Shall we plant trees",
+		"WHAT A GOOD IDEA THIS IS":        "What a good idea this is",
+		"Really???  and why not!!!":       "Really? and why not!",
+		"A question with a space ?":       "A question with a space?",
+		"eBay is a name that stays":       "eBay is a name that stays",
+		"  Spaces\u00a0of\u2003all kinds": "Spaces of all kinds",
+	} {
+		topic, _, err := w.f.Post("ann", fakediscourse.NewTopic{Title: in, Raw: hello})
+		require.NoError(t, err)
+		v, _ := w.f.Topic(topic)
+		require.Equal(t, want, v.Title)
+	}
+	_, _, err := w.f.Post("ann", fakediscourse.NewTopic{Title: "shall we plant a tree???", Raw: hello})
+	require.ErrorContains(t, err, "already been used")
+	w.f.Set(func(s *fakediscourse.Settings) { s.TitlePrettify, s.AllowUncategorizedTopics = false, false })
+	topic, _, err := w.f.Post("ann", fakediscourse.NewTopic{Title: "lower case it is.", Raw: hello, Category: 4})
+	require.NoError(t, err)
+	v, _ := w.f.Topic(topic)
+	require.Equal(t, "lower case it is.", v.Title)
+	_, _, err = w.f.Post("ann", fakediscourse.NewTopic{Title: "Without any category", Raw: hello})
+	require.ErrorContains(t, err, "Category can't be blank")
 }

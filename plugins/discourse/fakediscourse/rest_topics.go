@@ -83,22 +83,21 @@ func (r *request) updateTopic() (any, error) {
 			return nil, err
 		}
 	}
-	r.f.editTopic(t, in)
+	r.f.editTopic(t, r.user, in)
 	return object{"basic_topic": object{"id": t.id, "title": t.title, "fancy_title": escape(t.title), "slug": slug(t.title), "posts_count": len(t.live())}}, nil
 }
 
 // editTopic changes title and category; an edit of the topic is one of its opening post too.
-func (f *Forum) editTopic(t *topic, in object) {
+func (f *Forum) editTopic(t *topic, by *user, in object) {
 	if v, ok := in["title"]; ok {
-		t.title = strings.TrimSpace(text(v))
+		t.title = f.cleanTitle(text(v))
 	}
 	if v, ok := in["category_id"]; ok {
 		t.category = num(text(v))
 	}
 	t.updated = f.now()
 	p := t.firstPost()
-	p.version++
-	p.updated = f.now()
+	f.count(p, by, false)
 	f.tellPost("post_edited", p)
 	f.tellTopic("topic_edited", t)
 }
@@ -144,24 +143,26 @@ func (r *request) topicStatus() (any, error) {
 	if !r.user.staff() && r.user.trust < 4 {
 		return nil, refuse("invalid_access")
 	}
-	if err := r.f.setStatus(t, r.user, status, enabled == "true", parseTime(r.str("until"))); err != nil {
+	if err := r.f.setStatus(t, r.user, status, enabled == "true"); err != nil {
 		return nil, err
 	}
 	return object{"success": "OK", "topic_status_update": nil}, nil
 }
 
-// setStatus closes, pins, archives or lists a topic, or takes it back, and leaves a small post about that.
-func (f *Forum) setStatus(t *topic, by *user, status string, on bool, _ time.Time) error {
+// setStatus closes, pins, archives or lists a topic, or takes it back. If that changed something, it leaves a small post about it. Webhooks are
+// told in any case.
+func (f *Forum) setStatus(t *topic, by *user, status string, on bool) error {
+	changed := true
+	set := func(to *bool, value bool) { changed, *to = *to != value, value }
 	switch status {
 	case "closed":
-		t.closed = on
+		set(&t.closed, on)
 	case "archived":
-		t.archived = on
+		set(&t.archived, on)
 	case "visible":
-		t.invisible = !on
+		set(&t.invisible, !on)
 	case "pinned", "pinned_globally":
-		t.pinnedAt = time.Time{}
-		t.pinnedGlobal = on && status == "pinned_globally"
+		t.pinnedAt, t.pinnedGlobal = time.Time{}, on && status == "pinned_globally"
 		if on {
 			t.pinnedAt = f.now()
 		}
@@ -169,16 +170,23 @@ func (f *Forum) setStatus(t *topic, by *user, status string, on bool, _ time.Tim
 		return badParam("status")
 	}
 	word := map[bool]string{true: "enabled", false: "disabled"}[on]
-	now := f.now()
 	f.note("topic_"+status, by, itoa(t.id), word)
-	p := &post{id: f.nextID("post"), t: t, user: by.id, created: now, updated: now, version: 1, typ: 3, action: status + "." + word, flaggedBy: map[int64]int{}}
+	if changed {
+		f.smallAction(t, by, status+"."+word)
+	}
+	f.tellTopic("topic_"+status+"_status_updated", t)
+	return nil
+}
+
+// smallAction leaves a post that says what was done to a topic.
+func (f *Forum) smallAction(t *topic, by *user, action string) {
+	now := f.now()
 	t.highest++
-	p.number = t.highest
+	p := &post{id: f.nextID("post"), t: t, number: t.highest, user: by.id, created: now, updated: now, version: 1, typ: 3, action: action,
+		flaggedBy: map[int64]int{}}
 	t.posts = append(t.posts, p)
 	f.posts[p.id] = p
 	f.tellPost("post_created", p)
-	f.tellTopic("topic_"+status+"_status_updated", t)
-	return nil
 }
 
 func (r *request) inviteToTopic() (any, error) {

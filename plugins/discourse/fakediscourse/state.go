@@ -95,6 +95,8 @@ type post struct {
 	raw, cooked         string
 	created, updated    time.Time
 	version             int
+	lastEditor          int64
+	lastVersion         time.Time // when the version was made
 	editReason          string
 	deletedAt           time.Time
 	deletedBy           int64
