@@ -34,8 +34,12 @@ type Discourse struct {
 	config Config
 }
 
-// New makes the plugin.
-func New() gateway.Plugin {
+// New makes the plugin. People can log in where [WithConnect] says by which forums.
+func New(opts ...Option) gateway.Plugin {
+	c := &connect{secrets: map[string]gateway.Secret{}}
+	for _, o := range opts {
+		o(c)
+	}
 	open := func(_ context.Context, i *gateway.Instance, c Config) (*Discourse, error) {
 		return &Discourse{i, c}, nil
 	}
@@ -57,5 +61,8 @@ func New() gateway.Plugin {
 	features = append(features, actions()...)
 	features = append(features, roles()...)
 	features = append(features, votes()...)
+	if len(c.secrets) > 0 {
+		features = append(features, c.login())
+	}
 	return gateway.Define("discourse", "Discourse: events, actions and votes in a forum.", open, features...)
 }
