@@ -162,11 +162,7 @@ func (f *Forum) Review(by string, reviewableID int64, right bool) error {
 		if v == nil || v.status != 0 || !u.staff() {
 			return notAllowed("%s cannot review %d", by, reviewableID)
 		}
-		v.status, v.acted = 2, f.now()
-		if right {
-			v.status, v.p.hidden = 1, true
-		}
-		f.tell("reviewable_transitioned_to", f.showReviewable(v), nil)
+		f.review(v, map[bool]int{true: 1, false: 2}[right], right)
 		return nil
 	})
 }

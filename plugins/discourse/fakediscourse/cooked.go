@@ -59,7 +59,7 @@ func cookLines(b *strings.Builder, lines []string) {
 			flush()
 			fmt.Fprintf(b, "<h%d>%s</h%d>\n", len(heading[1]), inline(heading[2]), len(heading[1]))
 		case item != nil && len(para) == 0:
-			items = append(items, inline(item[2]))
+			items = append(items, inline(item[3]))
 		case strings.HasPrefix(line, "> "):
 			flush()
 			fmt.Fprintf(b, "<blockquote>\n<p>%s</p>\n</blockquote>\n", inline(line[2:]))

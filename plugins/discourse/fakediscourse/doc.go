@@ -37,6 +37,6 @@
 //
 // # What it does not do
 //
-// Uploads, badges, invitations, themes, chat, bookmarks, notifications, drafts and the queue of posts for approval are not there. Markdown is
+// Uploads, badges, invitations, themes, chat, bookmarks, drafts and the queue of posts for approval are not there. Markdown is
 // what the polls and their surroundings need of it. Limits are Discourse's defaults at the time of writing.
 package fakediscourse

@@ -28,7 +28,9 @@ type Settings struct {
 	PollEditWindowMins                               int
 	PollMinimumTrustLevelToCreate                    int
 	RetryWebHookEvents                               bool
-	LoginRequired                                    bool
+	// Notifications makes webhooks hear of notifications. Discourse always makes them; here they are off, so that a test hears of what it did alone.
+	Notifications bool
+	LoginRequired bool
 	// EnableDiscourseConnectProvider lets other sites use the forum's logins, with the secret of DiscourseConnectProviderSecrets
 	// for their host ("*" stands for any part of it).
 	EnableDiscourseConnectProvider  bool

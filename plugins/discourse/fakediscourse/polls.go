@@ -37,6 +37,7 @@ type parsedPoll struct {
 	attrs   map[string]string
 	title   string
 	options []string // Markdown
+	loose   bool     // there are empty lines between options, which makes paragraphs of them
 }
 
 // pollAttrs are the attributes that count; the rest is thrown away.
@@ -162,31 +163,39 @@ func closeOf(lines []string, from int) int {
 
 var (
 	headingPattern = regexp.MustCompile(`^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$`)
-	itemPattern    = regexp.MustCompile(`^( {0,3})(?:[-+*]|\d{1,9}[.)])(?:[ \t]+(.*))?$`)
+	itemPattern    = regexp.MustCompile(`^( {0,3})([-+*]|\d{1,9}[.)])(?:[ \t]+(.*))?$`)
+	rulePattern    = regexp.MustCompile(`^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$`)
 )
 
-// parsePoll reads what is inside a poll: a heading is its title, and apart from it there may be one list and nothing else. It
-// is nil if it is no poll.
+// parsePoll reads what is inside a poll: a heading is its title, and apart from it there may be lists and nothing else. It is nil if it
+// is no poll.
 func parsePoll(attrs map[string]string, lines []string) *parsedPoll {
 	p := &parsedPoll{attrs: attrs}
 	titled, blank := false, false
+	inner := 0 // how far in the text of the last item is: what is as far in belongs to it
 	for _, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			blank = true
+			continue
+		}
+		indent := len(line) - len(strings.TrimLeft(line, " "))
 		item := itemPattern.FindStringSubmatch(line)
 		heading := headingPattern.FindStringSubmatch(line)
 		switch {
-		case strings.TrimSpace(line) == "":
-			blank = true
-			continue
+		case rulePattern.MatchString(line) && !(len(p.options) > 0 && indent >= inner):
+			return nil // a line across the page, which no poll may have
 		case heading != nil && !titled && len(p.options) == 0:
 			titled, p.title = true, heading[2]
-		case item != nil:
-			p.options = append(p.options, strings.TrimSpace(item[2]))
-		case len(p.options) > 0 && (!blank || strings.HasPrefix(line, "  ")):
-			// A line that goes on with an item's paragraph.
+		case len(p.options) > 0 && indent >= inner, len(p.options) > 0 && item == nil && heading == nil && !blank:
+			// What belongs to the last item: deeper lists, and lines that go on with its paragraph.
 			last := len(p.options) - 1
 			p.options[last] = strings.TrimSpace(p.options[last] + "\n" + strings.TrimSpace(line))
+		case item != nil:
+			p.loose = p.loose || blank && len(p.options) > 0
+			p.options = append(p.options, strings.TrimSpace(item[3]))
+			inner = len(item[1]) + len(item[2]) + 1
 		default:
-			return nil // a paragraph, which no poll may have
+			return nil // a paragraph or a second heading, which no poll may have
 		}
 		blank = false
 	}
@@ -264,7 +273,11 @@ func (f *Forum) makePoll(p *post, in *parsedPoll) (*poll, error) {
 		texts = in.numbers(f.settings.PollMaximumOptions)
 	}
 	for _, t := range texts {
-		out.options = append(out.options, pollOption{optionID(t), inline(t)})
+		text := inline(t)
+		if in.loose && text != "" {
+			text = "<p>" + text + "</p>"
+		}
+		out.options = append(out.options, pollOption{optionID(t), text})
 	}
 	words := "Poll"
 	if out.name != "poll" {

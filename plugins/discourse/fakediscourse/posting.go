@@ -63,6 +63,7 @@ func (f *Forum) post(d draft) (*post, error) {
 		f.tellTopic("topic_created", t)
 	}
 	f.tellPost("post_created", p)
+	f.notify(p)
 	return p, nil
 }
 

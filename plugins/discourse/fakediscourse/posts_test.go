@@ -238,10 +238,22 @@ func TestLikesAndFlags(t *testing.T) {
 	w.refused(422, "Message", "ann", "POST", "/post_actions.json", `{"id":`+num(post)+`,"post_action_type_id":7}`)
 	w.refused(400, "post_action_type_id", "ann", "POST", "/post_actions.json", `{"id":`+num(post)+`,"post_action_type_id":99}`)
 	require.ErrorIs(t, w.f.Review("bob", id, true), fakediscourse.ErrRefused)
-	require.NoError(t, w.f.Review("ann", id, true))
+	require.Equal(t, float64(id), w.okAs("ann", "GET", "/review.json", "").at(t, "reviewables", 0, "id"))
+	w.refused(404, "not_found", "bob", "GET", "/review.json", "")
+	w.refused(400, "status", "ann", "GET", "/review.json?status=evil", "")
+	w.refused(403, "invalid_access", "ann", "PUT", "/review/"+num(id)+"/perform/evil.json?version=0", "")
+	w.okAs("ann", "PUT", "/review/"+num(id)+"/perform/agree_and_hide.json?version=0", "")
+	w.refused(409, "already reviewed", "ann", "PUT", "/review/"+num(id)+"/perform/disagree.json?version=0", "")
+	require.Empty(t, w.okAs("ann", "GET", "/review.json", "").at(t, "reviewables"))
+	require.Len(t, w.okAs("ann", "GET", "/review.json?status=approved", "").at(t, "reviewables"), 1)
 	p, _ = w.f.PostByID(post)
 	require.True(t, p.Hidden)
 	require.Equal(t, []string{"reviewable_created", "reviewable_score_updated", "reviewable_transitioned_to"}, w.events())
+	id, err = w.f.Flag("ann", post, fakediscourse.FlagIllegal, "")
+	require.NoError(t, err)
+	require.NoError(t, w.f.Review("ann", id, false))
+	w.refused(404, "not_found", "bob", "GET", "/posts/by_number/1/2.json", "")
+	require.Equal(t, float64(post), w.okAs("bob", "GET", "/posts/by_number/1/1.json", "").at(t, "id"))
 }
 
 func TestSearchAndLists(t *testing.T) {

@@ -55,6 +55,20 @@ func (r *request) getPost() (any, error) {
 	return r.f.showPost(p, r.user), nil
 }
 
+// postByNumber is a post by its place in its topic.
+func (r *request) postByNumber() (any, error) {
+	t, err := r.topic()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range r.f.visible(t, r.user) {
+		if itoa(int64(p.number)) == r.vars["number"] {
+			return r.f.showPost(p, r.user), nil
+		}
+	}
+	return nil, refuse("not_found")
+}
+
 func (r *request) latestPosts() (any, error) {
 	before := r.int("before")
 	var all []*post
@@ -217,6 +231,9 @@ func (f *Forum) like(p *post, u *user) error {
 	}
 	p.likes = append(p.likes, u.id)
 	f.tell("post_liked", object{"post": f.postPayload(p), "user": f.basicUser(u)}, &about{category: p.t.category, tags: p.t.tags})
+	if f.settings.Notifications {
+		f.notification(f.user0(p.user), notifyLiked, p, u)
+	}
 	return nil
 }
 

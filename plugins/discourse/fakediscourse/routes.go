@@ -57,6 +57,10 @@ func tableOfRoutes() []*route {
 		{method: "DELETE", path: "/post_actions/{id}", action: "post_actions#destroy", who: members, run: (*request).deletePostAction},
 		{method: "GET", path: "/post_action_users", action: "post_action_users#index", run: (*request).postActionUsers},
 
+		{method: "GET", path: "/posts/by_number/{id}/{number}", action: "posts#by_number", run: (*request).postByNumber},
+		{method: "GET", path: "/review", action: "reviewables#index", who: staff, page: true, run: (*request).listReviewables},
+		{method: "PUT", path: "/review/{id}/perform/{action}", action: "reviewables#perform", who: staff, run: (*request).performReview},
+
 		{method: "GET", path: "/latest", action: "list#latest", page: true, run: (*request).latest},
 		{method: "GET", path: "/top", action: "list#top", page: true, run: (*request).latest},
 		{method: "GET", path: "/t/{id}", action: "topics#show", page: true, run: (*request).getTopic},
