@@ -74,7 +74,7 @@ func (in *Poll) Prepare() error {
 		if err != nil {
 			return err
 		}
-		if in.PollType == "" {
+		if in.PollType == "" || in.PollType == vote.Boolean { // which it is where nobody says anything
 			in.PollType = vote.Choice
 		}
 		if in.PollType != vote.Choice || len(in.Options) > 0 && !slices.Equal(in.Options, options) || len(in.Labels) > 0 {
