@@ -43,7 +43,9 @@ func (f *Forum) userPayload(u *user) object {
 	o := f.showUser(u, f.users[systemID])
 	for _, name := range []string{"can_edit", "can_edit_username", "can_edit_email", "can_edit_name", "can_send_private_messages",
 		"can_send_private_message_to_user", "uploaded_avatar_id", "custom_fields", "can_be_deleted", "can_delete_all_posts", "can_ignore_user",
-		"can_mute_user", "ignored", "bio_cooked"} {
+		"can_mute_user", "ignored", "has_title_badges", "group_users", "user_auth_tokens", "use_logo_small_as_avatar", "pending_posts_count",
+		"system_avatar_upload_id", "can_change_bio", "can_change_location", "can_change_website", "can_change_tracking_preferences",
+		"user_api_keys"} {
 		delete(o, name)
 	}
 	o["email"], o["secondary_emails"] = u.email, []string{}

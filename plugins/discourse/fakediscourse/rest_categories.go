@@ -6,10 +6,25 @@ func (r *request) listCategories() (any, error) {
 	out := []object{}
 	for _, c := range r.f.sortedCategories() {
 		if r.f.seesCategory(r.user, c) && (c.parent == 0 || r.bool("include_subcategories")) {
-			out = append(out, r.f.showCategory(c))
+			out = append(out, r.f.listedCategory(c))
 		}
 	}
 	return object{"category_list": object{"can_create_category": r.user != nil && r.user.staff(), "can_create_topic": r.user != nil, "categories": out}}, nil
+}
+
+// listedCategory is a category in a list, with what is below it and how much was written lately.
+func (f *Forum) listedCategory(c *category) object {
+	o, below := f.showCategory(c), []int64{}
+	for _, x := range f.sortedCategories() {
+		if x.parent == c.id {
+			below = append(below, x.id)
+		}
+	}
+	o["subcategory_ids"], o["has_children"] = below, len(below) > 0
+	for _, span := range []string{"day", "week", "month", "year", "all_time"} {
+		o["topics_"+span] = o["topic_count"]
+	}
+	return o
 }
 
 func (r *request) category() (*category, error) {

@@ -39,7 +39,15 @@ func (r *request) getGroup() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return object{"group": r.f.showGroup(g, r.user), "extras": object{"visible_group_names": []string{g.name}}}, nil
+	o := r.f.showGroup(g, r.user)
+	for _, name := range []string{"allow_unknown_sender_topic_replies", "mentionable", "messageable"} {
+		o[name] = false
+	}
+	for _, level := range []string{"muted", "regular", "tracking", "watching", "watching_first_post"} {
+		o[level+"_category_ids"] = []int64{}
+	}
+	o["email_password"], o["message_count"], o["is_group_owner_display"] = nil, 0, r.user != nil && g.owners[r.user.id]
+	return object{"group": o, "extras": object{"visible_group_names": []string{g.name}}}, nil
 }
 
 func (r *request) createGroup() (any, error) {

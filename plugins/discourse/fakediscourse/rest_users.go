@@ -35,7 +35,8 @@ func (f *Forum) showUser(u, by *user) object {
 		"system_avatar_upload_id": nil, "system_avatar_template": o["avatar_template"], "muted_usernames": []string{}, "ignored_usernames": []string{},
 		"allowed_pm_usernames": []string{}, "mailing_list_posts_per_day": 0, "can_change_bio": true, "can_change_location": true,
 		"can_change_website": true, "can_change_tracking_preferences": true, "user_api_keys": nil, "sidebar_tags": []string{},
-		"sidebar_category_ids": []int{}, "display_sidebar_tags": false, "can_pick_theme_with_custom_homepage": false,
+		"sidebar_category_ids": []int{}, "display_sidebar_tags": false, "can_pick_theme_with_custom_homepage": false, "group_users": []object{}, "has_title_badges": false, "second_factor_enabled": false, "staged": false,
+		"topic_count": 0, "use_logo_small_as_avatar": false, "user_auth_tokens": []object{}, "user_notification_schedule": nil,
 	})
 	if u.suspended(f.now()) {
 		o["suspended_till"] = iso(u.suspendedTill)

@@ -31,7 +31,7 @@ func (f *Forum) showPost(p *post, u *user) object {
 		"can_recover": isStaff && !p.deletedAt.IsZero(), "can_see_hidden_post": isStaff, "can_wiki": isStaff,
 		"actions_summary": f.actions(p, u), "can_view_edit_history": true, "bookmarked": false, "read": true,
 		"flair_name": nil, "flair_url": nil, "flair_bg_color": nil, "flair_color": nil, "mentioned_users": []object{},
-		"badges_granted": []object{}, "can_accept_answer": false, "can_unaccept_answer": false,
+		"badges_granted": []object{}, "link_counts": []object{}, "can_accept_answer": false, "can_unaccept_answer": false,
 		"primary_group_flair_url": nil, "primary_group_flair_bg_color": nil, "primary_group_flair_color": nil,
 	})
 	if len(p.polls) > 0 {
@@ -89,16 +89,17 @@ func (f *Forum) replyCount(p *post) int {
 // actions are likes and what can be flagged.
 func (f *Forum) actions(p *post, u *user) []object {
 	out := []object{}
-	like := object{"id": 2}
+	like := object{"id": 2, "can_act": false}
 	if len(p.likes) > 0 {
 		like["count"] = len(p.likes)
 	}
 	if u != nil && containsID(p.likes, u.id) {
 		like["acted"] = true
+		like["can_undo"] = true
 	} else if u != nil && u.id != p.user {
 		like["can_act"] = true
 	}
-	if len(like) > 1 {
+	if u != nil || len(p.likes) > 0 {
 		out = append(out, like)
 	}
 	if u != nil {
@@ -215,7 +216,7 @@ func (f *Forum) topicDetails(t *topic, u *user) object {
 		"can_recover": isStaff && !t.deletedAt.IsZero(), "can_remove_allowed_users": isStaff, "can_invite_to": isStaff, "can_invite_via_email": isStaff,
 		"can_create_post": u != nil, "can_reply_as_new_topic": u != nil, "can_flag_topic": u != nil, "can_review_topic": isStaff,
 		"can_close_topic": isStaff, "can_archive_topic": isStaff, "can_split_merge_topic": isStaff, "can_edit_staff_notes": isStaff,
-		"can_toggle_topic_visibility": isStaff, "can_pin_unpin_topic": isStaff, "can_moderate_category": isStaff, "can_remove_self_id": nil,
+		"can_toggle_topic_visibility": isStaff, "can_pin_unpin_topic": isStaff, "can_convert_topic": isStaff, "can_moderate_category": isStaff, "can_remove_self_id": nil,
 		"participants": f.participants(t), "created_by": f.basicUser(f.user0(t.user)),
 		"last_poster": f.basicUser(f.user0(t.posts[len(t.posts)-1].user))}
 	if u != nil {
@@ -267,10 +268,12 @@ func (f *Forum) showCategory(c *category) object {
 	}
 	perms := []object{}
 	for _, g := range c.groups {
-		perms = append(perms, object{"permission_type": 1, "group_name": g})
+		if x := f.groupByName(g); x != nil {
+			perms = append(perms, object{"permission_type": 1, "group_name": g, "group_id": x.id})
+		}
 	}
 	if len(perms) == 0 {
-		perms = append(perms, object{"permission_type": 1, "group_name": "everyone"})
+		perms = append(perms, object{"permission_type": 1, "group_name": "everyone", "group_id": 0})
 	}
 	o := object{"id": c.id, "name": c.name, "color": c.color, "text_color": "FFFFFF", "style_type": "square", "icon": nil, "emoji": nil,
 		"slug": c.slug, "topic_count": topics, "post_count": posts, "position": c.id, "description": nullable(c.descr),
@@ -281,7 +284,7 @@ func (f *Forum) showCategory(c *category) object {
 		"minimum_required_tags": 0, "navigate_to_first_post_after_read": false, "custom_fields": object{}, "allowed_tags": []string{},
 		"allowed_tag_groups": []string{}, "allow_global_tags": false, "required_tag_groups": []object{}, "category_setting": object{
 			"auto_bump_cooldown_days": 1, "num_auto_bump_daily": nil, "require_reply_approval": nil, "require_topic_approval": nil},
-		"cannot_delete_reason": nil, "category_localizations": []object{}, "read_only_banner": nil, "available_groups": []string{}, "auto_close_hours": nil,
+		"cannot_delete_reason": nil, "topic_posting_review_group_ids": []int64{}, "reply_posting_review_group_ids": []int64{}, "category_localizations": []object{}, "read_only_banner": nil, "available_groups": []string{}, "auto_close_hours": nil,
 		"auto_close_based_on_last_post": false, "allow_unlimited_owner_edits_on_first_post": false, "default_slow_mode_seconds": nil,
 		"group_permissions": perms, "email_in": nil, "email_in_allow_strangers": false, "mailinglist_mirror": false, "all_topics_wiki": false,
 		"can_delete": true, "allow_badges": true, "topic_featured_link_allowed": true, "search_priority": 0, "uploaded_logo": nil,
