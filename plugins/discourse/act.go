@@ -15,6 +15,7 @@ const (
 	scopeWrite     = "topics:write"
 	scopeTopic     = "topics:update"
 	scopeRead      = "topics:read"
+	scopeEdit      = "posts:edit"
 	scopeSuspend   = "users:suspend"
 	scopeUnsuspend = "users:unsuspend|global" // newer versions have a scope for it
 	scopeSilence   = "users:silence|global"
@@ -27,7 +28,7 @@ const (
 )
 
 var allScopes = []string{
-	scopeWrite, scopeTopic, scopeRead, scopeSuspend, scopeUnsuspend, scopeSilence, scopeUnsilence, scopeDelPost, scopeRecPost, scopeDelTopic, scopeRecTopic, scopeGroups, global,
+	scopeWrite, scopeTopic, scopeRead, scopeEdit, scopeSuspend, scopeUnsuspend, scopeSilence, scopeUnsilence, scopeDelPost, scopeRecPost, scopeDelTopic, scopeRecTopic, scopeGroups, global,
 }
 
 // granted says which of the permissions that actions need the key has; nil where the forum does not tell.

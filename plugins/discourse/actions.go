@@ -14,6 +14,7 @@ func actions() []action {
 		gateway.ActionFunc("create-topic", "Opens a topic.", (*Discourse).createTopic, gateway.Needs(scopeWrite), gateway.Lookup((*Discourse).findTopic)),
 		gateway.ActionFunc("create-post", "Answers in a topic.", (*Discourse).createPost, gateway.Needs(scopeWrite), gateway.Lookup((*Discourse).findPost)),
 		gateway.ActionFunc("create-message", "Sends a personal message to people or groups.", (*Discourse).createMessage, gateway.Needs(scopeWrite), gateway.Lookup((*Discourse).findMessage)),
+		gateway.ActionFunc("edit-post", "Changes a post's text.", (*Discourse).editPost, steady(scopeEdit)...),
 		gateway.ActionFunc("delete-post", "Deletes a post. It can be recovered. The opening post goes with its topic only.", (*Discourse).deletePost, steady(scopeDelPost)...),
 		gateway.ActionFunc("recover-post", "Brings a deleted post back.", (*Discourse).recoverPost, steady(scopeRecPost)...),
 		gateway.ActionFunc("lock-post", "Locks a post, so that only the staff can edit it, or unlocks it.", (*Discourse).lockPost, steady(global)...),

@@ -33,6 +33,12 @@ func TestTopicsAndPosts(t *testing.T) {
 	require.Equal(t, made.TopicID, answer.TopicID)
 	require.NotEmpty(t, r.Events("post_created")[1].Cause)
 
+	edit := discourse.EditPost{PostID: discourse.PostID{ID: answer.ID}, Raw: "What about the other side of the river, then?", Reason: "a word"}
+	r.Clock.Set(r.Clock.Now().Add(time.Hour)) // edits within minutes are told as none
+	require.Zero(t, do[discourse.Done](r, "edit-post", edit))
+	require.NotEmpty(t, r.one("post_edited").Cause)
+	require.True(t, do[discourse.Done](r, "edit-post", edit).Already)
+
 	require.Zero(t, do[discourse.Done](r, "delete-post", discourse.PostID{ID: answer.ID}))
 	require.NotEmpty(t, r.one("post_destroyed").Cause)
 	require.True(t, do[discourse.Done](r, "delete-post", discourse.PostID{ID: answer.ID}).Already)
@@ -45,7 +51,11 @@ func TestTopicsAndPosts(t *testing.T) {
 	it := discourse.TopicID{ID: made.TopicID}
 	require.Zero(t, do[discourse.Done](r, "edit-topic", discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}))
 	require.NotEmpty(t, r.one("topic_edited").Cause)
-	do[discourse.Done](r, "close-topic", it)
+	change := discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}
+	require.True(t, do[discourse.Done](r, "edit-topic", change).Already)
+	require.True(t, do[discourse.Done](r, "open-topic", it).Already)
+	require.False(t, do[discourse.Done](r, "close-topic", it).Already)
+	require.True(t, do[discourse.Done](r, "close-topic", it).Already)
 	do[discourse.Done](r, "open-topic", it)
 	closed := r.Events("topic_closed_status_updated")
 	require.Len(t, closed, 2)
@@ -53,7 +63,9 @@ func TestTopicsAndPosts(t *testing.T) {
 	require.NotEmpty(t, closed[1].Cause)
 	do[discourse.Done](r, "pin-topic", discourse.PinTopic{TopicID: it, Globally: true})
 	require.NotEmpty(t, r.one("topic_pinned_globally_status_updated").Cause)
-	do[discourse.Done](r, "unpin-topic", it)
+	require.True(t, do[discourse.Done](r, "pin-topic", discourse.PinTopic{TopicID: it, Globally: true}).Already)
+	require.False(t, do[discourse.Done](r, "unpin-topic", it).Already)
+	require.True(t, do[discourse.Done](r, "unpin-topic", it).Already)
 
 	require.Zero(t, do[discourse.Done](r, "delete-topic", it))
 	require.NotEmpty(t, r.one("topic_destroyed").Cause)

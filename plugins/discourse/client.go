@@ -127,7 +127,7 @@ func (c client) send(ctx context.Context, method, path string, query url.Values,
 		r.Header.Set("Api-Username", c.user)
 	}
 	h := *c.http
-	h.CheckRedirect = within(r)
+	h.CheckRedirect = c.within(r)
 	res, err := h.Do(r)
 	if err != nil {
 		return answer{}, lost(what, method, err)
@@ -144,9 +144,9 @@ func (c client) send(ctx context.Context, method, path string, query url.Values,
 }
 
 // within lets a GET be redirected inside the forum only: the key goes nowhere else.
-func within(r *http.Request) func(*http.Request, []*http.Request) error {
+func (c client) within(r *http.Request) func(*http.Request, []*http.Request) error {
 	return func(to *http.Request, via []*http.Request) error {
-		if r.Method != http.MethodGet || len(via) > maxHops || to.URL.Scheme != r.URL.Scheme || to.URL.Host != r.URL.Host {
+		if r.Method != http.MethodGet || len(via) > maxHops || !strings.HasPrefix(to.URL.String(), c.base+"/") {
 			return http.ErrUseLastResponse
 		}
 		return nil

@@ -58,6 +58,7 @@ func TestContract(t *testing.T) {
 	do[discourse.Written](r, "create-message", discourse.CreateMessage{Title: "About your ban", Raw: "It is of the other platform.", Usernames: []string{"joshua"}, UserIDs: []string{"42"}})
 	it, post := discourse.TopicID{ID: topic.TopicID}, discourse.PostID{ID: answer.ID}
 	for action, in := range map[string]any{
+		"edit-post":   discourse.EditPost{PostID: post, Raw: "What about the other side of the river, then?"},
 		"lock-post":   discourse.LockPost{PostID: post, Locked: true},
 		"edit-topic":  discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}},
 		"close-topic": it, "open-topic": it, "pin-topic": discourse.PinTopic{TopicID: it}, "unpin-topic": it,

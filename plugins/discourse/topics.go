@@ -2,8 +2,11 @@ package discourse
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -80,13 +83,62 @@ func (d *Discourse) recoverTopic(ctx context.Context, in TopicID) (Done, error) 
 	})
 }
 
+// topic is a topic as the API has it.
+type topic struct {
+	Title     string     `json:"title"`
+	Category  int64      `json:"category_id"`
+	Tags      []tag      `json:"tags"`
+	Closed    bool       `json:"closed"`
+	PinnedAt  *time.Time `json:"pinned_at"`
+	Globally  bool       `json:"pinned_globally"`
+	DeletedAt *time.Time `json:"deleted_at"`
+}
+
+// tag is a tag's name. Newer versions of Discourse write an object with it.
+type tag string
+
+func (t *tag) UnmarshalJSON(raw []byte) error {
+	var o struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(raw, (*string)(t)) != nil && json.Unmarshal(raw, &o) == nil {
+		*t = tag(o.Name)
+	}
+	return nil
+}
+
+// topic asks for one.
+func (c client) topic(ctx context.Context, id int64) (out topic, err error) {
+	err = c.needs(scopeRead).do(ctx, http.MethodGet, topicPath(id)+".json", nil, nil, &out)
+	return out, err
+}
+
 // topicDeleted asks whether a topic is deleted, which the staff still sees.
 func (d *Discourse) topicDeleted(ctx context.Context, id int64) (bool, error) {
-	var t struct {
-		DeletedAt *time.Time `json:"deleted_at"`
-	}
-	err := d.client().do(ctx, http.MethodGet, topicPath(id)+".json", nil, nil, &t)
+	t, err := d.client().topic(ctx, id)
 	return t.DeletedAt != nil, err
+}
+
+// EditPost is the input of edit-post.
+type EditPost struct {
+	PostID
+	Raw    string `json:"raw" jsonschema:"minLength=1,maxLength=150000" jsonschema_description:"The new text, in Discourse's Markdown."`
+	Reason string `json:"edit_reason,omitempty" jsonschema:"maxLength=255" jsonschema_description:"Why, for the post's history."`
+}
+
+func (d *Discourse) editPost(ctx context.Context, in EditPost) (Done, error) {
+	edit := map[string]any{"raw": in.Raw}
+	if in.Reason != "" {
+		edit["edit_reason"] = in.Reason
+	}
+	return d.done(ctx, act{
+		method: http.MethodPut, path: postPath(in.ID) + ".json", scope: scopeEdit, body: map[string]any{"post": edit}, echoes: []string{told("post_edited", in.ID)},
+		first: true, already: func() (bool, error) {
+			var p post
+			err := d.client().do(ctx, http.MethodGet, postPath(in.ID)+".json", nil, nil, &p)
+			return p.Raw == strings.TrimSpace(in.Raw), err
+		},
+	})
 }
 
 // EditTopic is the input of edit-topic. What is absent stays as it is.
@@ -113,15 +165,35 @@ func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 	}
 	return d.done(ctx, act{
 		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: map[string]any{"topic": topic}, echoes: []string{told("topic_edited", in.ID)},
+		first: true, already: func() (bool, error) {
+			t, err := d.client().topic(ctx, in.ID)
+			return in.same(t), err
+		},
 	})
 }
 
+// same says that a topic is so already.
+func (in EditTopic) same(t topic) bool {
+	if in.Title != "" && in.Title != t.Title || in.Category != 0 && in.Category != t.Category {
+		return false
+	}
+	if in.Tags == nil {
+		return true
+	}
+	have, want := []string{}, slices.Sorted(slices.Values(*in.Tags))
+	for _, name := range t.Tags {
+		have = append(have, string(name))
+	}
+	slices.Sort(have)
+	return slices.Equal(have, want)
+}
+
 func (d *Discourse) closeTopic(ctx context.Context, in TopicID) (Done, error) {
-	return d.status(ctx, in.ID, "closed", true, nil)
+	return d.status(ctx, in.ID, "closed", true, nil, func(t topic) bool { return t.Closed })
 }
 
 func (d *Discourse) openTopic(ctx context.Context, in TopicID) (Done, error) {
-	return d.status(ctx, in.ID, "closed", false, nil)
+	return d.status(ctx, in.ID, "closed", false, nil, func(t topic) bool { return !t.Closed })
 }
 
 // PinTopic is the input of pin-topic.
@@ -143,20 +215,27 @@ func (d *Discourse) pinTopic(ctx context.Context, in PinTopic) (Done, error) {
 	if in.Until != nil {
 		until = in.Until.UTC()
 	}
-	return d.status(ctx, in.ID, status, true, &until)
+	return d.status(ctx, in.ID, status, true, &until, func(t topic) bool {
+		return in.Until == nil && t.PinnedAt != nil && t.Globally == in.Globally
+	})
 }
 
 func (d *Discourse) unpinTopic(ctx context.Context, in TopicID) (Done, error) {
-	return d.status(ctx, in.ID, "pinned", false, nil)
+	return d.status(ctx, in.ID, "pinned", false, nil, func(t topic) bool { return t.PinnedAt == nil })
 }
 
-// status switches one of a topic's. The forum tells of it whether or not it changes anything.
-func (d *Discourse) status(ctx context.Context, topic int64, status string, on bool, until *time.Time) (Done, error) {
+// status switches one of a topic's. A forum tells of nothing where nothing changes, so that is asked before: otherwise what somebody does later would be
+// taken for ours.
+func (d *Discourse) status(ctx context.Context, id int64, status string, on bool, until *time.Time, is func(topic) bool) (Done, error) {
 	body := map[string]any{"status": status, "enabled": strconv.FormatBool(on)}
 	if until != nil {
 		body["until"] = until.Format(time.DateOnly)
 	}
 	return d.done(ctx, act{
-		method: http.MethodPut, path: topicPath(topic) + "/status.json", scope: scopeTopic, body: body, echoes: []string{told("topic_"+status+"_status_updated", topic)},
+		method: http.MethodPut, path: topicPath(id) + "/status.json", scope: scopeTopic, body: body, echoes: []string{told("topic_"+status+"_status_updated", id)},
+		first: true, already: func() (bool, error) {
+			t, err := d.client().topic(ctx, id)
+			return is(t), err
+		},
 	})
 }

@@ -93,6 +93,30 @@ func TestTheWebhookIsMended(t *testing.T) {
 	require.Equal(t, "successful", r.forum.Webhooks()[0].LastStatus)
 }
 
+// The health says that deliveries fail, until one arrives.
+func TestDeliveriesThatFail(t *testing.T) {
+	r := newRig(t)
+	fault := r.fake.Fail(fakediscourse.Fault{Delivery: "*", Times: -1, CloseBefore: true})
+	r.topic("bob")
+	trouble := func() string {
+		h, err := r.inst.Health(t.Context())
+		require.NoError(t, err)
+		require.Len(t, h.Polls, 1)
+		return h.Polls[0].Error
+	}
+	require.Empty(t, trouble())
+	r.Advance(7 * time.Hour)
+	require.Contains(t, trouble(), "last delivery failed")
+	require.NotContains(t, trouble(), "/api/hooks")
+	fault.Remove()
+	r.due()
+	for range 2 { // the next look has it pinged, the one after sees that it arrived
+		r.Advance(7 * time.Hour)
+		r.due()
+	}
+	require.Empty(t, trouble())
+}
+
 func TestAnAnswerThatIsLostMakesNoSecondWebhook(t *testing.T) {
 	r := start(t)
 	r.fake.Fail(fakediscourse.Fault{Route: "POST /admin/api/web_hooks", LoseAnswer: true})

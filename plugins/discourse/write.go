@@ -31,6 +31,7 @@ type post struct {
 	DeletedAt *time.Time `json:"deleted_at"`
 	Gone      bool       `json:"user_deleted"` // by its author, and it shows that
 	Locked    bool       `json:"locked"`
+	Action    string     `json:"action"` // enqueued: it is no post yet
 }
 
 // written says where a post is.
@@ -83,8 +84,11 @@ func (d *Discourse) write(ctx context.Context, topic int64, body map[string]any)
 	if err := d.client().needs(scopeWrite).do(ctx, http.MethodPost, "/posts.json", nil, body, &made); err != nil {
 		return post{}, err
 	}
-	if made.ID == 0 || made.TopicID == 0 { // a forum that has posts approved first answers with what waits for that
-		return post{}, gateway.Errorf(gateway.Unknown, "discourse: POST /posts.json: the answer names no post; the forum may have it approved first")
+	if made.Action == "enqueued" {
+		return post{}, gateway.Errorf(gateway.Conflict, "discourse: POST /posts.json: the forum has what the account writes approved first, and it waits for that")
+	}
+	if made.ID == 0 || made.TopicID == 0 {
+		return post{}, gateway.Errorf(gateway.Unknown, "discourse: POST /posts.json: the answer names no post")
 	}
 	call.Caused(d.wrote(made, topic == 0)...)
 	return made, nil
