@@ -155,15 +155,14 @@ func (f *Forum) Flag(by string, postID int64, kind int, message string) (reviewa
 	return reviewableID, err
 }
 
-// Review decides on a flagged post: if the flags are right it is hidden.
+// Review decides on a flagged post, which is hidden if the flags are right, or on one that waits for approval, which is posted if it is.
 func (f *Forum) Review(by string, reviewableID int64, right bool) error {
 	return f.as(by, func(u *user) error {
 		v := f.reviewed[reviewableID]
 		if v == nil || v.status != 0 || !u.staff() {
 			return notAllowed("%s cannot review %d", by, reviewableID)
 		}
-		f.review(v, map[bool]int{true: 1, false: 2}[right], right)
-		return nil
+		return f.review(v, map[bool]int{true: 1, false: 2}[right], right)
 	})
 }
 

@@ -2,7 +2,6 @@ package fakediscourse_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -146,6 +145,6 @@ func (d described) check(t testing.TB, r *http.Request, body []byte) {
 			r.URL.Path == "/site.json" {
 			continue
 		}
-		t.Error(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, w))
+		t.Errorf("%s %s: %s", r.Method, r.URL.Path, w)
 	}
 }

@@ -2,6 +2,7 @@ package fakediscourse
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -23,7 +24,7 @@ type Fault struct {
 	Refusal    string        // Discourse's refusal of this error_type: "invalid_access", "not_found", "not_logged_in", "read_only"
 	Errors     []string      // HTTP 422 with these errors
 	Status     int           // this HTTP status, with Body, or with an empty body
-	Body       string        // for example an HTML page; with Status 0 the status is 200
+	Body       string        // for example an HTML page, or JSON; with Status 0 the status is 200
 	RetryAfter time.Duration // HTTP 429 with Retry-After and error_type rate_limit
 	PlainLimit time.Duration // HTTP 429 as the limit of an address gives it: in plain text
 
@@ -134,6 +135,9 @@ func (i *Injected) answer() (a Answer, ok bool) {
 		a := Answer{Status: f.Status, Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, Body: []byte(f.Body)}
 		if a.Status == 0 {
 			a.Status = http.StatusOK
+		}
+		if json.Valid(a.Body) {
+			a.Header.Set("Content-Type", "application/json; charset=utf-8")
 		}
 		return a, true
 	}

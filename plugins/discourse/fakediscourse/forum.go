@@ -28,6 +28,8 @@ type Settings struct {
 	PollEditWindowMins                               int
 	PollMinimumTrustLevelToCreate                    int
 	RetryWebHookEvents                               bool
+	// ApprovePosts makes posts of whoever is not staff wait until staff approve them.
+	ApprovePosts bool
 	// Notifications makes webhooks hear of notifications. Discourse always makes them; here they are off, so that a test hears of what it did alone.
 	Notifications bool
 	LoginRequired bool

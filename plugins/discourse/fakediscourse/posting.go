@@ -21,6 +21,7 @@ type draft struct {
 	externalID    string
 	typ           int // of the post; 0 is a regular one
 	action        string
+	approved      bool // it waited for that
 }
 
 // post checks and makes a post, and a topic if it is to be a new one, and tells the webhooks. The caller holds s.mu.
@@ -41,6 +42,9 @@ func (f *Forum) post(d draft) (*post, error) {
 	polls, err := f.polls(p, p.raw, d.by)
 	if err != nil {
 		return nil, asCreate(err)
+	}
+	if f.settings.ApprovePosts && !d.approved && !d.by.staff() && d.typ == 1 {
+		return nil, f.enqueue(d)
 	}
 	t, isNew := d.topic, d.topic == nil
 	if isNew {

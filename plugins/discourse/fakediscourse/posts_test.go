@@ -312,3 +312,26 @@ func TestTitles(t *testing.T) {
 	_, _, err = w.f.Post("ann", fakediscourse.NewTopic{Title: "Without any category", Raw: hello})
 	require.ErrorContains(t, err, "Category can't be blank")
 }
+
+// Where posts wait for approval, the answer is a success without a post.
+func TestApproval(t *testing.T) {
+	w := newWorld(t, fakediscourse.Options{})
+	w.f.Set(func(s *fakediscourse.Settings) { s.ApprovePosts = true })
+	a := w.okAs("bob", "POST", "/posts.json", `{"title":"A long enough title","raw":"`+hello+`"}`)
+	require.Equal(t, "enqueued", a.at(t, "action"))
+	require.Equal(t, []string{"reviewable_created"}, w.events())
+	require.Empty(t, w.f.Topics())
+	_, _, err := w.f.Post("bob", fakediscourse.NewTopic{Title: "Another long enough title", Raw: hello})
+	require.ErrorIs(t, err, fakediscourse.ErrRefused)
+	list := w.okAs("ann", "GET", "/review.json", "")
+	require.Equal(t, "ReviewableQueuedPost", list.at(t, "reviewables", 1, "type"))
+	id := num(int64(list.at(t, "reviewables", 1, "id").(float64)))
+	w.refused(403, "invalid_access", "ann", "PUT", "/review/"+id+"/perform/agree_and_keep.json?version=0", "")
+	w.heard()
+	w.okAs("ann", "PUT", "/review/"+id+"/perform/approve_post.json?version=0", "")
+	require.Equal(t, []string{"topic_created", "post_created", "reviewable_transitioned_to"}, w.events())
+	require.Equal(t, int64(42), w.f.Topics()[0].Author)
+	w.okAs("ann", "PUT", "/review/2/perform/reject_post.json?version=0", "")
+	require.Len(t, w.f.Topics(), 1)
+	w.ok("POST", "/posts.json", `{"title":"Staff need no approval","raw":"`+hello+`"}`)
+}

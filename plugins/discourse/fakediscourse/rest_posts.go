@@ -2,6 +2,8 @@ package fakediscourse
 
 import (
 	"cmp"
+	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,6 +29,11 @@ func (r *request) createPost() (any, error) {
 		}
 	}
 	p, err := r.f.post(d)
+	var waits *waiting
+	if errors.As(err, &waits) {
+		return object{"success": true, "action": "enqueued", "pending_count": len(r.f.reviewed), "pending_post": object{"id": waits.id, "raw": cleanRaw(d.raw),
+			"title": d.title, "topic_id": nil, "created_at": iso(r.f.now()), "category_id": d.category}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -266,12 +273,21 @@ func (f *Forum) flag(p *post, u *user, kind int, message string) error {
 }
 
 func (f *Forum) showReviewable(v *reviewable) object {
+	o := object{"id": v.id, "type_source": "core", "status": v.status, "created_at": iso(v.created), "score": v.score, "version": 0,
+		"created_by_id": v.by, "created_by": f.basicUser(f.user0(v.by))}
+	if d := v.queued; d != nil {
+		o["type"], o["created_from_flag"] = "ReviewableQueuedPost", false
+		o["category_id"], o["target_created_by"] = d.category, f.basicUser(d.by)
+		o["payload"] = object{"raw": cleanRaw(d.raw), "title": d.title, "tags": list(d.tags)}
+		return o
+	}
 	p := v.p
-	return object{"id": v.id, "type": "ReviewableFlaggedPost", "type_source": "core", "status": v.status, "created_at": iso(v.created),
-		"topic_id": p.t.id, "topic_url": f.base + "/t/" + slug(p.t.title) + "/" + itoa(p.t.id), "target_url": "/t/" + slug(p.t.title) + "/" + itoa(p.t.id) + "/" + itoa(int64(p.number)),
-		"topic_tags": list(p.t.tags), "category_id": p.t.category, "score": v.score, "version": 0, "created_from_flag": true, "post_id": p.id,
+	at := "/t/" + slug(p.t.title) + "/" + itoa(p.t.id)
+	maps.Copy(o, object{"type": "ReviewableFlaggedPost", "topic_id": p.t.id, "topic_url": f.base + at, "target_url": at + "/" + itoa(int64(p.number)),
+		"topic_tags": list(p.t.tags), "category_id": p.t.category, "created_from_flag": true, "post_id": p.id,
 		"target_id": p.id, "target_type": "Post", "target_created_by_id": p.user, "target_created_by": f.basicUser(f.user0(p.user)),
-		"created_by_id": v.by, "created_by": f.basicUser(f.user0(v.by)), "raw": p.raw, "cooked": p.cooked, "reply_count": 0,
+		"raw": p.raw, "cooked": p.cooked, "reply_count": 0,
 		"reviewable_scores": []object{{"id": v.id, "score": v.score, "agree_stats": object{}, "status": v.status, "reason": nil, "created_at": iso(v.created),
-			"reviewed_at": iso(v.acted), "score_type": object{"id": v.flag, "title": flagNames[v.flag]}, "user": f.basicUser(f.user0(v.by))}}}
+			"reviewed_at": iso(v.acted), "score_type": object{"id": v.flag, "title": flagNames[v.flag]}, "user": f.basicUser(f.user0(v.by))}}})
+	return o
 }

@@ -113,6 +113,7 @@ type post struct {
 type reviewable struct {
 	id             int64
 	p              *post
+	queued         *draft // a post that waits for approval, instead of a flagged one
 	by             int64
 	flag           int
 	status         int // 0 pending, 1 approved, 2 rejected, 3 ignored, 4 deleted
