@@ -91,7 +91,7 @@ func TestAPollThatIsClosedTooEarly(t *testing.T) {
 	r.later(time.Hour)
 	_, poll := r.held()
 	require.Equal(t, "open", poll.Status)
-	require.Equal(t, gateway.StatusPending, r.again(p).Status)
+	require.Equal(t, gateway.StatusPending, r.process(p).Status)
 	r.later(24 * time.Hour)
 	require.Equal(t, vote.ByPlatform, r.ended(p).ClosedBy, "the topic stayed closed")
 }
@@ -107,7 +107,7 @@ func TestAKeyThatIsRevokedInTheMiddleOfAVote(t *testing.T) {
 	r.later(30 * time.Minute)
 	r.votes("Carla", post.ID, 1)
 	r.later(2 * time.Hour)
-	require.Equal(t, gateway.StatusPending, r.again(p).Status, "it stands still")
+	require.Equal(t, gateway.StatusPending, r.process(p).Status, "it stands still")
 	require.NoError(t, r.inst.Reconfigure(t.Context(), discourse.Config{URL: forumURL, WebhookSecret: hookSecret, PerMinute: 10_000, APIKey: gateway.Secret(r.forum.NewKey())}))
 	require.NoError(t, r.inst.Resume(t.Context()))
 	r.later(time.Minute)
@@ -129,7 +129,7 @@ func TestAForumThatAnswersWithAPageWhenTheVoteCloses(t *testing.T) {
 			r.votes("Carla", post.ID, 2)
 			r.forum.Maintain(true)
 			r.later(2 * time.Minute)
-			require.NotEqual(t, gateway.StatusCompleted, r.again(p).Status)
+			require.NotEqual(t, gateway.StatusCompleted, r.process(p).Status)
 			if back {
 				r.forum.Maintain(false)
 			}
@@ -138,11 +138,11 @@ func TestAForumThatAnswersWithAPageWhenTheVoteCloses(t *testing.T) {
 			require.Equal(t, vote.ByTime, out.ClosedBy)
 			if back {
 				require.EqualValues(t, 2, out.Turnout.Voters)
-				require.Empty(t, r.again(p).Closing.Note)
+				require.Empty(t, r.process(p).Closing.Note)
 				return
 			}
 			require.EqualValues(t, 1, out.Turnout.Voters, "what was known")
-			require.Contains(t, r.again(p).Closing.Note, "could not be read")
+			require.Contains(t, r.process(p).Closing.Note, "could not be read")
 			r.forum.Maintain(false)
 			r.Advance(2 * time.Hour)
 			_, poll := r.held()
@@ -188,7 +188,9 @@ func TestAForumThatMakesNoPollOfIt(t *testing.T) {
 		require.Len(t, r.calls("POST /posts"), 1)
 	})
 	t.Run("staff only", func(t *testing.T) {
-		r := newRig(t, func(s *setup) { s.config.APIUsername, s.key = "Carla", []fakediscourse.KeyOption{fakediscourse.ForUser("Carla")} })
+		r := newRig(t, func(s *setup) {
+			s.config.APIUsername, s.key = "Carla", []fakediscourse.KeyOption{fakediscourse.ForUser("Carla")}
+		})
 		_, err := r.inst.Start(t.Context(), "poll", discourse.Poll{Results: "staff_only", Ask: vote.Ask{Title: where}})
 		require.Equal(t, gateway.Denied, gateway.CodeOf(err))
 	})
@@ -217,11 +219,11 @@ func TestThePollIsMadeOnceWhateverIsLost(t *testing.T) {
 				for range 5 {
 					r.later(time.Minute)
 				}
-				require.Equal(t, gateway.StatusPending, r.again(p).Status)
+				require.Equal(t, gateway.StatusPending, r.process(p).Status)
 				require.Len(t, r.forum.Topics(), 1)
 				v := r.forum.Topics()[0]
 				require.Len(t, v.Posts, map[bool]int{false: 1, true: 2}[reply])
-				require.NotEmpty(t, r.again(p).URL)
+				require.NotEmpty(t, r.process(p).URL)
 
 				r.fake.Fail(fault) // and so is the result said once
 				_, err = r.c.Close(t.Context(), p.ID)
@@ -249,7 +251,7 @@ func TestTenThousandVoters(t *testing.T) {
 	}))
 	limits := r.fake.Fail(fakediscourse.Fault{Route: "GET /polls/voters", Skip: 100, RetryAfter: 5 * time.Second, Times: 1})
 	for range 10 {
-		if r.Advance(30 * time.Second); r.again(p).Voters == 10_000 {
+		if r.Advance(30 * time.Second); r.process(p).Voters == 10_000 {
 			break
 		}
 	}

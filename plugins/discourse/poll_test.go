@@ -33,7 +33,7 @@ func (r *rig) poll(in discourse.Poll) gateway.Process {
 }
 
 // again reads a process.
-func (r *rig) again(p gateway.Process) gateway.Process {
+func (r *rig) process(p gateway.Process) gateway.Process {
 	r.t.Helper()
 	p, err := r.c.Process(r.t.Context(), p.ID)
 	require.NoError(r.t, err)
@@ -43,7 +43,7 @@ func (r *rig) again(p gateway.Process) gateway.Process {
 // ended is a process that has an outcome.
 func (r *rig) ended(p gateway.Process) (out vote.Outcome) {
 	r.t.Helper()
-	p = r.again(p)
+	p = r.process(p)
 	require.Equal(r.t, gateway.StatusCompleted, p.Status, p.Reason)
 	require.NoError(r.t, p.DecodeOutcome(&out))
 	return out
@@ -52,7 +52,7 @@ func (r *rig) ended(p gateway.Process) (out vote.Outcome) {
 // counts are the votes of each choice, as a driver sees them.
 func (r *rig) counts(p gateway.Process) map[string]int64 {
 	r.t.Helper()
-	p = r.again(p)
+	p = r.process(p)
 	out := map[string]int64{}
 	for _, c := range p.Counts {
 		key := c.Choice
@@ -208,7 +208,7 @@ func TestSecretPollsAreCountedByTheForum(t *testing.T) {
 			r.later(2 * time.Hour)
 			if secrecy == vote.Hidden {
 				require.Equal(t, "on_close", poll.Results)
-				require.Empty(t, r.again(p).Counts)
+				require.Empty(t, r.process(p).Counts)
 			} else {
 				require.Equal(t, map[string]int64{"river": 1, "hill": 2}, r.counts(p))
 			}
