@@ -161,3 +161,51 @@ func TestChanges(t *testing.T) {
 	require.Empty(t, changes(raw(`{}`), raw(`{"1":null}`)).New)
 	require.False(t, changes(nil, raw(`{"1":"a"}`)).Known)
 }
+
+func TestForumURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://forum.example":            "https://forum.example",
+		" https://Forum.Example/ ":         "https://forum.example",
+		"https://forum.example:8443/talk/": "https://forum.example:8443/talk",
+		"http://127.0.0.1:3000":            "http://127.0.0.1:3000",
+		"http://localhost":                 "http://localhost",
+		"http://[::1]:3000":                "http://[::1]:3000",
+		"http://forum.example":             "",
+		"http://127.0.0.1.evil.example":    "",
+		"https://a:b@forum.example":        "",
+		"https://forum.example?x":          "",
+		"https://forum.example#x":          "",
+		"https://forum.example//evil":      "",
+		"https:forum.example":              "",
+		"//forum.example":                  "",
+		"file:///etc/passwd":               "",
+		"":                                 "",
+	} {
+		got, err := forumURL(in)
+		require.Equal(t, want, got, in)
+		if want == "" {
+			require.Equal(t, gateway.Invalid, gateway.CodeOf(err), in)
+		}
+	}
+}
+
+// The key goes to the forum alone: not to another host, nor to another program beside it.
+func TestWithin(t *testing.T) {
+	c := client{base: "https://forum.example/talk"}
+	for to, want := range map[string]bool{
+		"https://forum.example/talk/t/x/1.json": true,
+		"https://forum.example/other":           false,
+		"https://forum.example/talker/x":        false,
+		"https://forum.example.evil.example/x":  false,
+		"http://forum.example/talk/x":           false,
+		"https://evil.example/talk/x":           false,
+	} {
+		from, err := http.NewRequest(http.MethodGet, c.base+"/t/1.json", nil)
+		require.NoError(t, err)
+		next, err := http.NewRequest(http.MethodGet, to, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, c.within(from)(next, nil) == nil, to)
+		from.Method = http.MethodPost
+		require.Error(t, c.within(from)(next, nil), to)
+	}
+}

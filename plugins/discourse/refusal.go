@@ -42,7 +42,7 @@ func (e *refusal) Error() string {
 		text += ": " + strings.Join(e.Errors, "; ")
 	}
 	if e.Needs != "" && e.Status == http.StatusForbidden {
-		text += ": the API key needs the scope " + e.Needs + ", and its account has to be allowed to"
+		text += ": the API key needs the scope " + strings.ReplaceAll(e.Needs, "|", " or ") + ", and its account has to be allowed to"
 	}
 	return text
 }

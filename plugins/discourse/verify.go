@@ -28,7 +28,7 @@ func verify(secret gateway.Secret, forum string, d *gateway.Delivery) error {
 	if !hmac.Equal(got, mac.Sum(nil)) {
 		return errors.New("its signature is wrong")
 	}
-	if strings.TrimRight(d.Header.Get("X-Discourse-Instance"), "/") != strings.TrimRight(forum, "/") {
+	if !strings.EqualFold(baseOf(d.Header.Get("X-Discourse-Instance")), baseOf(forum)) { // forums spell their host as they like
 		return errors.New("it is of another forum")
 	}
 	return nil

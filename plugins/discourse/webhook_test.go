@@ -433,6 +433,29 @@ func TestConfigure(t *testing.T) {
 	require.Contains(t, string(raw), `"scopes":["global"]`)
 }
 
+// An older forum does not say what a key may do: then it is not known, and nothing is said to be missing.
+func TestAForumThatDoesNotListScopes(t *testing.T) {
+	r := start(t, func(s *setup) {
+		s.key = []fakediscourse.KeyOption{fakediscourse.ForUser("admin")}
+		s.config.APIUsername = "admin"
+	})
+	r.fake.Fail(fakediscourse.Fault{Route: "GET /session/scopes", Refusal: "not_found"})
+	require.NoError(t, r.inst.Reconfigure(t.Context(), discourse.Config{URL: forumURL, APIKey: gateway.Secret(r.key), APIUsername: "admin"}))
+	h, err := r.inst.Health(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, h.Missing)
+	raw, err := r.inst.Config(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, string(raw), `"account_id":"1"`)
+	r.due()
+	// What the account does that is ours alone is known as the gateway's, whoever asked for it.
+	_, _, err = r.forum.Post("admin", fakediscourse.NewTopic{Title: "Where shall the bench stand?", Raw: somewhere})
+	require.NoError(t, err)
+	e := r.one("topic_created")
+	require.True(t, e.Bot)
+	require.Empty(t, e.Cause)
+}
+
 // The forum moves: nothing goes to where it sends, and what waits says so.
 func TestAForumThatMoves(t *testing.T) {
 	r := newRig(t)
