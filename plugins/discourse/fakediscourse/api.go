@@ -14,7 +14,7 @@ import (
 type Call struct {
 	Forum  string // its base URL
 	Method string
-	Path   string // as asked for
+	Path   string // as asked for, below the base URL
 	Route  string // the method and the pattern without ".json", such as "PUT /admin/users/{id}/suspend"; "" if there is none
 	Query  url.Values
 	Body   []byte
@@ -76,8 +76,9 @@ type request struct {
 type reply struct {
 	status int
 	body   any
-	page   string
-	to     string
+	page   string // in HTML
+	text   string // as it is
+	to     string // where it redirects
 }
 
 const maxBody = 10 << 20
@@ -182,18 +183,14 @@ func (r *request) run(judged error) Answer {
 		return plainLimit(after)
 	}
 	out, err := r.act(judged)
-	switch v := out.(type) {
-	case nil:
-	case *reply:
-		if err == nil {
-			return v.answer()
-		}
+	if err != nil && !r.json && r.route != nil && r.route.page {
+		return pageFor(err)
 	}
 	if err != nil {
-		if !r.json && r.route != nil && r.route.page {
-			return pageFor(err)
-		}
 		return refusal(err)
+	}
+	if v, ok := out.(*reply); ok {
+		return v.answer()
 	}
 	return jsonAnswer(http.StatusOK, out)
 }
@@ -230,6 +227,8 @@ func (v *reply) answer() Answer {
 		return redirect(v.status, v.to)
 	case v.page != "":
 		return htmlPage(v.status, v.page, v.page)
+	case v.text != "":
+		return Answer{Status: v.status, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(v.text)}
 	case v.body == nil:
 		return Answer{Status: v.status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}}
 	}

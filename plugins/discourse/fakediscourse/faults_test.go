@@ -123,8 +123,24 @@ func TestTwoForums(t *testing.T) {
 	require.NoError(t, err)
 	res.Body.Close()
 	require.Equal(t, 403, res.StatusCode, "the key is the other forum's")
-	for _, bad := range []string{"", "x", "https://other.example", "https://x.example/sub"} {
+	for _, bad := range []string{"", "x", "https://other.example", "ftp://x.example"} {
 		_, err := w.s.AddForum(bad)
 		require.Error(t, err, bad)
 	}
+}
+
+func TestForumBelowAPath(t *testing.T) {
+	w := newWorld(t, fakediscourse.Options{})
+	f, err := w.s.AddForum("https://town.example/forum")
+	require.NoError(t, err)
+	for path, status := range map[string]int{"/forum/site/basic-info.json": 200, "/site/basic-info.json": 404, "/forum/nothing.json": 404} {
+		res, err := w.s.Client().Get("https://town.example" + path)
+		require.NoError(t, err)
+		res.Body.Close()
+		require.Equal(t, status, res.StatusCode, path)
+	}
+	_, err = f.AddWebhook(fakediscourse.Webhook{URL: "https://gateway.example/x"})
+	require.NoError(t, err)
+	require.Positive(t, f.Register("eve"))
+	require.Equal(t, "https://town.example/forum", w.heard()[0].header.Get("X-Discourse-Instance"))
 }

@@ -46,6 +46,7 @@ type Forum struct {
 	s                *Server
 	base             string // without a trailing slash, as X-Discourse-Instance has it
 	host, formerHost string
+	prefix           string // the path of the base URL
 	settings         Settings
 	maintenance      bool
 
@@ -71,15 +72,15 @@ type LogEntry struct {
 	Action, By, Target, Details string
 }
 
-// AddForum adds a forum at a base URL such as "https://forum.example", with an administrator "admin", whose ID is 1, the accounts of the
+// AddForum adds a forum at a base URL such as "https://forum.example" or "https://town.example/forum", with an administrator "admin", whose ID is 1, the accounts of the
 // system, the automatic groups and the category "General", whose ID is 4. The error says what is wrong with the URL.
 func (s *Server) AddForum(base string) (*Forum, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("fakediscourse: %q is no base URL of a forum", base)
 	}
 	f := &Forum{
-		s: s, base: strings.TrimSuffix(base, "/"), host: u.Hostname(),
+		s: s, base: strings.TrimSuffix(base, "/"), host: u.Hostname(), prefix: strings.TrimSuffix(u.Path, "/"),
 		settings: Settings{
 			Title: "Forum", Description: "A forum of the fake", MinPostLength: 20, MinFirstPostLength: 20, MaxPostLength: 32000,
 			MinPersonalMessagePostLength: 10, MinTopicTitleLength: 15, MaxTopicTitleLength: 255, MinPersonalMessageTitleLength: 2,
@@ -162,7 +163,7 @@ func (f *Forum) Move(base string) error {
 	}
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
-	f.formerHost, f.host, f.base = f.host, u.Hostname(), strings.TrimSuffix(base, "/")
+	f.formerHost, f.host, f.base, f.prefix = f.host, u.Hostname(), strings.TrimSuffix(base, "/"), strings.TrimSuffix(u.Path, "/")
 	return nil
 }
 

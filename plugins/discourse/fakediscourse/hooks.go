@@ -272,8 +272,9 @@ type Webhook struct {
 	Events      []string // such as "post_created"; empty is every one
 	Form        bool     // content type application/x-www-form-urlencoded
 	Inactive    bool
-	Categories  []int64
-	Tags        []string
+	// Of what the webhook hears alone; empty is everything.
+	Categories, Groups []int64
+	Tags               []string
 }
 
 // AddWebhook makes a webhook, as an administrator does, and returns its ID. The secret may be empty: then nothing is signed.
@@ -281,7 +282,7 @@ func (f *Forum) AddWebhook(w Webhook) (int64, error) {
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
 	h := &hook{f: f, url: w.URL, secret: w.Secret, contentType: 1, verify: true, active: !w.Inactive, wildcard: len(w.Events) == 0,
-		lastStatus: statusInactive, categories: w.Categories, tags: w.Tags}
+		lastStatus: statusInactive, categories: w.Categories, groups: w.Groups, tags: w.Tags}
 	if w.Form {
 		h.contentType = 2
 	}

@@ -102,6 +102,9 @@ func (h *hook) listens(event string, a *about) bool {
 	if len(h.categories) > 0 && (a == nil || !slices.Contains(h.categories, a.category)) {
 		return false
 	}
+	if len(h.groups) > 0 && (a == nil || !slices.Contains(h.groups, a.group)) {
+		return false
+	}
 	if len(h.tags) > 0 && (a == nil || !slices.ContainsFunc(a.tags, func(t string) bool { return slices.Contains(h.tags, t) })) {
 		return false
 	}

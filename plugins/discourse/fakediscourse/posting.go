@@ -61,7 +61,7 @@ func (f *Forum) post(d draft) (*post, error) {
 	p.polls = polls
 	p.cooked = cook(p.raw, polls)
 	t.posts = append(t.posts, p)
-	t.bumped, t.updated = now, now
+	t.bumped = now
 	f.posts[p.id] = p
 	if isNew {
 		f.tellTopic("topic_created", t)

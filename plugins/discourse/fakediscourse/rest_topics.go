@@ -95,7 +95,6 @@ func (f *Forum) editTopic(t *topic, by *user, in object) {
 	if v, ok := in["category_id"]; ok {
 		t.category = num(text(v))
 	}
-	t.updated = f.now()
 	p := t.firstPost()
 	f.count(p, by, false)
 	f.tellPost("post_edited", p)

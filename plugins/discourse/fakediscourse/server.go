@@ -154,12 +154,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f == nil && "http://"+r.Host == s.http.URL && len(s.forums) > 0 {
 		f = s.forums[0]
 	}
+	prefix := ""
+	if f != nil && host == f.host {
+		prefix = f.prefix
+	}
 	s.mu.Unlock()
 	if f == nil {
 		http.NotFound(w, r)
 		return
 	}
-	f.serve(w, r)
+	http.StripPrefix(prefix, http.HandlerFunc(f.serve)).ServeHTTP(w, r)
 }
 
 // Now is the fake's time.

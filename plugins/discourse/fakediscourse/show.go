@@ -7,9 +7,6 @@ import (
 
 // basicUser is an account in short.
 func (f *Forum) basicUser(u *user) object {
-	if u == nil {
-		return nil
-	}
 	return object{"id": u.id, "username": u.username, "name": nullable(u.name), "avatar_template": "/letter_avatar_proxy/v4/letter/" +
 		strings.ToLower(u.username[:1]) + "/a9a28c/{size}.png"}
 }
@@ -158,7 +155,7 @@ func (f *Forum) showTopic(t *topic, u *user) object {
 		"draft": nil, "draft_key": "topic_" + itoa(t.id), "draft_sequence": nil, "current_post_number": 1, "chunk_size": chunk,
 		"actions_summary": []object{{"id": 4, "count": 0, "hidden": false, "can_act": u != nil}}, "bookmarked": false, "bookmarks": []object{},
 		"message_bus_last_id": 0, "image_url": nil, "show_read_indicator": false, "thumbnails": nil, "slow_mode_enabled_until": nil,
-		"topic_timer": f.topicTimer(t), "summarizable": false, "details": f.topicDetails(t, u), "has_summary": false,
+		"topic_timer": nil, "summarizable": false, "details": f.topicDetails(t, u), "has_summary": false,
 		"tags_descriptions": object{},
 	})
 	return o
@@ -191,13 +188,6 @@ func (f *Forum) viewTopic(t *topic) object {
 		o["deleted_by"] = f.basicUser(f.user0(t.deletedBy))
 	}
 	return o
-}
-
-func (f *Forum) topicTimer(t *topic) any {
-	if t.closeAt.IsZero() {
-		return nil
-	}
-	return object{"id": t.id, "execute_at": iso(t.closeAt), "based_on_last_post": false, "status_type": "close", "category_id": nil}
 }
 
 func (f *Forum) topicDetails(t *topic, u *user) object {

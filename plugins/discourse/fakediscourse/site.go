@@ -1,5 +1,7 @@
 package fakediscourse
 
+import "net/http"
+
 func (r *request) basicInfo() (any, error) {
 	s := r.f.settings
 	return object{"logo_url": r.f.base + "/images/logo.png", "logo_small_url": r.f.base + "/images/logo-small.png", "apple_touch_icon_url": "", "favicon_url": "",
@@ -23,7 +25,7 @@ func (r *request) about() (any, error) {
 }
 
 func (r *request) status() (any, error) {
-	return &reply{status: 200, page: "ok"}, nil
+	return &reply{status: http.StatusOK, text: "ok"}, nil
 }
 
 func (r *request) getSite() (any, error) {

@@ -74,7 +74,7 @@ type topic struct {
 	title, archetype, externalID              string
 	category, user                            int64
 	tags                                      []string
-	created, bumped, updated, pinnedAt        time.Time
+	created, bumped, pinnedAt                 time.Time
 	closed, archived, invisible, pinnedGlobal bool
 	posts                                     []*post
 	highest                                   int
@@ -82,7 +82,6 @@ type topic struct {
 	deletedBy                                 int64
 	allowed                                   []int64  // private messages: who reads it
 	allowedGroups                             []string // private messages
-	closeAt                                   time.Time
 }
 
 func (t *topic) pm() bool { return t.archetype == "private_message" }
