@@ -18,6 +18,8 @@ func actions() []action {
 		gateway.ActionFunc("delete-post", "Deletes a post. It can be recovered. The opening post goes with its topic only.", (*Discourse).deletePost, steady(scopeDelPost)...),
 		gateway.ActionFunc("recover-post", "Brings a deleted post back.", (*Discourse).recoverPost, steady(scopeRecPost)...),
 		gateway.ActionFunc("lock-post", "Locks a post, so that only the staff can edit it, or unlocks it.", (*Discourse).lockPost, steady(global)...),
+		gateway.ActionFunc("flag-post", "Flags a post, so that the forum's moderators look at it.", (*Discourse).flagPost, steady(global)...),
+		gateway.ActionFunc("like-post", "Likes a post.", (*Discourse).likePost, steady(global)...),
 		gateway.ActionFunc("delete-topic", "Deletes a topic. It can be recovered.", (*Discourse).deleteTopic, steady(scopeDelTopic)...),
 		gateway.ActionFunc("recover-topic", "Brings a deleted topic back.", (*Discourse).recoverTopic, steady(scopeRecTopic)...),
 		gateway.ActionFunc("edit-topic", "Changes a topic's title, category or tags.", (*Discourse).editTopic, steady(scopeTopic)...),

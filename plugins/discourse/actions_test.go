@@ -105,6 +105,38 @@ func TestOnlyOurOwnIsOurs(t *testing.T) {
 	require.False(t, e.Bot)
 }
 
+func TestFlagsAndLikes(t *testing.T) {
+	r := newRig(t)
+	_, id := r.topic("bob")
+	it := discourse.PostID{ID: id}
+	require.Zero(t, do[discourse.Done](r, "like-post", it))
+	e := r.one("post_liked")
+	require.Equal(t, "-1", e.Initiator)
+	require.NotEmpty(t, e.Cause)
+	require.True(t, do[discourse.Done](r, "like-post", it).Already)
+
+	require.Zero(t, do[discourse.Done](r, "flag-post", discourse.FlagPost{PostID: it, Kind: "notify_moderators", Message: "Please have a look."}))
+	e = r.one("reviewable_created")
+	require.Equal(t, "-1", e.Initiator)
+	require.NotEmpty(t, e.Cause)
+	require.Equal(t, gateway.Invalid, gateway.CodeOf(r.refusal("flag-post", discourse.FlagPost{PostID: it, Kind: "boring"})))
+
+	// Of somebody else it is theirs.
+	require.NoError(t, r.forum.Like("joshua", id))
+	r.due()
+	all := r.Events("post_liked")
+	require.Len(t, all, 2)
+	require.Equal(t, "7", all[1].Initiator)
+	require.Empty(t, all[1].Cause)
+}
+
+// What waits for approval is no post yet, and is not posted again.
+func TestWhatHasToBeApproved(t *testing.T) {
+	r := newRig(t)
+	r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", Status: 200, Body: `{"success":true,"action":"enqueued","pending_post":{"id":7}}`})
+	require.Equal(t, gateway.Conflict, gateway.CodeOf(r.refusal("create-topic", discourse.CreateTopic{Title: "Where shall the bench stand?", Raw: somewhere})))
+}
+
 func TestSuspending(t *testing.T) {
 	r := newRig(t)
 	bob := discourse.Person{UserID: "42"}

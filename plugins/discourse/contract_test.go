@@ -56,9 +56,13 @@ func TestContract(t *testing.T) {
 	answer := do[discourse.Written](r, "create-post", discourse.CreatePost{TopicID: topic.TopicID, Raw: "What about the other side of the river?", ReplyTo: 1})
 	r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
 	do[discourse.Written](r, "create-message", discourse.CreateMessage{Title: "About your ban", Raw: "It is of the other platform.", Usernames: []string{"joshua"}, UserIDs: []string{"42"}})
+	theirs, err := r.forum.Reply("bob", topic.TopicID, "There is a fine place beside the old mill.")
+	require.NoError(t, err)
 	it, post := discourse.TopicID{ID: topic.TopicID}, discourse.PostID{ID: answer.ID}
 	for action, in := range map[string]any{
 		"edit-post":   discourse.EditPost{PostID: post, Raw: "What about the other side of the river, then?"},
+		"flag-post":   discourse.FlagPost{PostID: discourse.PostID{ID: theirs}, Kind: "spam"},
+		"like-post":   discourse.PostID{ID: theirs},
 		"lock-post":   discourse.LockPost{PostID: post, Locked: true},
 		"edit-topic":  discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}},
 		"close-topic": it, "open-topic": it, "pin-topic": discourse.PinTopic{TopicID: it}, "unpin-topic": it,
@@ -78,7 +82,7 @@ func TestContract(t *testing.T) {
 	for _, action := range []string{"delete-topic", "delete-topic", "recover-topic", "recover-topic"} {
 		do[discourse.Done](r, action, it)
 	}
-	_, err := r.c.ReadRole(t.Context(), gateway.RoleKey("discourse", "group/gardeners"), 0)
+	_, err = r.c.ReadRole(t.Context(), gateway.RoleKey("discourse", "group/gardeners"), 0)
 	require.NoError(t, err)
 	for _, list := range []string{"categories", "groups"} {
 		_, err := r.inst.Choices(t.Context(), list, "")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -207,5 +208,18 @@ func TestWithin(t *testing.T) {
 		require.Equal(t, want, c.within(from)(next, nil) == nil, to)
 		from.Method = http.MethodPost
 		require.Error(t, c.within(from)(next, nil), to)
+	}
+}
+
+// In no minute are there more requests than the forum lets a key make.
+func TestPace(t *testing.T) {
+	for _, n := range []int{0, 3, 10, 60, 61, 1_000, 100_000} {
+		d := &Discourse{Instance: new(gateway.Instance), config: Config{PerMinute: n}}
+		p := d.pace(nil)
+		if n == 0 {
+			n = 60
+		}
+		require.Positive(t, p.Burst)
+		require.LessOrEqual(t, p.Burst+int(time.Minute/p.Every), n)
 	}
 }

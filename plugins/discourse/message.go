@@ -46,6 +46,7 @@ type about struct {
 	GroupID   maybe[int64]     `json:"group_id"`
 	Username  maybe[string]    `json:"username"`
 	Archetype maybe[string]    `json:"archetype"`
+	TargetID  maybe[int64]     `json:"target_id"`
 	CreatedAt maybe[time.Time] `json:"created_at"`
 	CreatedBy maybe[person]    `json:"created_by"`
 	GrantedBy maybe[person]    `json:"granted_by"`
@@ -168,6 +169,14 @@ func (m *message) echoes(account string) []string {
 		return nil // it is brought again, with who did it
 	case m.event == "user_added_to_group", m.event == "user_removed_from_group":
 		return []string{toldGroup(m.event, a.GroupID.v, a.UserID.v)}
+	case m.event == "post_liked":
+		if strings.EqualFold(a.User.v.Username, account) {
+			return []string{told("liked", a.Post.v.ID.v)}
+		}
+	case m.event == "reviewable_created":
+		if strings.EqualFold(a.CreatedBy.v.Username, account) {
+			return []string{told("flagged", a.TargetID.v)}
+		}
 	case kind == "post", kind == "topic", kind == "user":
 		return []string{told(m.event, a.ID.v)}
 	}
