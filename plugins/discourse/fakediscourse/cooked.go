@@ -3,9 +3,7 @@ package fakediscourse
 import (
 	"fmt"
 	"html"
-	"regexp"
 	"strings"
-	"unicode"
 )
 
 // cook makes HTML of a post's text. It knows paragraphs, headings, code, quotes, lists and polls; enough to see what breaks out.
@@ -96,67 +94,4 @@ func cookPoll(b *strings.Builder, p *poll) {
 		fmt.Fprintf(b, "<li data-poll-option-id=\"%s\">%s</li>\n", o.id, o.html)
 	}
 	b.WriteString("</ul>\n</div>\n</div>\n")
-}
-
-// escape makes text fit for HTML, as it is written between tags: quotation marks stay.
-var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
-
-var (
-	inlinePattern = regexp.MustCompile("`([^`]+)`|\\\\([!-/:-@\\[-`{-~])|(&(?:#\\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});)|" +
-		`!?\[([^\[\]]*)\]\(([^()\s]*)\)|(https?://[^\s<>]+)|\*\*([^*\s](?:[^*]*[^*\s])?)\*\*|\*([^*\s](?:[^*]*[^*\s])?)\*|` +
-		`(</?[a-zA-Z][^<>]*>)|(^|[^\w@&;/])@([a-zA-Z0-9_][\w.-]*)`)
-	safeTag = regexp.MustCompile(`^</?(?:b|i|em|strong|s|del|ins|u|kbd|mark|small|sub|sup|big|br|code)\s*/?>$`)
-)
-
-// inline makes HTML of one line of Markdown: character references, escapes, code, emphasis, links, images, mentions, and of HTML itself
-// what Discourse lets through.
-func inline(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		m := inlinePattern.FindStringSubmatchIndex(s)
-		if m == nil {
-			break
-		}
-		b.WriteString(escape(s[:m[0]]))
-		group := func(n int) string {
-			if m[2*n] < 0 {
-				return ""
-			}
-			return s[m[2*n]:m[2*n+1]]
-		}
-		b.WriteString(inlineMark(s[m[0]:m[1]], group))
-		s = s[m[1]:]
-	}
-	b.WriteString(escape(s))
-	return strings.TrimRightFunc(b.String(), unicode.IsSpace)
-}
-
-func inlineMark(whole string, group func(int) string) string {
-	esc := escape
-	switch {
-	case group(1) != "":
-		return "<code>" + esc(group(1)) + "</code>"
-	case group(2) != "":
-		return esc(group(2))
-	case group(3) != "":
-		return esc(html.UnescapeString(group(3)))
-	case strings.HasPrefix(whole, "!["):
-		return `<img src="` + html.EscapeString(group(5)) + `" alt="` + html.EscapeString(group(4)) + `">`
-	case strings.HasPrefix(whole, "["):
-		return `<a href="` + html.EscapeString(group(5)) + `">` + inline(group(4)) + "</a>"
-	case group(6) != "":
-		return `<a href="` + html.EscapeString(group(6)) + `">` + esc(group(6)) + "</a>"
-	case group(7) != "":
-		return "<strong>" + inline(group(7)) + "</strong>"
-	case group(8) != "":
-		return "<em>" + inline(group(8)) + "</em>"
-	case group(9) != "":
-		if safeTag.MatchString(group(9)) {
-			return group(9)
-		}
-		return ""
-	case group(11) != "":
-		return esc(group(10)) + `<a class="mention" href="/u/` + esc(strings.ToLower(group(11))) + `">@` + esc(group(11)) + "</a>"
-	}
-	return esc(whole)
 }

@@ -17,15 +17,19 @@ func TestPollMarkup(t *testing.T) {
 		raw   string
 		polls []string // name|type|title|options
 	}{
-		"plain":                 {"[poll]\n* A\n* B\n[/poll]", []string{"poll|regular||A;B"}},
-		"other bullets":         {"[poll]\n- A\n- B\n[/poll]", []string{"poll|regular||A;B"}},
-		"numbered":              {"[poll]\n1. A\n2. B\n[/poll]", []string{"poll|regular||A;B"}},
-		"title":                 {"[poll name=x]\n# Which one?\n\n* A\n* B\n[/poll]", []string{"x|regular|Which one?|A;B"}},
-		"text around":           {"Please vote.\n\n[poll]\n* A\n* B\n[/poll]\n\nThank you.", []string{"poll|regular||A;B"}},
-		"two":                   {"[poll name=a]\n* A\n* B\n[/poll]\n\n[poll name=b]\n* C\n* D\n[/poll]", []string{"a|regular||A;B", "b|regular||C;D"}},
-		"attributes":            {`[poll name="n" type='multiple' min=1 max=2 evil=x]` + "\n* A\n* B\n[/poll]", []string{"n|multiple||A;B"}},
-		"numbers":               {"[poll type=number min=1 max=9 step=4]\n[/poll]", []string{"poll|number||1;5;9"}},
-		"markup in an option":   {"[poll]\n* **A** <script>x\n* [B](https://evil.example)\n[/poll]", []string{`poll|regular||<strong>A</strong> x;<a href="https://evil.example">B</a>`}},
+		"plain":               {"[poll]\n* A\n* B\n[/poll]", []string{"poll|regular||A;B"}},
+		"other bullets":       {"[poll]\n- A\n- B\n[/poll]", []string{"poll|regular||A;B"}},
+		"numbered":            {"[poll]\n1. A\n2. B\n[/poll]", []string{"poll|regular||A;B"}},
+		"title":               {"[poll name=x]\n# Which one?\n\n* A\n* B\n[/poll]", []string{"x|regular|Which one?|A;B"}},
+		"text around":         {"Please vote.\n\n[poll]\n* A\n* B\n[/poll]\n\nThank you.", []string{"poll|regular||A;B"}},
+		"two":                 {"[poll name=a]\n* A\n* B\n[/poll]\n\n[poll name=b]\n* C\n* D\n[/poll]", []string{"a|regular||A;B", "b|regular||C;D"}},
+		"attributes":          {`[poll name="n" type='multiple' min=1 max=2 evil=x]` + "\n* A\n* B\n[/poll]", []string{"n|multiple||A;B"}},
+		"numbers":             {"[poll type=number min=1 max=9 step=4]\n[/poll]", []string{"poll|number||1;5;9"}},
+		"markup in an option": {"[poll]\n* **A** <script>x\n* [B](https://evil.example)\n[/poll]", []string{`poll|regular||<strong>A</strong> x;<a href="https://evil.example">B</a>`}},
+		"more markup": {"[poll]\n* _A_ ~~b~~ [b]c[/b] :heart: :none: @bob\n* [x](javascript:x) ![y](https://z.example/y.png)\n[/poll]", []string{
+			`poll|regular||<em>A</em> <s>b</s> <span class="bbcode-b">c</span> <img src="/images/emoji/twitter/heart.png" title=":heart:" class="emoji" alt=":heart:"> ` +
+				`:none: <a class="mention" href="/u/bob">@bob</a>;<a>x</a> <img src="https://z.example/y.png" alt="y">`}},
+		"typography":            {"[poll]\n* \"A\" -- it's...\n* &#34;B&#34; &#45;&#45; it&#39;s&#46;&#46;&#46;\n[/poll]", []string{`poll|regular||“A” – it’s…;"B" -- it's...`}},
 		"references":            {"[poll]\n* &#42;A&#42; &#91;&#47;poll&#93;\n* B &lt;b&gt;\n[/poll]", []string{"poll|regular||*A* [/poll];B &lt;b&gt;"}},
 		"escapes":               {"[poll]\n* \\*A\\*\n* B\n[/poll]", []string{"poll|regular||*A*;B"}},
 		"close tag in a line":   {"[poll]\n* A [/poll]\n* B\n[/poll]", []string{"poll|regular||A [/poll];B"}},
