@@ -109,7 +109,10 @@ func (s *Server) attempt(ctx context.Context, d *delivery, fault *Injected) (a A
 	case !h.active && d.log.Event != "ping":
 		dropped = "inactive"
 	}
-	id := f.nextID("event")
+	id := d.again
+	if id == 0 {
+		id = f.nextID("event")
+	}
 	s.mu.Unlock()
 	if dropped != "" {
 		s.queue.mu.Lock()
@@ -146,7 +149,7 @@ func (s *Server) tried(d *delivery, id int64, a Answer, err error) {
 	}
 	s.mu.Lock()
 	d.hook.lastStatus = delivery
-	d.hook.events = append(d.hook.events, hookEvent{id: id, status: status, body: string(d.log.Body), answer: a, at: at,
+	d.hook.tried(hookEvent{id: id, status: status, event: d.log.Event, body: string(d.log.Body), answer: a, at: at,
 		headers: d.hook.f.headers(d.hook, d.log.Event, d.log.Type, id, d.log.Body)})
 	s.mu.Unlock()
 	s.queue.mu.Lock()

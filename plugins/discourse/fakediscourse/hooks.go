@@ -2,7 +2,6 @@ package fakediscourse
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,10 +29,13 @@ type hookEvent struct {
 	id      int64
 	status  int               // of the answer; -1 is none
 	headers map[string]string // of the request
+	event   string
 	body    string
 	answer  Answer
 	at      time.Time
 }
+
+func (e hookEvent) failed() bool { return e.status < 200 || e.status > 299 }
 
 // The states of a webhook's last delivery.
 const (
@@ -229,8 +231,7 @@ func (r *request) hookEvents() (any, error) {
 	slices.Reverse(newest)
 	if s := r.str("status"); s != "" {
 		newest = slices.DeleteFunc(newest, func(e hookEvent) bool {
-			ok := e.status >= 200 && e.status <= 299
-			return s == "successful" && !ok || s == "failed" && ok
+			return s == "successful" && e.failed() || s == "failed" && !e.failed()
 		})
 	}
 	from := int(r.int("offset"))
@@ -243,26 +244,69 @@ func (r *request) hookEvents() (any, error) {
 		"extras":                    object{"web_hook_id": h.id}}, nil
 }
 
-// redeliver sends an event again, as it was: with its ID and the signature of then.
+// tried writes an attempt down: one by hand takes the place of the first.
+func (h *hook) tried(e hookEvent) {
+	for i := range h.events {
+		if h.events[i].id == e.id {
+			e.at = h.events[i].at
+			h.events[i] = e
+			return
+		}
+	}
+	h.events = append(h.events, e)
+}
+
+// again sends an event again, under its ID of then.
+func (h *hook) again(e hookEvent) {
+	h.f.s.queue.add(&delivery{hook: h, again: e.id,
+		log: &Delivery{Forum: h.f.base, Hook: h.id, Event: e.event, Type: eventType(e.event), Body: []byte(e.body)}})
+}
+
 func (r *request) redeliver() (any, error) {
 	h, err := r.hook()
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range h.events {
-		if itoa(e.id) != r.vars["event_id"] {
-			continue
+		if itoa(e.id) == r.vars["event_id"] {
+			h.again(e)
+			return object{"web_hook_event": e.show(h)}, nil
 		}
-		for _, d := range r.s.Deliveries() {
-			if string(d.Body) == e.body && d.Hook == h.id && d.Forum == r.f.base {
-				again := d
-				again.Attempts, again.GivenUp = nil, false
-				r.s.queue.add(&delivery{log: &again, hook: h})
-				return object{"web_hook_event": e.show(h)}, nil
+	}
+	return nil, refuse("not_found")
+}
+
+// redeliverFailed sends events again that failed, those of the IDs.
+func (r *request) redeliverFailed() (any, error) {
+	h, err := r.hook()
+	if err != nil {
+		return nil, err
+	}
+	ids, some := r.list("event_ids"), []string{}
+	for _, e := range h.events {
+		if e.failed() && slices.Contains(ids, itoa(e.id)) {
+			h.again(e)
+			some = append(some, itoa(e.id))
+		}
+	}
+	if len(some) == 0 {
+		return nil, refuse("not_found")
+	}
+	return object{"event_ids": some}, nil
+}
+
+// RedeliverFailed has everything delivered to a webhook again that failed, as an administrator does, and waits for it.
+func (f *Forum) RedeliverFailed(hookID int64) {
+	f.s.mu.Lock()
+	if h := f.hooks[hookID]; h != nil {
+		for _, e := range h.events {
+			if e.failed() {
+				h.again(e)
 			}
 		}
 	}
-	return nil, &apiError{status: http.StatusNotFound, kind: "not_found", errors: []string{words["not_found"].message}}
+	f.s.mu.Unlock()
+	f.s.told()
 }
 
 // Webhook is a webhook that an administrator makes by hand. The zero values of Events, and of what is not named, mean every event, JSON

@@ -128,8 +128,18 @@ func TestRetries(t *testing.T) {
 	events := w.ok("GET", "/admin/api/web_hook_events/"+num(w.hook)+".json", "")
 	id := num(int64(events.at(t, "web_hook_events", 0, "id").(float64)))
 	w.ok("POST", "/admin/api/web_hooks/"+num(w.hook)+"/events/"+id+"/redeliver.json", "")
-	require.Equal(t, []string{"user_promoted"}, w.events())
+	got := w.heard()
+	require.Len(t, got, 1)
+	require.Equal(t, id, got[0].header.Get("X-Discourse-Event-Id"), "under its ID of then")
 	w.refused(404, "not_found", "system", "POST", "/admin/api/web_hooks/"+num(w.hook)+"/events/9999/redeliver.json", "")
+	failed := w.ok("GET", "/admin/api/web_hook_events/"+num(w.hook)+".json?status=failed", "").at(t, "web_hook_events").([]any)
+	require.Len(t, failed, 6, "it succeeded meanwhile")
+	one := failed[0].(map[string]any)["id"]
+	w.ok("POST", "/admin/api/web_hooks/"+num(w.hook)+"/events/failed_redeliver.json", string(rawOf(t, map[string]any{"event_ids": []any{one, id}})))
+	require.Len(t, w.events(), 1)
+	w.f.RedeliverFailed(w.hook)
+	require.Len(t, w.events(), 5)
+	w.refused(404, "not_found", "system", "POST", "/admin/api/web_hooks/"+num(w.hook)+"/events/failed_redeliver.json", `{"event_ids":[1]}`)
 
 	// One that was removed or switched off meanwhile gets nothing.
 	w.answer(500)

@@ -246,6 +246,23 @@ func (f *Forum) Register(username string, opts ...UserOption) int64 {
 	return id
 }
 
+// SignIn signs somebody in to the forum.
+func (f *Forum) SignIn(username string) error {
+	return f.as(username, func(u *user) error {
+		u.seen = f.now()
+		f.tellUser("user_logged_in", u)
+		return nil
+	})
+}
+
+// SignOut signs somebody out.
+func (f *Forum) SignOut(username string) error {
+	return f.as(username, func(u *user) error {
+		f.tellUser("user_logged_out", u)
+		return nil
+	})
+}
+
 // Destroy deletes an account that wrote nothing.
 func (f *Forum) Destroy(by, whom string) error {
 	return f.staffOnly(by, whom, func(_, whom *user) error {

@@ -34,6 +34,7 @@ type delivery struct {
 	log     *Delivery
 	hook    *hook
 	seq     int64
+	again   int64 // the event that is delivered again by hand, under its ID of then
 	retries int
 	due     time.Time
 }

@@ -82,17 +82,15 @@ func (p *poll) votersOf(option string) []int64 {
 	return out
 }
 
+// votesOf are somebody's own votes in the polls of a post, if they voted in any.
 func (f *Forum) votesOf(p *post, u *user) object {
-	if u == nil {
+	if u == nil || !slices.ContainsFunc(p.polls, func(x *poll) bool { return x.votes[u.id] != nil }) {
 		return nil
 	}
 	out := object{}
 	for _, x := range p.polls {
 		v := x.votes[u.id]
-		if v == nil {
-			continue
-		}
-		if x.typ == "ranked_choice" {
+		if x.typ == "ranked_choice" && v != nil {
 			out[x.name] = x.ranking(v)
 			continue
 		}
@@ -103,9 +101,6 @@ func (f *Forum) votesOf(p *post, u *user) object {
 			}
 		}
 		out[x.name] = ids
-	}
-	if len(out) == 0 {
-		return nil
 	}
 	return out
 }

@@ -124,6 +124,7 @@ func tableOfRoutes() []*route {
 		{method: "POST", path: "/admin/api/web_hooks/{id}/ping", action: "admin/web_hooks#ping", who: admins, run: (*request).pingHook},
 		{method: "GET", path: "/admin/api/web_hook_events/{id}", action: "admin/web_hooks#list_events", who: admins, run: (*request).hookEvents},
 		{method: "POST", path: "/admin/api/web_hooks/{id}/events/{event_id}/redeliver", action: "admin/web_hooks#redeliver_event", who: admins, run: (*request).redeliver},
+		{method: "POST", path: "/admin/api/web_hooks/{id}/events/failed_redeliver", action: "admin/web_hooks#redeliver_failed_events", who: admins, run: (*request).redeliverFailed},
 		{method: "GET", path: "/admin/api/keys", action: "admin/api#index", who: admins, run: (*request).listKeys},
 		{method: "POST", path: "/admin/api/keys", action: "admin/api#create", who: admins, run: (*request).createKey},
 		{method: "POST", path: "/admin/api/keys/{id}/revoke", action: "admin/api#revoke_key", who: admins, run: (*request).revokeKey},
