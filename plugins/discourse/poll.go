@@ -177,13 +177,32 @@ func (b *pollBox) lookOn(ctx context.Context, r *pollRun, v pollView) error {
 	if closed && early {
 		return r.Plugin.toggle(ctx, b.Post.ID, "open")
 	}
+	over := !early && (closed || t.Closed || t.Archived)
+	if over && !v.closed() {
+		if v, err = b.last(ctx, r, v); err != nil {
+			return err
+		}
+		over = v.tells() // a poll in the archive is not closed, and one that hides its results until then has to wait
+	}
 	if err := b.read(ctx, r, v); err != nil {
 		return err
 	}
-	if !early && (closed || t.Closed || t.Archived) {
+	if over {
 		r.CloseNow(vote.Closing{By: vote.ByPlatform})
 	}
 	return nil
+}
+
+// last closes a poll in which nobody can vote any more, so that it shows its results, and reads it again.
+func (b *pollBox) last(ctx context.Context, r *pollRun, v pollView) (pollView, error) {
+	if err := b.shut(ctx, r); err != nil {
+		return v, err
+	}
+	p, err := r.Plugin.pollPost(ctx, b.Post.ID)
+	if now, ok := p.poll(); ok {
+		v = now
+	}
+	return v, err
 }
 
 // shut has the forum take no more votes. A post that is gone, or in the archive, takes none.

@@ -17,7 +17,12 @@ import (
 // bench is a plain vote that is open.
 func (r *rig) bench() (gateway.Process, int64, int64) {
 	r.t.Helper()
-	p := r.poll(discourse.Poll{Ask: vote.Ask{Title: where, PollType: vote.Choice, Options: []string{"river", "hill"}}})
+	return r.benchIn(where)
+}
+
+func (r *rig) benchIn(title string) (gateway.Process, int64, int64) {
+	r.t.Helper()
+	p := r.poll(discourse.Poll{Ask: vote.Ask{Title: title, PollType: vote.Choice, Options: []string{"river", "hill"}}})
 	post, _ := r.held()
 	r.votes("bob", post.ID, 1)
 	return p, post.Topic, post.ID

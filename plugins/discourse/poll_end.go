@@ -15,7 +15,7 @@ import (
 func (b *pollBox) Close(ctx context.Context, r *pollRun) error {
 	if err := b.shut(ctx, r); err != nil {
 		r.Plugin.Log.WarnContext(ctx, "a poll could not be closed yet", "process", r.ID(), "error", err)
-	} else if b.Shut && !r.Ask().VotersVisible() {
+	} else if !r.Ask().VotersVisible() && b.Post.ID != 0 {
 		b.countAgain(ctx, r)
 	}
 	out, err := r.Decide(ctx)
@@ -99,6 +99,9 @@ func result(r *pollRun) (string, error) {
 	for _, q := range out.Questions {
 		for _, o := range q.Options {
 			fmt.Fprintf(&b, "\n* %s: %d", plain(o.Option), o.Ballots)
+			if len(r.Ask().Weights) > 0 {
+				fmt.Fprintf(&b, " (weight %s)", o.Weight)
+			}
 		}
 	}
 	return b.String(), nil

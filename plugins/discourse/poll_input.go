@@ -35,7 +35,7 @@ type Poll struct {
 
 	Labels  []string `json:"labels,omitempty" jsonschema:"maxItems=100" jsonschema_description:"What people read for each choice, in their order: for a boolean or consent vote in other words, or another language. Absent: the choices."`
 	Number  *Numbers `json:"number,omitempty" jsonschema_description:"Makes it a poll of numbers: a choice of one of them, of which the forum shows the average. Options stay empty."`
-	Results string   `json:"results,omitempty" jsonschema:"enum=always,enum=on_vote,enum=on_close,enum=staff_only" jsonschema_description:"When the forum shows the results. on_vote and on_close: the gateway does not know them before the poll is closed either. Absent: always, or, where secrecy is hidden, on_close."`
+	Results string   `json:"results,omitempty" jsonschema:"enum=always,enum=on_vote,enum=on_close,enum=staff_only" jsonschema_description:"When the forum shows the results. on_vote and on_close: the gateway does not know them before the poll is closed either, so that a driver ends such a vote by finish. Absent: always, or, where secrecy is hidden, on_close."`
 	Groups  []string `json:"groups,omitempty" choices:"groups" jsonschema:"maxItems=20" jsonschema_description:"The names of groups: the forum lets nobody else vote."`
 	Chart   string   `json:"chart_type,omitempty" jsonschema:"enum=bar,enum=pie" jsonschema_description:"How the forum draws the results. Absent: bar."`
 	Quiet   bool     `json:"quiet,omitempty" jsonschema_description:"Whether the result is not said in the topic at the end."`

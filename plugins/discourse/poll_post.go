@@ -65,11 +65,11 @@ func (l *letter) is(d *Discourse, p post) {
 // postNamed posts, and has the deliveries of it known as ours. Where the forum has posts approved first, nobody can say when, or whether, there
 // will be one.
 func (d *Discourse) postNamed(ctx context.Context, name string, topic int64, body map[string]any) (made post, err error) {
+	body["raw"] = body["raw"].(string) + "\n\n" + marker(name) // which also makes it unlike any other: forums refuse what was just said
 	if topic == 0 {
 		body["external_id"] = externalID(name)
 	} else {
 		body["topic_id"] = topic
-		body["raw"] = body["raw"].(string) + "\n\n" + marker(name)
 	}
 	call := gateway.CallOf(ctx)
 	if err := call.Expect(ctx, writing(topic)); err != nil {

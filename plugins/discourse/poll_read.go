@@ -65,8 +65,8 @@ func (d *Discourse) pollPost(ctx context.Context, id int64) (pollPost, error) {
 
 const (
 	voterPage = 50 // voters, at the most, that a forum gives at once
-	// scanKept is for how long an interrupted reading goes on where it was: votes change meanwhile.
-	scanKept = 15 * time.Minute
+	// scanKept is for how long an interrupted reading of an open poll goes on where it was: votes change meanwhile.
+	scanKept = time.Hour
 )
 
 // scan is a reading of who voted for what. A forum that lets a key make sixty requests a minute takes some minutes to tell of ten thousand, so that
@@ -92,7 +92,7 @@ func (b *pollBox) read(ctx context.Context, r *pollRun, v pollView) error {
 		return r.SetTally(ctx, tallyOf(r.Ask(), v), v.Voters)
 	}
 	s := b.Scan
-	if s == nil || s.Final != v.closed() || r.Now().Sub(s.Since) > scanKept {
+	if s == nil || s.Final != v.closed() || !s.Final && r.Now().Sub(s.Since) > scanKept {
 		s = &scan{Since: r.Now(), Final: v.closed(), Marks: map[int64][]byte{}}
 	}
 	err := s.run(ctx, r.Plugin, b.Post.ID, v)

@@ -1,0 +1,103 @@
+package discourse_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/plugins/discourse"
+	"github.com/metagov/gateway-go/plugins/discourse/fakediscourse"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// Where the forum hides the results of a public poll until it is closed, how people voted is read then, however it ends.
+func TestAPublicPollThatHidesItsResults(t *testing.T) {
+	for name, f := range map[string]func(r *rig, topic, post int64, id string) error{
+		"time":     func(*rig, int64, int64, string) error { return nil },
+		"poll":     func(r *rig, _, post int64, _ string) error { return r.forum.ClosePoll("ann", post, "poll") },
+		"topic":    func(r *rig, topic, _ int64, _ string) error { return r.forum.SetStatus("ann", topic, "closed", true) },
+		"archived": func(r *rig, topic, _ int64, _ string) error { return r.forum.SetStatus("ann", topic, "archived", true) },
+		"finish": func(r *rig, _, _ int64, id string) error {
+			_, err := r.c.Command(r.t.Context(), id, "finish", nil)
+			return err
+		},
+	} {
+		for _, results := range []string{"on_close", "on_vote"} {
+			t.Run(name+" "+results, func(t *testing.T) {
+				r := newRig(t)
+				closing := r.Clock.Now().Add(24 * time.Hour)
+				p := r.poll(discourse.Poll{Results: results, Ask: vote.Ask{Title: where, ClosingAt: &closing}})
+				post, _ := r.held()
+				r.votes("bob", post.ID, 1)
+				r.votes("Carla", post.ID, 1)
+				r.later(3 * time.Hour)
+				require.Empty(t, r.counts(p))
+				require.NoError(t, f(r, post.Topic, post.ID, p.ID))
+				r.later(22 * time.Hour)
+				out := r.ended(p)
+				require.EqualValues(t, 2, out.Turnout.Voters)
+				require.Equal(t, []string{"42", "43"}, out.Questions[0].Options[0].Users)
+			})
+		}
+	}
+}
+
+// Everything that a vote sends is as Discourse describes it.
+func TestContractPolls(t *testing.T) {
+	r := judged(t)
+	topic, _ := r.topic("bob")
+	for _, in := range []discourse.Poll{
+		{Category: 4, Tags: []string{"bench"}, Ask: vote.Ask{Title: where + " (again)"}},
+		{TopicID: topic, Ask: vote.Ask{Title: where, PollType: vote.Ranked, Options: []string{"river", "hill"}}},
+		{Ask: vote.Ask{Title: where + " (in secret)", Secrecy: vote.Hidden}},
+	} {
+		r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
+		p := r.poll(in)
+		r.later(2 * time.Hour)
+		r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
+		_, err := r.c.Command(t.Context(), p.ID, "finish", nil)
+		require.NoError(t, err)
+		r.later(time.Minute)
+		r.later(time.Minute)
+		r.ended(p)
+	}
+	require.Empty(t, r.fake.Judged())
+	require.Empty(t, r.fake.Refused())
+}
+
+// A vote that is called off says so, and its poll is closed.
+func TestAPollThatIsCalledOff(t *testing.T) {
+	r := newRig(t)
+	p, topic, _ := r.bench()
+	_, err := r.c.Cancel(t.Context(), p.ID)
+	require.NoError(t, err)
+	r.later(time.Minute)
+	require.Equal(t, vote.Cancelled, r.ended(p).Result)
+	_, poll := r.held()
+	require.Equal(t, "closed", poll.Status)
+	v, _ := r.forum.Topic(topic)
+	said, _ := r.forum.PostByID(v.Posts[1])
+	require.Contains(t, said.Raw, "**cancelled**")
+}
+
+// Nothing is said where that is not wanted, nor by whoever may not any more.
+func TestAResultThatIsNotSaid(t *testing.T) {
+	r := newRig(t)
+	p := r.poll(discourse.Poll{Quiet: true, Ask: vote.Ask{Title: where}})
+	_, err := r.c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	r.later(time.Minute)
+	require.Len(t, r.calls("POST /posts"), 1)
+
+	p, topic, _ := r.benchIn("Where shall the other bench be put?")
+	r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", Refusal: "invalid_access", Times: -1})
+	_, err = r.c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	for range 5 {
+		r.later(time.Hour)
+	}
+	require.Len(t, r.calls("POST /posts"), 3, "it is tried once")
+	v, _ := r.forum.Topic(topic)
+	require.Len(t, v.Posts, 1)
+}
