@@ -90,7 +90,7 @@ func (f *Forum) serve(w http.ResponseWriter, hr *http.Request) {
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	r := &request{s: s, f: f, http: hr, body: body, call: &Call{Forum: f.base, Method: hr.Method, Path: hr.URL.Path,
+	r := &request{s: s, f: f, http: hr, body: body, call: &Call{Method: hr.Method, Path: hr.URL.Path,
 		Query: hr.URL.Query(), Body: body, Key: "none", At: s.opt.Now()}}
 	path, json := strings.CutSuffix(hr.URL.EscapedPath(), ".json")
 	r.json = json || strings.Contains(hr.Header.Get("Accept"), "application/json")
@@ -101,6 +101,7 @@ func (f *Forum) serve(w http.ResponseWriter, hr *http.Request) {
 	judgeErr := s.judge(hr, body)
 
 	s.mu.Lock()
+	r.call.Forum = f.base
 	s.calls = append(s.calls, r.call)
 	if judgeErr != nil {
 		s.judged = append(s.judged, judgeErr)

@@ -74,8 +74,8 @@ func (f *Forum) sign(r *http.Request, h *hook, event, typ string, id int64, body
 
 // headers are a delivery's, as administrators see them. Without a secret there is no signature.
 func (f *Forum) headers(h *hook, event, typ string, id int64, body []byte) map[string]string {
-	o := map[string]string{"Accept": "*/*", "Content-Length": itoa(int64(len(body))), "Content-Type": contentTypes[h.contentType], "User-Agent": "Discourse/" + version,
-		"X-Discourse-Instance": f.base, "X-Discourse-Event-Id": itoa(id), "X-Discourse-Event-Type": typ, "X-Discourse-Event": event}
+	o := map[string]string{"Accept": "*/*", "Content-Length": itoa(int64(len(body))), "Content-Type": contentTypes[h.contentType],
+		"User-Agent": "Discourse/" + version, "X-Discourse-Instance": f.base, "X-Discourse-Event-Id": itoa(id), "X-Discourse-Event-Type": typ, "X-Discourse-Event": event}
 	if h.secret != "" {
 		o["X-Discourse-Event-Signature"] = Sign(h.secret, body)
 	}
@@ -86,12 +86,12 @@ func (f *Forum) headers(h *hook, event, typ string, id int64, body []byte) map[s
 // fake does not make by itself. There are no retries.
 func (f *Forum) Send(ctx context.Context, hookID int64, event string, body []byte) (Answer, error) {
 	f.s.mu.Lock()
-	h := f.hooks[hookID]
+	h, forum := f.hooks[hookID], f.base
 	f.s.mu.Unlock()
 	if h == nil {
 		return Answer{}, fmt.Errorf("fakediscourse: send: there is no webhook %d", hookID)
 	}
-	d := &delivery{hook: h, log: &Delivery{Forum: f.base, Hook: hookID, Event: event, Type: eventType(event), Body: body}}
+	d := &delivery{hook: h, log: &Delivery{Forum: forum, Hook: hookID, Event: event, Type: eventType(event), Body: body}}
 	f.s.queue.record(d.log)
 	a, _, err := f.s.attempt(ctx, d, nil)
 	return a, err

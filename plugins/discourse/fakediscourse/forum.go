@@ -30,7 +30,8 @@ type Settings struct {
 	RetryWebHookEvents                               bool
 	// ApprovePosts makes posts of whoever is not staff wait until staff approve them.
 	ApprovePosts bool
-	// Notifications makes webhooks hear of notifications. Discourse always makes them; here they are off, so that a test hears of what it did alone.
+	// Notifications makes webhooks hear of notifications. Discourse always makes them; here they are off, so that a test hears of what it
+	// did alone.
 	Notifications bool
 	LoginRequired bool
 	// EnableDiscourseConnectProvider lets other sites use the forum's logins, with the secret of DiscourseConnectProviderSecrets
@@ -72,8 +73,9 @@ type LogEntry struct {
 	Action, By, Target, Details string
 }
 
-// AddForum adds a forum at a base URL such as "https://forum.example" or "https://town.example/forum", with an administrator "admin", whose ID is 1, the accounts of the
-// system, the automatic groups and the category "General", whose ID is 4. The error says what is wrong with the URL.
+// AddForum adds a forum at a base URL such as "https://forum.example" or "https://town.example/forum", with an administrator "admin",
+// whose ID is 1, the accounts of the system, the automatic groups, and the category "General", whose ID is 4. The error says
+// what is wrong with the URL.
 func (s *Server) AddForum(base string) (*Forum, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -84,7 +86,8 @@ func (s *Server) AddForum(base string) (*Forum, error) {
 		settings: Settings{
 			Title: "Forum", Description: "A forum of the fake", MinPostLength: 20, MinFirstPostLength: 20, MaxPostLength: 32000,
 			MinPersonalMessagePostLength: 10, MinTopicTitleLength: 15, MaxTopicTitleLength: 255, MinPersonalMessageTitleLength: 2,
-			UniquePostsMins: 5, AllowUncategorizedTopics: true, TitlePrettify: true, EditingGracePeriod: 5 * time.Minute, MaxTagsPerTopic: 5, PollMaximumOptions: 20, PollEditWindowMins: 5, PollMinimumTrustLevelToCreate: 1,
+			UniquePostsMins: 5, AllowUncategorizedTopics: true, TitlePrettify: true, EditingGracePeriod: 5 * time.Minute,
+			MaxTagsPerTopic: 5, PollMaximumOptions: 20, PollEditWindowMins: 5, PollMinimumTrustLevelToCreate: 1,
 		},
 		ids: map[string]int64{}, users: map[int64]*user{}, names: map[string]*user{}, groups: map[int64]*group{},
 		categories: map[int64]*category{}, tags: map[string]*tag{}, topics: map[int64]*topic{}, posts: map[int64]*post{},
@@ -145,7 +148,11 @@ func (f *Forum) nextID(kind string) int64 {
 }
 
 // URL is the forum's base URL, without a trailing slash.
-func (f *Forum) URL() string { return f.base }
+func (f *Forum) URL() string {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	return f.base
+}
 
 // Set changes the forum's settings.
 func (f *Forum) Set(change func(*Settings)) {

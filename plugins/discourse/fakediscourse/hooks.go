@@ -78,8 +78,9 @@ func (r *request) listHooks() (any, error) {
 		"extras": object{"grouped_event_types": object{}, "event_types": eventTypes(), "default_event_types": []object{
 			{"id": 201, "name": "post_created", "group": "post"}, {"id": 202, "name": "post_edited", "group": "post"},
 			{"id": 203, "name": "post_destroyed", "group": "post"}, {"id": 204, "name": "post_recovered", "group": "post"}},
-			"content_types":     []object{{"id": 1, "name": contentTypes[1]}, {"id": 2, "name": contentTypes[2]}},
-			"delivery_statuses": []object{{"id": 1, "name": "inactive"}, {"id": 2, "name": "failed"}, {"id": 3, "name": "successful"}, {"id": 4, "name": "disabled"}}}}, nil
+			"content_types": []object{{"id": 1, "name": contentTypes[1]}, {"id": 2, "name": contentTypes[2]}},
+			"delivery_statuses": []object{{"id": 1, "name": "inactive"}, {"id": 2, "name": "failed"}, {"id": 3, "name": "successful"},
+				{"id": 4, "name": "disabled"}}}}, nil
 }
 
 func (r *request) hook() (*hook, error) {

@@ -249,10 +249,11 @@ func (f *Forum) polls(p *post, raw string, by *user) ([]*poll, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(out, func(x *poll) bool { return x.name == made.name }) {
-			if made.name == "poll" {
-				return nil, invalid("There are multiple polls without a name. Use the '<code>name</code>' attribute to uniquely identify your polls.")
+			which := "without a name"
+			if made.name != "poll" {
+				which = "with the same name: <strong>" + made.name + "</strong>"
 			}
-			return nil, invalid("There are multiple polls with the same name: <strong>" + made.name + "</strong>. Use the '<code>name</code>' attribute to uniquely identify your polls.")
+			return nil, invalid("There are multiple polls " + which + ". Use the '<code>name</code>' attribute to uniquely identify your polls.")
 		}
 		out = append(out, made)
 	}

@@ -1,6 +1,7 @@
 package fakediscourse
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,16 +20,11 @@ type draft struct {
 	users, groups []string // to whom a private message goes
 	replyTo       int
 	externalID    string
-	typ           int // of the post; 0 is a regular one
-	action        string
 	approved      bool // it waited for that
 }
 
 // post checks and makes a post, and a topic if it is to be a new one, and tells the webhooks. The caller holds s.mu.
 func (f *Forum) post(d draft) (*post, error) {
-	if d.typ == 0 {
-		d.typ = 1
-	}
 	if errs := f.draftErrors(d); len(errs) > 0 {
 		return nil, &apiError{status: 422, errors: errs, raw: object{"action": "create_post", "errors": errs}}
 	}
@@ -37,13 +33,13 @@ func (f *Forum) post(d draft) (*post, error) {
 	}
 	now := f.now()
 	d.title, d.raw = f.cleanTitle(d.title), cleanRaw(d.raw)
-	p := &post{user: d.by.id, raw: d.raw, created: now, updated: now, version: 1, lastEditor: d.by.id, lastVersion: now, replyTo: d.replyTo, typ: d.typ,
-		action: d.action, flaggedBy: map[int64]int{}}
+	p := &post{user: d.by.id, raw: d.raw, created: now, updated: now, version: 1, lastEditor: d.by.id, lastVersion: now, replyTo: d.replyTo, typ: 1,
+		flaggedBy: map[int64]int{}}
 	polls, err := f.polls(p, p.raw, d.by)
 	if err != nil {
 		return nil, asCreate(err)
 	}
-	if f.settings.ApprovePosts && !d.approved && !d.by.staff() && d.typ == 1 {
+	if f.settings.ApprovePosts && !d.approved && !d.by.staff() {
 		return nil, f.enqueue(d)
 	}
 	t, isNew := d.topic, d.topic == nil
@@ -73,8 +69,8 @@ func (f *Forum) post(d draft) (*post, error) {
 
 // asCreate makes a refusal of a form one of a post: its body has an action then.
 func asCreate(err error) error {
-	e, ok := err.(*apiError)
-	if ok && e.status == 422 && e.raw == nil {
+	var e *apiError
+	if errors.As(err, &e) && e.status == 422 && e.raw == nil {
 		e.raw = object{"action": "create_post", "errors": e.errors}
 	}
 	return err
@@ -82,9 +78,6 @@ func asCreate(err error) error {
 
 // draftErrors is what is wrong with the text itself.
 func (f *Forum) draftErrors(d draft) []string {
-	if d.typ != 1 {
-		return nil
-	}
 	set := f.settings
 	var errs []string
 	pm := d.pm || d.topic != nil && d.topic.pm()

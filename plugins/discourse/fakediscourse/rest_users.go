@@ -21,7 +21,8 @@ func (f *Forum) showUser(u, by *user) object {
 	maps.Copy(o, object{
 		"last_posted_at": nil, "last_seen_at": iso(u.seen), "created_at": iso(u.created), "ignored": false, "muted": false,
 		"can_ignore_user": false, "can_mute_user": false, "can_send_private_messages": true, "can_send_private_message_to_user": true,
-		"trust_level": u.trust, "moderator": u.moderator, "admin": u.admin, "title": nullable(u.title), "badge_count": 0, "user_fields": f.showFields(u),
+		"trust_level": u.trust, "moderator": u.moderator, "admin": u.admin, "title": nullable(u.title), "badge_count": 0,
+		"user_fields":   f.showFields(u),
 		"custom_fields": object{}, "time_read": 0, "recent_time_read": 0, "primary_group_id": nil, "primary_group_name": nil,
 		"primary_group_flair_url": nil, "primary_group_flair_bg_color": nil, "primary_group_flair_color": nil, "flair_group_id": nil,
 		"flair_name": nil, "flair_url": nil, "flair_bg_color": nil, "flair_color": nil, "featured_topic": nil, "timezone": nil,
