@@ -2,6 +2,7 @@ package discourse_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
@@ -213,6 +214,9 @@ func TestMethod(t *testing.T) {
 	raw := json.RawMessage(`{"route":"/t/{id}.json","id":` + itoa(topic) + `}`)
 	out := do[discourse.Answer](r, "method", raw)
 	require.Contains(t, string(out.Data), "Where shall the bench stand?")
+	many := json.RawMessage(`{"route":"/t/{id}/posts.json","id":` + itoa(topic) + `,"post_ids":[1,2],"include_raw":true}`)
+	require.Contains(t, string(do[discourse.Answer](r, "method", many).Data), somewhere)
+	require.Equal(t, []string{"1", "2"}, r.calls("GET /t/{id}/posts")[0].Query["post_ids[]"])
 	require.Empty(t, do[discourse.Answer](r, "method", json.RawMessage(`{"method":"DELETE","route":"/t/{id}.json","id":`+itoa(topic)+`}`)).Data)
 	for in, code := range map[string]gateway.Code{
 		`{"route":"/admin/api/keys.json"}`:                    gateway.Denied,
@@ -261,6 +265,41 @@ func TestLostAnswersAreLookedUp(t *testing.T) {
 			require.NotEmpty(t, all[before].Cause)
 		})
 	}
+}
+
+// A post is found among many that came after it, and no further than where the call began.
+func TestAPostIsFoundAmongMany(t *testing.T) {
+	r := newRig(t)
+	topic, _ := r.topic("joshua")
+	for n := range 30 {
+		_, err := r.forum.Reply("bob", topic, "This is an answer of before, with the number "+itoa(int64(n))+".")
+		require.NoError(t, err)
+	}
+	r.Clock.Set(r.Clock.Now().Add(time.Hour))
+	in := discourse.CreatePost{TopicID: topic, Raw: somewhere}
+	for _, f := range []fakediscourse.Fault{{LoseAnswer: true}, {CloseBefore: true}} {
+		f.Route = "POST /posts"
+		r.fake.Fail(f)
+		r.fake.Fail(fakediscourse.Fault{Route: "GET /t/{id}", CloseBefore: true})
+		name := "lost" + strconv.FormatBool(f.LoseAnswer)
+		require.Equal(t, gateway.Unknown, gateway.CodeOf(r.refusal("create-post", in, gateway.Once(name))))
+		for n := range 50 {
+			_, err := r.forum.Reply("bob", topic, "This is an answer of "+name+", with the number "+itoa(int64(n))+".")
+			require.NoError(t, err)
+		}
+		r.Clock.Set(r.Clock.Now().Add(2 * time.Minute))
+		before := len(r.calls("GET /t/{id}/posts"))
+		do[discourse.Written](r, "create-post", in, gateway.Once(name))
+		require.Equal(t, 3, len(r.calls("GET /t/{id}/posts"))-before, name) // twenty at a time
+	}
+	ours := 0
+	for _, e := range r.Events("post_created") {
+		if e.Cause != "" {
+			ours++
+		}
+	}
+	require.Equal(t, 2, ours)
+	require.Len(t, r.calls("POST /posts"), 3)
 }
 
 // Where nothing happened, it is done when it is asked for again, and only once there.

@@ -320,6 +320,36 @@ func TestWhatFailedToArriveIsFetched(t *testing.T) {
 	r.one("post_created")
 }
 
+// Where the log cannot be seen, or what is in it cannot be read, a repair ends all the same.
+func TestRepairsThatFindNothing(t *testing.T) {
+	const route = "GET /admin/api/web_hook_events/{id}"
+	for name, c := range map[string]struct {
+		fault fakediscourse.Fault
+		asked int
+	}{
+		"forbidden":    {fakediscourse.Fault{Refusal: "invalid_access"}, 1},
+		"gone":         {fakediscourse.Fault{Refusal: "not_found"}, 1},
+		"away":         {fakediscourse.Fault{Status: 503, Body: "<html>back soon</html>"}, 2},
+		"not read":     {fakediscourse.Fault{Status: 200, Body: `{"web_hook_events":[{"id":1,"status":500,"headers":"?","payload":"{}","created_at":"2026-11-02T12:00:00Z"}]}`}, 2},
+		"no JSON":      {fakediscourse.Fault{Status: 200, Body: `{"web_hook_events":[{"id":1,"status":500,"headers":"{\"X-Discourse-Event\":\"post_created\"}","payload":"<","created_at":"2026-11-02T12:00:00Z"}]}`}, 2},
+		"a ping":       {fakediscourse.Fault{Status: 200, Body: `{"web_hook_events":[{"id":1,"status":500,"headers":"{\"X-Discourse-Event\":\"ping\"}","payload":"{}","created_at":"2026-11-02T12:00:00Z"}]}`}, 2},
+		"too long ago": {fakediscourse.Fault{Status: 200, Body: `{"web_hook_events":[{"id":1,"status":500,"headers":"{\"X-Discourse-Event\":\"post_created\"}","payload":"{}","created_at":"2026-11-01T12:00:00Z"}]}`}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c.fault.Route = route
+			r.fake.Fail(c.fault)
+			require.NoError(t, r.inst.Repair(t.Context(), gateway.Gap{Since: r.Clock.Now()}))
+			r.Advance(time.Hour)
+			require.Len(t, r.calls(route), c.asked)
+			require.Empty(t, r.Events())
+			status, _, err := r.inst.Status(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, gateway.InstanceActive, status)
+		})
+	}
+}
+
 func TestWhatIsNotTheForumsIsRefused(t *testing.T) {
 	r := newRig(t)
 	body := `{"post":{"id":7,"user_id":42}}`
