@@ -30,7 +30,7 @@ func TestAPIKeys(t *testing.T) {
 	w := newWorld(t, fakediscourse.Options{})
 	own := w.f.NewKey(fakediscourse.ForUser("bob"))
 	read := w.f.NewKey(fakediscourse.ReadOnly())
-	dead := w.f.NewKey()
+	dead, away := w.f.NewKey(), w.f.NewKey(fakediscourse.AllowedIPs("192.0.2.7"))
 	w.f.RevokeKey(dead)
 	for name, c := range map[string]struct {
 		key, as, method, path string
@@ -42,6 +42,7 @@ func TestAPIKeys(t *testing.T) {
 		"any, unknown name":    {w.key, "nemo", "GET", "/latest.json", 403},
 		"unknown":              {"fake-api-key-none", "bob", "GET", "/latest.json", 403},
 		"revoked":              {dead, "bob", "GET", "/latest.json", 403},
+		"from elsewhere":       {away, "bob", "GET", "/latest.json", 403},
 		"own":                  {own, "bob", "GET", "/latest.json", 200},
 		"own, no name":         {own, "", "GET", "/latest.json", 200},
 		"own, another's name":  {own, "carla", "GET", "/latest.json", 403},
@@ -94,6 +95,9 @@ func TestScopes(t *testing.T) {
 	id := num(int64(k.at(t, "key", "id").(float64)))
 	require.Equal(t, 403, w.with(k.at(t, "key", "key").(string), "system", "GET", "/latest.json", "").status)
 	require.NotContains(t, string(w.ok("GET", "/admin/api/keys.json", "").body), k.at(t, "key", "key"))
+	only := w.ok("POST", "/admin/api/keys.json", `{"key":{"description":"x","scopes":[{"scope_id":"topics:read","topic_id":"`+num(topic)+`"}]}}`).at(t, "key", "key").(string)
+	require.Equal(t, 200, w.with(only, "system", "GET", "/t/"+num(topic)+".json", "").status)
+	require.Equal(t, 403, w.with(only, "system", "GET", "/t/"+num(other)+".json", "").status)
 	w.refused(400, "scopes", "system", "POST", "/admin/api/keys.json", `{"key":{"description":"x","scopes":[{"scope_id":"evil:thing"}]}}`)
 	w.ok("POST", "/admin/api/keys/"+id+"/revoke.json", "")
 	w.ok("DELETE", "/admin/api/keys/"+id+".json", "")
@@ -157,6 +161,7 @@ func TestUserKeys(t *testing.T) {
 	back, err := url.Parse(to)
 	require.NoError(t, err)
 	require.Equal(t, "1", back.Query().Get("x"))
+	require.Contains(t, back.Query().Get("payload"), "\n", "Discourse breaks it into lines")
 	sealed, err := base64.StdEncoding.DecodeString(back.Query().Get("payload"))
 	require.NoError(t, err)
 	//lint:ignore SA1019 it is what Discourse does

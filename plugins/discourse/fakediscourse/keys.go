@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // KeyOption says what an API key is for.
@@ -23,6 +24,9 @@ func WithScopes(s ...Scope) KeyOption { return func(_ *Forum, k *apiKey) { k.sco
 
 // ReadOnly makes an API key good for reading alone.
 func ReadOnly() KeyOption { return func(_ *Forum, k *apiKey) { k.mode = "read_only" } }
+
+// AllowedIPs makes an API key good for requests from these addresses alone.
+func AllowedIPs(ips ...string) KeyOption { return func(_ *Forum, k *apiKey) { k.ips = ips } }
 
 // NewKey makes an API key, as an administrator does, and returns its text.
 func (f *Forum) NewKey(opts ...KeyOption) string {
@@ -92,25 +96,46 @@ func (r *request) createKey() (any, error) {
 	if in == nil {
 		return nil, missing("key")
 	}
-	k := r.f.newKey(text(in["description"]))
+	var owner int64
 	if name := text(in["username"]); name != "" {
 		u := r.f.userByName(name)
 		if u == nil {
 			return nil, refuse("not_found")
 		}
-		k.user = u.id
+		owner = u.id
 	}
+	var all []Scope
 	given, _ := in["scopes"].([]any)
 	for _, x := range given {
-		s, _ := x.(object)
-		id := text(s["scope_id"])
-		if scopes[id] == nil && id != "global:read" {
-			return nil, badParam("scopes")
+		scope, err := readScope(x)
+		if err != nil {
+			return nil, err
 		}
-		resource, action, _ := cutLast(id)
-		k.scopes = append(k.scopes, Scope{Resource: resource, Action: action})
+		all = append(all, scope)
 	}
+	k := r.f.newKey(text(in["description"]))
+	k.user, k.scopes = owner, all
 	return object{"key": r.f.showKey(k, true)}, nil
+}
+
+// readScope reads a scope as a request for a key has it: what names it, and parameters.
+func readScope(v any) (Scope, error) {
+	in, _ := v.(object)
+	id := text(in["scope_id"])
+	if scopes[id] == nil && id != "global:read" {
+		return Scope{}, badParam("scopes")
+	}
+	var s Scope
+	s.Resource, s.Action, _ = strings.Cut(id, ":")
+	for name, v := range in {
+		if values := texts(v); name != "scope_id" && len(values) > 0 {
+			if s.Only == nil {
+				s.Only = map[string][]string{}
+			}
+			s.Only[name] = values
+		}
+	}
+	return s, nil
 }
 
 func (r *request) revokeKey() (any, error) {

@@ -242,7 +242,18 @@ func encrypt(pub *rsa.PublicKey, text []byte, padding string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return base64.StdEncoding.EncodeToString(out), nil
+	return inLines(base64.StdEncoding.EncodeToString(out)), nil
+}
+
+// inLines breaks Base64 into lines of 60 characters, each with an end, as Ruby's encode64 does.
+func inLines(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		n := min(60, len(s))
+		b.WriteString(s[:n] + "\n")
+		s = s[n:]
+	}
+	return b.String()
 }
 
 // NewUserKey makes a user API key of somebody's with scopes such as "read", without the pages for it.

@@ -99,15 +99,6 @@ func slug(title string) string {
 	return orElse(strings.Trim(b.String(), "-"), "topic")
 }
 
-// cutLast cuts at the last colon.
-func cutLast(s string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
-}
-
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 func containsID(in []int64, id int64) bool { return slices.Contains(in, id) }
