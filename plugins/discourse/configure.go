@@ -19,6 +19,7 @@ func configure(ctx context.Context, inst *gateway.Instance, old, c *Config) erro
 		return err
 	}
 	c.URL = base
+	c.APIKey = gateway.Secret(strings.TrimSpace(c.APIKey.Reveal())) // it was copied from a page
 	if c.WebhookSecret == "" && old != nil {
 		c.WebhookSecret = old.WebhookSecret
 	}

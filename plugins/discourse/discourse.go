@@ -15,7 +15,7 @@ import (
 type Config struct {
 	URL           string         `json:"url" gateway:"platform_id,public" jsonschema:"title=Forum,pattern=^https?://[^?#@]+$,maxLength=500" jsonschema_description:"The forum's base URL, as its deliveries have it in X-Discourse-Instance."`
 	APIKey        gateway.Secret `json:"api_key,omitempty" jsonschema:"title=API key,maxLength=200" jsonschema_description:"An API key of the forum (Admin, Advanced, API keys). Without one there are only events."`
-	APIUsername   string         `json:"api_username,omitempty" gateway:"public" jsonschema:"title=Account,maxLength=60" jsonschema_description:"The account as which the gateway acts. The key is for it or for all users. Absent: system."`
+	APIUsername   string         `json:"api_username,omitempty" gateway:"public" jsonschema:"title=Account,maxLength=60,pattern=^[\\pL\\pN._-]+$" jsonschema_description:"The account as which the gateway acts. The key is for it or for all users. Absent: system."`
 	WebhookSecret gateway.Secret `json:"webhook_secret,omitempty" jsonschema:"title=Webhook secret,minLength=12,maxLength=200" jsonschema_description:"The secret of the forum's webhook, which signs what it sends. Absent: a random one is made."`
 	PerMinute     int            `json:"requests_per_minute,omitempty" gateway:"public" jsonschema:"title=Requests a minute,minimum=3,maximum=100000,default=60" jsonschema_description:"How many requests a minute the forum lets a key make: its setting max_admin_api_reqs_per_minute."`
 	AccountID     string         `json:"account_id,omitempty" gateway:"public" jsonschema:"title=Account's ID" jsonschema_description:"The account's ID. Asked of the forum."`

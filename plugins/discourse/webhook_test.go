@@ -452,7 +452,8 @@ func TestConfigure(t *testing.T) {
 		r.fake.Fail(f)
 		require.Error(t, enable(discourse.Config{URL: forumURL}), name)
 	}
-	require.NoError(t, enable(discourse.Config{URL: "https://FORUM.example/"}))
+	require.Equal(t, gateway.Invalid, gateway.CodeOf(enable(discourse.Config{URL: forumURL, APIKey: gateway.Secret(r.key), APIUsername: "system\nX-Evil: 1"})))
+	require.NoError(t, enable(discourse.Config{URL: "https://FORUM.example/", APIKey: gateway.Secret(" " + r.key + "\n")}))
 	inst, err := r.Community("other").Instance(t.Context(), "discourse")
 	require.NoError(t, err)
 	require.Equal(t, forumURL, inst.PlatformID())
