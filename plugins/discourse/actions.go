@@ -32,8 +32,8 @@ func actions() []action {
 		gateway.ActionFunc("unsuspend", "Takes a suspension back.", (*Discourse).unsuspend, gateway.Needs(scopeUnsuspend), gateway.Lookup((*Discourse).findUnsuspended)),
 		gateway.ActionFunc("silence", "Silences an account: it can read, and not write.", (*Discourse).silence, steady(scopeSilence)...),
 		gateway.ActionFunc("unsilence", "Takes an account's silence back.", (*Discourse).unsilence, steady(scopeUnsilence)...),
-		gateway.ActionFunc("add-to-group", "Puts somebody into a group.", (*Discourse).addToGroup, steady(scopeGroups)...),
-		gateway.ActionFunc("remove-from-group", "Takes somebody out of a group.", (*Discourse).removeFromGroup, steady(scopeGroups)...),
+		gateway.ActionFunc("add-to-group", "Puts somebody into a group.", (*Discourse).addToGroup, steady(global)...),
+		gateway.ActionFunc("remove-from-group", "Takes somebody out of a group.", (*Discourse).removeFromGroup, steady(global)...),
 		gateway.ActionFunc("method", "Calls any route of the forum's API that the key may call, but those that deal with keys and webhooks. What stands in braces in the route is taken from the arguments; the others are the query of a GET and otherwise the body.", (*Discourse).method),
 	}
 }

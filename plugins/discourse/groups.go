@@ -22,7 +22,7 @@ type group struct {
 	FullName string `json:"full_name"`
 }
 
-// group asks for one by its name. The routes that change its members take only its ID.
+// group asks for one by its name. The routes that change its members take only its ID, which the scope for them does not let a key ask for.
 func (c client) group(ctx context.Context, name string) (group, error) {
 	if name == "." || name == ".." {
 		return group{}, gateway.Errorf(gateway.Invalid, "%q is no group's name", name)
@@ -30,7 +30,7 @@ func (c client) group(ctx context.Context, name string) (group, error) {
 	var said struct {
 		Group group `json:"group"`
 	}
-	err := c.needs(scopeGroups).do(ctx, http.MethodGet, "/groups/"+url.PathEscape(name)+".json", nil, nil, &said)
+	err := c.needs(global).do(ctx, http.MethodGet, "/groups/"+url.PathEscape(name)+".json", nil, nil, &said)
 	if err == nil && said.Group.Name == "" {
 		err = gateway.Errorf(gateway.Unavailable, "discourse: GET /groups/{name}.json: the answer names no group")
 	}
@@ -56,7 +56,7 @@ func (d *Discourse) member(ctx context.Context, in Membership, method, event str
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		method: method, path: "/groups/" + strconv.FormatInt(g.ID, 10) + "/members.json", scope: scopeGroups,
+		method: method, path: "/groups/" + strconv.FormatInt(g.ID, 10) + "/members.json", scope: global,
 		body: map[string]any{"usernames": u.Username}, echoes: []string{toldGroup(event, g.ID, u.ID)},
 		first: true, already: func() (bool, error) {
 			in, err := d.client().inGroup(ctx, u.Username, g.ID)
