@@ -21,7 +21,7 @@
 // # For plugin authors
 //
 // [Define] makes a [Plugin] out of features: [ActionFunc], [ProcessFunc], [CommandFunc], [PollFunc], [ListFunc], [RepairFunc], [SourceFunc],
-// [ChoicesFunc], [ConfigureFunc], [PaceFunc], [GrantedFunc], [ExpiresFunc], [NewEvent], [Webhook], [OAuth]. A plugin's own type embeds *[Instance]; its configuration and inputs are structs,
+// [ChoicesFunc], [ConfigureFunc], [PaceFunc], [GrantedFunc], [ExpiresFunc], [RemoveFunc], [NewEvent], [Webhook], [OAuth]. A plugin's own type embeds *[Instance]; its configuration and inputs are structs,
 // whose tags are their JSON Schema:
 //
 //	json:"name"                      the field's name; without omitempty, omitzero or a default it is required
