@@ -28,7 +28,8 @@ type Scope struct {
 	Only             map[string][]string
 }
 
-// scopes are Discourse's, with the actions that each is for (app/models/api_key_scope.rb, checked 2026-11).
+// scopes are Discourse's, with the actions that each is for (after app/models/api_key_scope.rb). Those for deleting, recovering, silencing and
+// groups came later than the others: older forums do not have them.
 var scopes = map[string][]string{
 	"topics:write":             {"posts#create"},
 	"topics:update":            {"topics#update", "topics#status"},

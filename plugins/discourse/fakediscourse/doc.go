@@ -1,7 +1,7 @@
 // Package fakediscourse is a number of Discourse forums in your process, for tests and demonstrations.
 //
-// Each speaks Discourse's wire format over HTTP, keeps state, refuses what Discourse would refuse with Discourse's words, sends webhooks
-// and can fail on purpose. It is made to be used with any client:
+// Each speaks Discourse's wire format over HTTP, keeps state, refuses what Discourse would refuse with its statuses
+// and error types, sends webhooks and can fail on purpose. It is made to be used with any client:
 //
 //	s := fakediscourse.New(fakediscourse.Options{})
 //	defer s.Close()
@@ -38,5 +38,6 @@
 // # What it does not do
 //
 // Uploads, badges, invitations, themes, chat, bookmarks, drafts and the queue of posts for approval are not there. Markdown is
-// what the polls and their surroundings need of it. Limits are Discourse's defaults at the time of writing.
+// what the polls and their surroundings need of it. Limits are Discourse's defaults at the time of writing. The sentences of
+// errors are close to Discourse's, which differ between its versions and languages: a program should not read them.
 package fakediscourse

@@ -32,7 +32,7 @@ func (e *apiError) Error() string {
 
 func (e *apiError) Is(target error) bool { return target == ErrRefused }
 
-// words are Discourse's refusals by error_type, with status and message in English (checked 2026-11).
+// words are Discourse's refusals by error_type, with status and message in English.
 var words = map[string]struct {
 	status  int
 	message string

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The kinds of notifications that the fake makes (Notification.types, checked 2026-11).
+// The kinds of notifications that the fake makes.
 const (
 	notifyMentioned = 1
 	notifyReplied   = 2
