@@ -42,7 +42,7 @@ func oneLine(s string) string {
 // plainLines is the same for a text of several lines, which keeps them.
 func plainLines(s string) string {
 	var out []string
-	for line := range strings.Lines(strings.ReplaceAll(s, "\r", "\n")) {
+	for line := range strings.Lines(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)) {
 		out = append(out, plain(line))
 	}
 	return strings.TrimSpace(strings.Join(out, "\n"))

@@ -89,6 +89,16 @@ func TestChoicesAndHeldAreTheSame(t *testing.T) {
 	}
 }
 
+// Discourse looks for mentions when references are characters again.
+func TestPlainCallsNobody(t *testing.T) {
+	for _, in := range []string{"@staff", "ask @ann, or @bob", "a@b"} {
+		for i, part := range strings.Split(html.UnescapeString(plain(in)), "@") {
+			require.True(t, i == 0 || strings.HasPrefix(part, "\u200b"), in)
+		}
+	}
+	require.Equal(t, "one\ntwo\n\nthree", plainLines("one\r\ntwo\n\n\u202ethree\n"))
+}
+
 func TestAccountOf(t *testing.T) {
 	for in, want := range map[string]bool{"42": true, "-1": true, "": false, "0": false, "042": false, "+7": false, "person:7": false, "ann": false, "99999999999999999999": false} {
 		_, ok := accountOf(in)
