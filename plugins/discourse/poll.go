@@ -84,6 +84,7 @@ func (b *pollBox) learn(ctx context.Context, r *pollRun) error {
 		b.takeAway(ctx, r)
 		return gateway.Errorf(gateway.Invalid, "the forum has made no poll of it: its polls are switched off, or it does not know polls of this type")
 	}
+	b.Options = nil
 	for _, o := range v.Options {
 		b.Options = append(b.Options, o.ID)
 	}

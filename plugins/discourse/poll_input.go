@@ -1,6 +1,7 @@
 package discourse
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -196,7 +197,7 @@ func (in Poll) attributes() string {
 	case severalChoices(&in.Ask):
 		add("type", "multiple")
 		add("min", strconv.Itoa(max(in.MinChoices, 1)))
-		add("max", strconv.Itoa(first0(in.MaxChoices, len(in.Options))))
+		add("max", strconv.Itoa(cmp.Or(in.MaxChoices, len(in.Options))))
 	case in.PollType == vote.Ranked:
 		add("type", "ranked_choice")
 	default:
@@ -217,13 +218,6 @@ func (in Poll) attributes() string {
 // severalChoices says that a ballot names several options, in no order.
 func severalChoices(a *vote.Ask) bool {
 	return a.PollType == vote.Multiple || a.PollType == vote.Approval
-}
-
-func first0(a, b int) int {
-	if a != 0 {
-		return a
-	}
-	return b
 }
 
 // invalid refuses one field of an input.
