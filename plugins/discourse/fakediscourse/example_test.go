@@ -38,5 +38,7 @@ func Example() {
 	if err := forum.Suspend("ann", "bob", s.Now().AddDate(1, 0, 0), "spam"); err != nil {
 		fmt.Println(err)
 	}
-	// Output: /hooks/discourse/c1 user_suspended true
+	// Output:
+	// /hooks/discourse/c1 user_logged_out true
+	// /hooks/discourse/c1 user_suspended true
 }

@@ -146,7 +146,7 @@ func (f *Forum) Unsuspend(by, whom string) error {
 	})
 }
 
-// Silence silences an account, as a staff member does. There is no webhook for it.
+// Silence silences an account, as a staff member does. The system writes a message to the account about it, and there is no webhook but those of that.
 func (f *Forum) Silence(by, whom string, till time.Time, reason string) error {
 	return f.staffOnly(by, whom, func(by, whom *user) error {
 		if whom.staff() {
@@ -157,7 +157,7 @@ func (f *Forum) Silence(by, whom string, till time.Time, reason string) error {
 	})
 }
 
-// Unsilence takes it back.
+// Unsilence takes it back, with a message too.
 func (f *Forum) Unsilence(by, whom string) error {
 	return f.staffOnly(by, whom, func(by, whom *user) error {
 		f.unsilence(whom, by)

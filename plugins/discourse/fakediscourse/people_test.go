@@ -23,6 +23,9 @@ func TestSuspending(t *testing.T) {
 	require.Equal(t, "spam, ref 7", a.at(t, "suspension", "suspend_reason"))
 	require.Equal(t, "ann", a.at(t, "suspension", "suspended_by", "username"))
 	got := w.heard()
+	require.Len(t, got, 2)
+	require.Equal(t, "user_logged_out", got[0].header.Get("X-Discourse-Event"))
+	got = got[1:]
 	require.Equal(t, "user_suspended", got[0].header.Get("X-Discourse-Event"))
 	require.Equal(t, 42.0, answer{body: got[0].body}.at(t, "user", "id"))
 	require.NotNil(t, answer{body: got[0].body}.at(t, "user", "suspended_till"))
@@ -57,7 +60,11 @@ func TestSilencing(t *testing.T) {
 	require.Equal(t, false, w.ok("PUT", "/admin/users/42/unsilence.json", "").at(t, "unsilence", "silenced"))
 	require.NoError(t, w.f.Silence("ann", "bob", w.clock().Add(time.Hour), "noise"))
 	require.NoError(t, w.f.Unsilence("ann", "bob"))
-	require.Empty(t, w.events(), "there is no webhook for it")
+	require.Equal(t, []string{"topic_created", "post_created"}, w.events()[:2], "there is no webhook but for the messages about it")
+	require.Len(t, w.f.Topics(), 4)
+	require.Equal(t, []string{"system", "bob"}, w.f.Topics()[0].Recipients)
+	require.NoError(t, w.f.Unsilence("ann", "bob"))
+	require.Len(t, w.f.Topics(), 4, "nothing is taken back twice")
 }
 
 func TestGroups(t *testing.T) {

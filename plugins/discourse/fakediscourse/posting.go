@@ -67,6 +67,12 @@ func (f *Forum) post(d draft) (*post, error) {
 	return p, nil
 }
 
+// systemMessage writes to an account in the name of the system.
+func (f *Forum) systemMessage(u *user, title, raw string) {
+	// It cannot fail: staff may write to everybody, and the text is long enough unless the forum's settings are strange.
+	_, _ = f.post(draft{by: f.users[systemID], title: title, raw: raw, pm: true, users: []string{u.username}})
+}
+
 // asCreate makes a refusal of a form one of a post: its body has an action then.
 func asCreate(err error) error {
 	var e *apiError

@@ -298,9 +298,11 @@ func (r *request) suspend() (any, error) {
 		"suspended_at": iso(u.suspendedAt), "suspended_by": r.f.basicUser(r.user)}}, nil
 }
 
+// suspend suspends an account, which signs it out.
 func (f *Forum) suspend(u, by *user, till time.Time, reason string) {
 	u.suspendedAt, u.suspendedTill, u.suspendReason, u.suspendedBy = f.now(), till, reason, by.id
 	f.note("suspend_user", by, u.username, reason)
+	f.tellUser("user_logged_out", u)
 	f.tellUser("user_suspended", u)
 }
 
@@ -332,10 +334,11 @@ func (r *request) silence() (any, error) {
 		"silenced_by": r.f.basicUser(r.user)}}, nil
 }
 
-// silence silences an account. There is no webhook for it.
+// silence silences an account. There is no webhook for it, but for the message about it that the system writes to the account.
 func (f *Forum) silence(u, by *user, till time.Time, reason string) {
 	u.silencedAt, u.silencedTill, u.silenceReason, u.silencedBy = f.now(), till, reason, by.id
 	f.note("silence_user", by, u.username, reason)
+	f.systemMessage(u, "Account temporarily on hold", "Your account is silenced by staff: you cannot post for now.")
 }
 
 func (r *request) unsilence() (any, error) {
@@ -348,8 +351,12 @@ func (r *request) unsilence() (any, error) {
 }
 
 func (f *Forum) unsilence(u, by *user) {
+	if u.silencedTill.IsZero() {
+		return
+	}
 	u.silencedAt, u.silencedTill, u.silenceReason, u.silencedBy = time.Time{}, time.Time{}, "", 0
 	f.note("unsilence_user", by, u.username, "")
+	f.systemMessage(u, "Account no longer on hold", "Your account is no longer silenced: you can post again.")
 }
 
 func (r *request) logOut() (any, error) {
