@@ -319,6 +319,7 @@ func TestApproval(t *testing.T) {
 	w.f.Set(func(s *fakediscourse.Settings) { s.ApprovePosts = true })
 	a := w.okAs("bob", "POST", "/posts.json", `{"title":"A long enough title","raw":"`+hello+`"}`)
 	require.Equal(t, "enqueued", a.at(t, "action"))
+	require.Equal(t, 1.0, a.at(t, "pending_count"))
 	require.Equal(t, []string{"reviewable_created"}, w.events())
 	require.Empty(t, w.f.Topics())
 	_, _, err := w.f.Post("bob", fakediscourse.NewTopic{Title: "Another long enough title", Raw: hello})

@@ -31,7 +31,7 @@ func (r *request) createPost() (any, error) {
 	p, err := r.f.post(d)
 	var waits *waiting
 	if errors.As(err, &waits) {
-		return object{"success": true, "action": "enqueued", "pending_count": len(r.f.reviewed), "pending_post": object{"id": waits.id, "raw": cleanRaw(d.raw),
+		return object{"success": true, "action": "enqueued", "pending_count": r.f.waiting(r.user), "pending_post": object{"id": waits.id, "raw": cleanRaw(d.raw),
 			"title": d.title, "topic_id": nil, "created_at": iso(r.f.now()), "category_id": d.category}}, nil
 	}
 	if err != nil {

@@ -79,6 +79,17 @@ func (w *waiting) Error() string { return "the post waits for approval" }
 
 func (w *waiting) Is(target error) bool { return target == ErrRefused }
 
+// waiting is how many posts of somebody wait for approval.
+func (f *Forum) waiting(u *user) int {
+	n := 0
+	for _, v := range f.reviewed {
+		if v.queued != nil && v.status == 0 && v.by == u.id {
+			n++
+		}
+	}
+	return n
+}
+
 // enqueue lets a post wait for approval.
 func (f *Forum) enqueue(d draft) error {
 	v := &reviewable{id: f.nextID("reviewable"), queued: &d, by: d.by.id, created: f.now()}
