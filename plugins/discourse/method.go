@@ -83,7 +83,7 @@ func route(in Method) (string, map[string]json.RawMessage, error) {
 		return "", nil, failed
 	}
 	u, err := url.Parse(path)
-	if err != nil || u.Host != "" || strings.ContainsAny(path, "?#{}") || strings.Contains(path, "//") {
+	if err != nil || u.Host != "" || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#{}") || strings.Contains(path, "//") {
 		return "", nil, gateway.Errorf(gateway.Invalid, "the route is none")
 	}
 	for _, part := range strings.Split(u.Path, "/") { // as it is read there, and not as it is written

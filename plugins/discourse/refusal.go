@@ -110,7 +110,9 @@ func (e *refusal) read(body []byte) {
 	}
 	e.Type = cut(said.Type)
 	for _, text := range many[:min(len(many), maxErrors)] {
-		e.Errors = append(e.Errors, cut(text))
+		if text != "" {
+			e.Errors = append(e.Errors, cut(text))
+		}
 	}
 }
 
