@@ -1,8 +1,10 @@
 package discourse_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/metagov/gateway-go"
@@ -28,6 +31,9 @@ func judged(t *testing.T) *rig {
 	api := specs.OpenAPI(t, "discourse", "discourse_api_docs", "openapi.normalised.json")
 	return newRig(t, func(s *setup) {
 		s.fake.Judge = func(r *http.Request) error {
+			if r.Method == http.MethodPost && r.URL.Path == "/posts.json" {
+				r = untagged(t, r)
+			}
 			err := api.Request(r)
 			if errors.Is(err, specs.ErrNoRoute) {
 				for _, path := range undescribed {
@@ -46,12 +52,26 @@ func judged(t *testing.T) *rig {
 	})
 }
 
+// untagged is a request without the tags of a new topic, which Discourse takes (posts#create) and its description does not have.
+func untagged(t *testing.T, r *http.Request) *http.Request {
+	var body map[string]json.RawMessage
+	if !assert.NoError(t, json.NewDecoder(r.Body).Decode(&body)) {
+		return r
+	}
+	delete(body, "tags")
+	raw, err := json.Marshal(body)
+	assert.NoError(t, err)
+	out := r.Clone(r.Context())
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+	return out
+}
+
 // Every action is sent as Discourse describes it.
 func TestContract(t *testing.T) {
 	r := judged(t)
 	bob := discourse.Person{UserID: "42"}
 	r.forum.AddGroup("gardeners", "joshua")
-	topic := do[discourse.Written](r, "create-topic", discourse.CreateTopic{Title: "Where shall the bench stand?", Raw: somewhere, Category: 4})
+	topic := do[discourse.Written](r, "create-topic", discourse.CreateTopic{Title: "Where shall the bench stand?", Raw: somewhere, Category: 4, Tags: []string{"park"}})
 	r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
 	answer := do[discourse.Written](r, "create-post", discourse.CreatePost{TopicID: topic.TopicID, Raw: "What about the other side of the river?", ReplyTo: 1})
 	r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
