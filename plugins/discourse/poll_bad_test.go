@@ -221,9 +221,6 @@ func TestThePollIsMadeOnceWhateverIsLost(t *testing.T) {
 				r.fake.Fail(fault)
 				p, err := r.inst.Start(t.Context(), "poll", in)
 				require.NoError(t, err)
-				if name == "after" {
-					require.Equal(t, gateway.StatusPending, p.Status, "it is looked for at once")
-				}
 				for range 5 {
 					r.later(time.Minute)
 				}

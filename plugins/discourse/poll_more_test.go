@@ -53,10 +53,11 @@ func TestContractPolls(t *testing.T) {
 		{Ask: vote.Ask{Title: where + " (in secret)", Secrecy: vote.Hidden}},
 	} {
 		r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
-		p := r.poll(in)
+		p, err := r.inst.Start(t.Context(), "poll", in)
+		require.NoError(t, err)
 		r.later(2 * time.Hour)
 		r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
-		_, err := r.c.Command(t.Context(), p.ID, "finish", nil)
+		_, err = r.c.Command(t.Context(), p.ID, "finish", nil)
 		require.NoError(t, err)
 		r.later(time.Minute)
 		r.later(time.Minute)
@@ -100,4 +101,19 @@ func TestAResultThatIsNotSaid(t *testing.T) {
 	require.Len(t, r.calls("POST /posts"), 3, "it is tried once")
 	v, _ := r.forum.Topic(topic)
 	require.Len(t, v.Posts, 1)
+}
+
+// What was read of an open poll before the reading was interrupted is not what counts when it is closed.
+func TestAReadingThatIsInterruptedByTheEnd(t *testing.T) {
+	r := newRig(t)
+	p, _, post := r.bench()
+	require.NoError(t, r.forum.VoteMany(post, "poll", r.forum.AddUsers("voter", 60), func(int) []int { return []int{1} }))
+	r.Clock.Advance(2 * time.Minute)
+	r.fake.Fail(fakediscourse.Fault{Route: "GET /polls/voters", Skip: 1, Status: 502, Body: "<html>Bad gateway</html>"})
+	_, err := r.c.Refresh(t.Context(), p.ID)
+	require.Error(t, err)
+	r.votes("bob", post) // takes the vote back, which was read already
+	require.NoError(t, r.forum.ClosePoll("ann", post, "poll"))
+	r.later(2 * time.Hour)
+	require.EqualValues(t, 60, r.ended(p).Turnout.Voters)
 }

@@ -2,6 +2,7 @@ package discourse
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,10 +43,11 @@ func (l *letter) write(ctx context.Context, r *pollRun, name string, topic int64
 	made, err := d.postNamed(ctx, name, topic, body)
 	switch {
 	case gateway.CodeOf(err) == gateway.Unknown:
-		if e := l.find(ctx, d, name); e == nil && l.ID != 0 {
+		e := l.find(ctx, d, name)
+		if e == nil && l.ID != 0 {
 			return nil
 		}
-		return gateway.Errorf(gateway.Unavailable, "it may have been posted, and is looked for again: %w", err)
+		return gateway.Errorf(gateway.Unavailable, "it may have been posted, and is looked for again: %w", errors.Join(err, e))
 	case err != nil:
 		l.Sent = false // the forum said no: another attempt need not look
 		if e := r.Save(ctx); e != nil {
