@@ -229,8 +229,8 @@ func lasting(err error) bool {
 	return false
 }
 
-// finish answers the command of that name. Closing by [gateway.Community.Close] counts what is known already: no ballot is taken then any more. This
-// closes the poll, reads how people voted, and closes the vote after that.
+// finish answers the command of that name. [gateway.Community.Close] reads how people voted and closes the poll after that, so that what is chosen between
+// the two counts nowhere, and a poll that shows its results only then is counted as it was known. This closes the poll first, reads then, and closes the vote.
 func (b *pollBox) finish(ctx context.Context, r *pollRun, _ struct{}) (Done, error) {
 	if r.Status() != gateway.StatusPending {
 		return Done{Already: true}, nil

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/github/fakegithub"
+	"github.com/metagov/gateway-go/store/memory"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// banned bans the troll on Discord, and waits for the record.
+func (w *world) banned(reason string) *record {
+	w.t.Helper()
+	require.NoError(w.t, w.guild.Ban(ann, troll, reason, 0))
+	w.fetch()
+	c, err := w.g.Community(w.t.Context(), community)
+	require.NoError(w.t, err)
+	k, err := w.record(c)
+	require.NoError(w.t, err)
+	return k
+}
+
+// fetch has fetched what Discord's Gateway would have told.
+func (w *world) fetch() {
+	c, err := w.g.Community(w.t.Context(), community)
+	require.NoError(w.t, err)
+	inst, err := c.Instance(w.t.Context(), "discord")
+	require.NoError(w.t, err)
+	require.NoError(w.t, inst.Repair(w.t.Context(), gateway.Gap{Since: w.clock.Now().Add(-time.Hour), Until: w.clock.Now()}))
+	for range 3 {
+		w.later(time.Second)
+	}
+}
+
+// now is the record as it is now.
+func (w *world) now() *record {
+	w.t.Helper()
+	c, err := w.g.Community(w.t.Context(), community)
+	require.NoError(w.t, err)
+	k, err := w.record(c)
+	require.NoError(w.t, err)
+	return k
+}
+
+// results are what became of the person's other accounts.
+func results(k *record) map[string]string {
+	out := map[string]string{}
+	for _, v := range k.Verdicts {
+		out[v.Account.Plugin] = v.Result
+	}
+	return out
+}
+
+func TestBansForOtherReasonsStayWhereTheyAre(t *testing.T) {
+	w := newWorld(t, memory.New())
+	require.NoError(t, w.guild.Ban(ann, troll, "asked for it", 0))
+	w.fetch()
+	c, err := w.g.Community(t.Context(), community)
+	require.NoError(t, err)
+	_, err = w.record(c)
+	require.EqualError(t, err, "there is no record")
+	u, _ := w.forum.User("troll")
+	require.Zero(t, u.SuspendedTill)
+}
+
+func TestTheStaffOfTheForumIsItsOwnAffair(t *testing.T) {
+	w := newWorld(t, memory.New())
+	require.NoError(t, w.forum.SetStaff("troll", false, true))
+	require.Contains(t, results(w.banned("spam"))["discourse"], "staff")
+	require.Empty(t, w.forums.CallsTo("PUT /admin/users/{id}/suspend"))
+}
+
+func TestWhatAPlatformRefusesIsRecordedAndNotTriedAgain(t *testing.T) {
+	w := newWorld(t, memory.New())
+	w.github.Fail(fakegithub.Fault{Route: "PUT /orgs/{org}/blocks/{username}", Status: http.StatusUnprocessableEntity, Times: -1})
+	w.banned("spam")
+	w.decide()
+	w.later(time.Hour)
+	k := w.now()
+	require.Contains(t, results(k)["github"], "not banned: ")
+	require.Equal(t, "discourse", k.Told, "the person is told all the same")
+	require.Len(t, w.github.CallsTo("PUT /orgs/{org}/blocks/{username}"), 1)
+}
+
+func TestModeratorsWhoDoNotDecideSpare(t *testing.T) {
+	w := newWorld(t, memory.New())
+	w.banned("spam")
+	w.later(49 * time.Hour)
+	w.later(time.Minute)
+	require.Equal(t, map[string]string{"discourse": "banned", "github": "spared: 0 of 3 moderators were for it"}, results(w.now()))
+	require.Empty(t, w.org.Blocked())
+}
+
+func TestWhoIsBannedHasNoSay(t *testing.T) {
+	w := newWorld(t, memory.New())
+	c, err := w.g.Community(t.Context(), community)
+	require.NoError(t, err)
+	_, err = c.Link(t.Context(), w.person, gateway.NewAccount{AccountRef: gateway.AccountRef{Plugin: "discord", UserID: cid}}, gateway.Ground{})
+	require.NoError(t, err) // a moderator, with another account
+	w.banned("spam")
+	list, err := c.Processes(t.Context(), "", 10, gateway.StatusPending)
+	require.NoError(t, err)
+	require.Len(t, list, 2, "about both accounts that are only said to be theirs")
+	for _, p := range list {
+		_, err := c.Cast(t.Context(), p.ID, gateway.Ballot{Voter: cid, Choices: []string{vote.Yes}})
+		require.ErrorIs(t, err, gateway.Denied)
+		now, err := c.Process(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Zero(t, now.Voters)
+	}
+}
