@@ -321,7 +321,7 @@ func (w *world) told(k *record) {
 	require.NotZero(t, decided)
 }
 
-var every = flag.Int("every", 23, "after how many steps more the next program is killed; 1 is every one")
+var every = flag.Int("every", 43, "after how many steps more the next program is killed; 1 is every one")
 
 // TestOffencesWithAKillBetweenAnyTwoSteps plays each scenario again and again with a program that is killed once, each time a bit later.
 func TestOffencesWithAKillBetweenAnyTwoSteps(t *testing.T) {
@@ -335,7 +335,7 @@ func TestOffencesWithAKillBetweenAnyTwoSteps(t *testing.T) {
 				st, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))
 				require.NoError(t, err)
 				return st
-			}, 9},
+			}, 4},
 		} {
 			t.Run(on+" "+name, func(t *testing.T) {
 				w := newWorld(t, s.open(t))
