@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"io"
 	"log/slog"
@@ -279,8 +281,17 @@ func (w *wire) calls() []string {
 	return append([]string(nil), w.seen...)
 }
 
+// appKey is one for all tests: to make one takes long.
+var appKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 func (w *world) furnishGitHub() {
-	w.github = fakegithub.New(fakegithub.Options{Now: w.clock.Now})
+	w.github = fakegithub.New(fakegithub.Options{Now: w.clock.Now, Key: appKey()})
 	w.org = w.github.AddOrg("acme", "ada")
 	w.org.AddMember("joshua", "member")
 	var err error
