@@ -63,7 +63,7 @@ func unquote(id json.RawMessage) string {
 
 // ban bans an account, and says what came of it. An error is for what may still work.
 func ban(ctx context.Context, c *gateway.Community, k *record, a gateway.AccountRef) (string, error) {
-	inst, err := c.Instance(ctx, a.Plugin)
+	inst, err := active(ctx, c, a.Plugin)
 	if err != nil {
 		return verdictOf(err)
 	}
@@ -78,6 +78,19 @@ func ban(ctx context.Context, c *gateway.Community, k *record, a gateway.Account
 		return "left alone: nobody can be banned there", nil
 	}
 	return verdictOf(err)
+}
+
+// active finds a platform's instance. One that is paused is not there now, and may be later.
+func active(ctx context.Context, c *gateway.Community, plugin string) (*gateway.Instance, error) {
+	inst, err := c.Instance(ctx, plugin)
+	if err != nil {
+		return nil, err
+	}
+	status, reason, err := inst.Status(ctx)
+	if err == nil && status != "active" {
+		err = gateway.Errorf(gateway.Unavailable, "%s is %s: %s", plugin, status, reason)
+	}
+	return inst, err
 }
 
 // verdictOf says what came of a ban. What the platform refuses is recorded, as it would refuse it again.
@@ -125,10 +138,13 @@ func block(ctx context.Context, inst *gateway.Instance, k *record, a gateway.Acc
 
 // tell tells the person by the first platform that takes a message for them, and says by which.
 func (p *policy) tell(ctx context.Context, c *gateway.Community, k *record) (string, error) {
-	text := fmt.Sprintf("You were banned on %s: %s. This holds for:\n", k.Offence.Account.Plugin, orNone(k.Offence.Reason))
+	text := fmt.Sprintf("You were banned on %s: %s.\n", k.Offence.Account.Plugin, orNone(k.Offence.Reason))
 	accounts := []gateway.AccountRef{k.Offence.Account}
 	for _, v := range k.Verdicts {
-		text += fmt.Sprintf("%s, account %s: %s\n", v.Account.Plugin, v.Account.UserID, v.Result)
+		if v.Strength < gateway.Verified && v.Result != "banned" {
+			continue // it may be somebody else's, who has no business with this
+		}
+		text += fmt.Sprintf("%s, account %s: %s.\n", v.Account.Plugin, v.Account.UserID, v.Result)
 		accounts = append(accounts, v.Account)
 	}
 	text += "You can appeal: " + p.appeal
@@ -149,7 +165,7 @@ func (p *policy) tell(ctx context.Context, c *gateway.Community, k *record) (str
 
 // write writes to an account, where its platform has messages to people.
 func write(ctx context.Context, c *gateway.Community, k *record, a gateway.AccountRef, text string) (bool, error) {
-	inst, err := c.Instance(ctx, a.Plugin)
+	inst, err := active(ctx, c, a.Plugin)
 	if errors.Is(err, gateway.NotFound) {
 		return false, nil
 	}

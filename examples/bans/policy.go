@@ -60,14 +60,13 @@ func (p *policy) heard(ctx context.Context, c *gateway.Community, e gateway.Even
 	if err != nil {
 		return err
 	}
+	var failed []error // one platform that is away keeps none of the others waiting
 	for i := range k.Verdicts {
 		if v := &k.Verdicts[i]; v.Does == bans && v.Result == "" {
-			if v.Result, err = ban(ctx, c, k, v.Account); err != nil {
-				return err
+			if v.Result, err = ban(ctx, c, k, v.Account); err == nil {
+				err = k.keep(ctx, c)
 			}
-			if err := k.keep(ctx, c); err != nil {
-				return err
-			}
+			failed = append(failed, err)
 		}
 	}
 	if err := p.finish(ctx, c, k); err != nil { // before the votes, whose ends change the record too
@@ -75,12 +74,10 @@ func (p *policy) heard(ctx context.Context, c *gateway.Community, e gateway.Even
 	}
 	for _, v := range k.Verdicts {
 		if v.Does == votes && v.Result == "" {
-			if err := p.ask(ctx, c, k, v); err != nil {
-				return err
-			}
+			failed = append(failed, p.ask(ctx, c, k, v))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // counts says whether a ban for this reason is an offence.
@@ -94,7 +91,7 @@ func (p *policy) ask(ctx context.Context, c *gateway.Community, k *record, v ver
 	if err != nil {
 		return err
 	}
-	closing := k.At.Add(p.open)
+	closing := c.Now().Add(p.open) // of the vote that this name has already, if there is one, nothing changes
 	_, err = inst.Start(ctx, "vote", discord.Vote{Channel: p.channel, Ask: vote.Ask{
 		Title: fmt.Sprintf("Ban the %s account %s too?", v.Account.Plugin, v.Account.UserID),
 		Details: fmt.Sprintf("Its person was banned on %s: %s.\nThat it is theirs is only %s.\n%s",

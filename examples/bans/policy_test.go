@@ -114,3 +114,40 @@ func TestWhoIsBannedHasNoSay(t *testing.T) {
 		require.Zero(t, now.Voters)
 	}
 }
+
+func TestAPausedPlatformIsBannedOnLater(t *testing.T) {
+	w := newWorld(t, memory.New())
+	c, err := w.g.Community(t.Context(), community)
+	require.NoError(t, err)
+	inst, err := c.Instance(t.Context(), "discourse")
+	require.NoError(t, err)
+	require.NoError(t, inst.Pause(t.Context(), "for maintenance"))
+	k := w.banned("spam")
+	require.Equal(t, map[string]string{"discourse": "", "github": ""}, results(k))
+	w.decide() // the vote about the other is held meanwhile
+	w.later(50 * time.Hour)
+	require.NoError(t, inst.Resume(t.Context()))
+	for range 8 {
+		w.later(time.Hour)
+	}
+	k = w.now()
+	require.Equal(t, map[string]string{"discourse": "banned", "github": "banned"}, results(k))
+	require.Equal(t, "discourse", k.Told)
+}
+
+func TestWhoMayBeSomebodyElseIsToldNothing(t *testing.T) {
+	w := newWorld(t, memory.New())
+	require.NoError(t, w.org.Remove("ada", "joshua"))
+	require.NoError(t, w.org.Block("ada", "joshua"))
+	w.later(time.Second)
+	w.later(50 * time.Hour) // nobody votes
+	w.later(time.Hour)
+	k := w.now()
+	require.Len(t, k.Verdicts, 2)
+	for _, v := range k.Verdicts {
+		require.Contains(t, v.Result, "spared")
+	}
+	require.Equal(t, "nobody", k.Told, "GitHub has no messages, and the other accounts are only said to be theirs")
+	require.Empty(t, w.discord.DirectMessages(troll))
+	require.Empty(t, w.forums.CallsTo("POST /posts"))
+}

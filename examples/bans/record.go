@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -26,7 +25,6 @@ type record struct {
 	Person   string    `json:"-"`
 	Rule     string    `json:"rule"`
 	Offence  offence   `json:"offence"`
-	At       time.Time `json:"at"`
 	Verdicts []verdict `json:"verdicts"`
 	Told     string    `json:"told,omitempty"` // the platform by which the person was told
 }
@@ -49,7 +47,7 @@ func judge(ctx context.Context, c *gateway.Community, who gateway.Person, e gate
 	if k, err := recordOf(ctx, c, who.ID, id); err != nil || k != nil {
 		return k, err
 	}
-	k := &record{ID: id, Person: who.ID, Rule: rule, Offence: o, At: e.At}
+	k := &record{ID: id, Person: who.ID, Rule: rule, Offence: o}
 	for _, a := range who.Accounts {
 		if a.Ref() == o.Account {
 			continue
