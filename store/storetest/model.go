@@ -87,7 +87,7 @@ func compareWithMemory(t *testing.T, rt *rapid.T, open opener, gen *rapid.Genera
 	defer under.Close()
 	mine, other := newSide(under), newSide(memory.New())
 	undo := errors.New("undo")
-	for n := range rapid.IntRange(1, 25).Draw(rt, "transactions") {
+	for n := range rapid.IntRange(1, 15).Draw(rt, "transactions") {
 		ops := rapid.SliceOfN(gen, 1, 6).Draw(rt, "ops")
 		var end error
 		if rapid.IntRange(0, 5).Draw(rt, "undo") == 0 {
