@@ -52,6 +52,10 @@ func TestTopicsAndPosts(t *testing.T) {
 	it := discourse.TopicID{ID: made.TopicID}
 	require.Zero(t, do[discourse.Done](r, "edit-topic", discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}))
 	require.NotEmpty(t, r.one("topic_edited").Cause)
+	topic, _ = r.forum.Topic(made.TopicID)
+	require.Equal(t, "Where shall the new bench stand?", topic.Title)
+	require.Equal(t, []string{"bench"}, topic.Tags)
+	require.EqualValues(t, 1, topic.Category)
 	change := discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}
 	require.True(t, do[discourse.Done](r, "edit-topic", change).Already)
 	require.True(t, do[discourse.Done](r, "open-topic", it).Already)

@@ -32,7 +32,13 @@ func judged(t *testing.T) *rig {
 	return newRig(t, func(s *setup) {
 		s.fake.Judge = func(r *http.Request) error {
 			if r.Method == http.MethodPost && r.URL.Path == "/posts.json" {
-				r = untagged(t, r)
+				r = described(t, r, func(body map[string]json.RawMessage) any {
+					delete(body, "tags") // which Discourse takes (posts#create)
+					return body
+				})
+			}
+			if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/t/-/") { // which Discourse does not look into "topic" for (topics#update)
+				r = described(t, r, func(body map[string]json.RawMessage) any { return map[string]any{"topic": body} })
 			}
 			err := api.Request(r)
 			if errors.Is(err, specs.ErrNoRoute) {
@@ -52,14 +58,13 @@ func judged(t *testing.T) *rig {
 	})
 }
 
-// untagged is a request without the tags of a new topic, which Discourse takes (posts#create) and its description does not have.
-func untagged(t *testing.T, r *http.Request) *http.Request {
+// described is a request with the body that Discourse's description has for what it takes, where that is not the same.
+func described(t *testing.T, r *http.Request, change func(map[string]json.RawMessage) any) *http.Request {
 	var body map[string]json.RawMessage
 	if !assert.NoError(t, json.NewDecoder(r.Body).Decode(&body)) {
 		return r
 	}
-	delete(body, "tags")
-	raw, err := json.Marshal(body)
+	raw, err := json.Marshal(change(body))
 	assert.NoError(t, err)
 	out := r.Clone(r.Context())
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))

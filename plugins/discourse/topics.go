@@ -149,6 +149,8 @@ type EditTopic struct {
 	Tags     *[]string `json:"tags,omitempty" jsonschema:"maxItems=20" jsonschema_description:"The new tags, all of them. An empty list takes them away."`
 }
 
+// editTopic sends the fields at the top: so Discourse reads them (app/controllers/topics_controller.rb, checked 2026-11), while its description has them in
+// an object that it does not look into.
 func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 	topic := map[string]any{}
 	if in.Title != "" {
@@ -164,7 +166,7 @@ func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 		}
 	}
 	return d.done(ctx, act{
-		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: map[string]any{"topic": topic}, echoes: []string{told("topic_edited", in.ID)},
+		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: topic, echoes: []string{told("topic_edited", in.ID)},
 		first: true, already: func() (bool, error) {
 			t, err := d.client().topic(ctx, in.ID)
 			return in.same(t), err

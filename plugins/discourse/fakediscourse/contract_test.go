@@ -60,7 +60,7 @@ func TestContract(t *testing.T) {
 	has(w.ok("GET", "/t/"+topic+".json", ""), "topics/topic_response.json")
 	w.ok("GET", "/t/"+topic+"/posts.json", `{"post_ids[]":`+reply+`}`)
 	require.Equal(t, 301, w.send("system", "GET", "/t/external_id/x-1.json", "").status)
-	has(w.ok("PUT", "/t/-/"+topic+".json", `{"topic":{"title":"Another title for it"}}`), "topics/update_topic_response.json")
+	has(w.ok("PUT", "/t/-/"+topic+".json", `{"title":"Another title for it"}`), "topics/update_topic_response.json")
 	w.ok("PUT", "/t/"+topic+"/status.json", `{"status":"pinned","enabled":"true"}`)
 	has(w.ok("POST", "/t/"+topic+"/invite.json", `{"user":"bob"}`), "topics/invite.json")
 	w.ok("POST", "/t/"+topic+"/invite-group.json", `{"group":"jury"}`)

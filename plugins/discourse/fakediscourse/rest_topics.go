@@ -1,6 +1,7 @@
 package fakediscourse
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -58,6 +59,7 @@ func (r *request) topicPosts() (any, error) {
 	return object{"post_stream": object{"posts": out}, "id": t.id}, nil
 }
 
+// updateTopic takes the fields at the top (app/controllers/topics_controller.rb, checked 2026-11).
 func (r *request) updateTopic() (any, error) {
 	t, err := r.topic()
 	if err != nil {
@@ -66,9 +68,15 @@ func (r *request) updateTopic() (any, error) {
 	if !r.user.staff() && r.user.id != t.user {
 		return nil, refuse("invalid_access")
 	}
-	in := r.object("topic")
-	if in == nil {
-		in = r.in
+	in := maps.Clone(r.in) // a "topic" around the fields, as the description has it, is not looked into
+	if v, ok := in["title"]; ok && text(v) == t.title {
+		delete(in, "title")
+	}
+	if v, ok := in["category_id"]; ok && num(text(v)) == t.category {
+		delete(in, "category_id")
+	}
+	if v, ok := in["tags"]; ok && slices.Equal(slices.Sorted(slices.Values(texts(v))), slices.Sorted(slices.Values(t.tags))) {
+		delete(in, "tags")
 	}
 	if v, ok := in["title"]; ok {
 		if errs := r.f.titleErrors(text(v), t.pm(), t.id); len(errs) > 0 {
@@ -83,8 +91,15 @@ func (r *request) updateTopic() (any, error) {
 			return nil, err
 		}
 	}
-	r.f.editTopic(t, r.user, in)
+	if has(in, "title") || has(in, "category_id") || has(in, "tags") { // otherwise nothing changes, and nobody is told
+		r.f.editTopic(t, r.user, in)
+	}
 	return object{"basic_topic": object{"id": t.id, "title": t.title, "fancy_title": escape(t.title), "slug": slug(t.title), "posts_count": len(t.live())}}, nil
+}
+
+func has(in object, name string) bool {
+	_, ok := in[name]
+	return ok
 }
 
 // editTopic changes title and category; an edit of the topic is one of its opening post too.
