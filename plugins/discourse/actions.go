@@ -34,6 +34,6 @@ func actions() []action {
 		gateway.ActionFunc("unsilence", "Takes an account's silence back.", (*Discourse).unsilence, steady(scopeUnsilence)...),
 		gateway.ActionFunc("add-to-group", "Puts somebody into a group.", (*Discourse).addToGroup, steady(global)...),
 		gateway.ActionFunc("remove-from-group", "Takes somebody out of a group.", (*Discourse).removeFromGroup, steady(global)...),
-		gateway.ActionFunc("method", "Calls any route of the forum's API that the key may call, but those that deal with keys and webhooks. What stands in braces in the route is taken from the arguments; the others are the query of a GET and otherwise the body.", (*Discourse).method),
+		gateway.ActionFunc("method", "Calls any route of the forum's API that the key may call, but those that deal with credentials or settings. What stands in braces in the route is taken from the arguments; the others are the query of a GET and otherwise the body.", (*Discourse).method),
 	}
 }
