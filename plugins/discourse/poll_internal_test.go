@@ -13,25 +13,27 @@ import (
 
 func TestParseVoters(t *testing.T) {
 	for name, c := range map[string]struct {
-		in   string
-		want []voter
-		err  string
+		in     string
+		want   []voter
+		err    string
+		ranked bool
 	}{
-		"nobody":      {`null`, []voter{}, ""},
-		"no lists":    {`{}`, []voter{}, ""},
-		"other lists": {`{"b":[{"id":7}]}`, []voter{}, ""},
-		"by option":   {`{"a":[{"id":7,"username":"ann"},{"id":-1}],"b":[{"id":8}]}`, []voter{{7, 1}, {-1, 1}}, ""},
-		"numbers":     {`[{"id":7},{"id":9}]`, []voter{{7, 1}, {9, 1}}, ""},
-		"ranks":       {`{"a":[{"rank":"2","user":{"id":7}},{"rank":"Abstain","user":{"id":8}},{"rank":1,"user":{"id":9}}]}`, []voter{{7, 2}, {8, 0}, {9, 1}}, ""},
-		"no rank":     {`{"a":[{"user":{"id":7}}]}`, nil, "no rank"},
-		"a large":     {`{"a":[{"rank":"256","user":{"id":7}}]}`, nil, "no rank"},
-		"no ID":       {`{"a":[{"username":"ann"}]}`, nil, "no ID"},
-		"not lists":   {`{"a":7}`, nil, "decoding"},
-		"text":        {`"a"`, nil, "decoding"},
-		"nothing":     {``, nil, "decoding"},
+		"nobody":      {`null`, []voter{}, "", false},
+		"no lists":    {`{}`, []voter{}, "", false},
+		"other lists": {`{"b":[{"id":7}]}`, []voter{}, "", false},
+		"by option":   {`{"a":[{"id":7,"username":"ann"},{"id":-1}],"b":[{"id":8}]}`, []voter{{7, 1}, {-1, 1}}, "", false},
+		"numbers":     {`[{"id":7},{"id":9}]`, []voter{{7, 1}, {9, 1}}, "", false},
+		"ranks":       {`{"a":[{"rank":"2","user":{"id":7}},{"rank":"Abstain","user":{"id":8}},{"rank":1,"user":{"id":9}}]}`, []voter{{7, 2}, {8, 0}, {9, 1}}, "", true},
+		"no rank":     {`{"a":[{"user":{"id":7}}]}`, nil, "no rank", true},
+		"a large":     {`{"a":[{"rank":"256","user":{"id":7}}]}`, nil, "no rank", true},
+		"no ID":       {`{"a":[{"username":"ann"}]}`, nil, "no ID", false},
+		"not lists":   {`{"a":7}`, nil, "decoding", false},
+		"text":        {`"a"`, nil, "decoding", false},
+		"nothing":     {``, nil, "decoding", false},
+		"unranked":    {`{"a":[{"id":7,"username":"ann"}]}`, nil, "without their ranks", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := parseVoters([]byte(c.in), "a")
+			got, err := parseVoters([]byte(c.in), "a", c.ranked)
 			if c.err != "" {
 				require.ErrorContains(t, err, c.err)
 				return
@@ -43,10 +45,10 @@ func TestParseVoters(t *testing.T) {
 }
 
 func FuzzParseVoters(f *testing.F) {
-	f.Add(`{"a":[{"rank":"Abstain","user":{"id":8}}]}`)
-	f.Add(`[{"id":7}]`)
-	f.Fuzz(func(t *testing.T, s string) {
-		got, err := parseVoters([]byte(s), "a")
+	f.Add(`{"a":[{"rank":"Abstain","user":{"id":8}}]}`, true)
+	f.Add(`[{"id":7}]`, false)
+	f.Fuzz(func(t *testing.T, s string, ranked bool) {
+		got, err := parseVoters([]byte(s), "a", ranked)
 		if err != nil {
 			require.Nil(t, got)
 		}

@@ -3,6 +3,7 @@ package discourse
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -95,7 +96,7 @@ func (b *pollBox) read(ctx context.Context, r *pollRun, v pollView) error {
 	if s == nil || s.Final != v.closed() || !s.Final && r.Now().Sub(s.Since) > scanKept {
 		s = &scan{Since: r.Now(), Final: v.closed(), Marks: map[int64][]byte{}}
 	}
-	err := s.run(ctx, r.Plugin, b.Post.ID, v)
+	err := s.run(ctx, r, b.Post.ID, v)
 	if err == nil {
 		err = b.count(ctx, r, s.Marks)
 	}
@@ -104,6 +105,9 @@ func (b *pollBox) read(ctx context.Context, r *pollRun, v pollView) error {
 		return nil
 	}
 	b.Scan = s
+	if errors.Is(err, errTooMany) {
+		b.Scan = nil // going on with it would not make it right
+	}
 	if e := r.Save(context.WithoutCancel(ctx)); e != nil {
 		r.Plugin.Log.WarnContext(ctx, "how far a poll was read could not be kept", "process", r.ID(), "error", e)
 	}
@@ -122,11 +126,12 @@ func tallyOf(ask *vote.Ask, v pollView) []vote.Count {
 }
 
 // run goes on reading, a page at a time.
-func (s *scan) run(ctx context.Context, d *Discourse, post int64, v pollView) error {
+func (s *scan) run(ctx context.Context, r *pollRun, post int64, v pollView) error {
+	ranked := r.Ask().PollType == vote.Ranked
 	for ; s.Option < len(v.Options); s.Option, s.Page = s.Option+1, 0 {
 		o := v.Options[s.Option]
 		for more := *o.Votes > 0; more; s.Page++ {
-			page, err := d.voters(ctx, post, o.ID, s.Page+1)
+			page, err := r.Plugin.voters(ctx, post, o.ID, s.Page+1, ranked)
 			if err != nil {
 				return err
 			}
@@ -138,8 +143,45 @@ func (s *scan) run(ctx context.Context, d *Discourse, post int64, v pollView) er
 			}
 			more = len(page) >= voterPage
 		}
+		if err := s.credible(ctx, r.Plugin, post, o.ID, *o.Votes); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// errTooMany says that a forum names more voters of a choice than it counts.
+var errTooMany = errors.New("the forum names more voters of a choice than it counts, as older versions of Discourse do for polls of numbers: how people voted cannot be read there")
+
+// credible refuses what cannot be: more voters of the choice that was read than votes. Of an open poll the votes are asked for again before, since
+// somebody may have voted meanwhile. Versions of Discourse before the rewrite of its preload_serialized_voters! name all voters of a poll of numbers,
+// whatever the option (plugins/poll/lib/poll.rb, checked 2026-11).
+func (s *scan) credible(ctx context.Context, d *Discourse, post int64, option string, votes int64) error {
+	named := s.named()
+	if named <= votes {
+		return nil
+	}
+	p, err := d.pollPost(ctx, post)
+	if err != nil {
+		return err
+	}
+	v, _ := p.poll()
+	for _, o := range v.Options {
+		if o.ID == option && o.Votes != nil && named <= *o.Votes {
+			return nil
+		}
+	}
+	return gateway.Errorf(gateway.Unavailable, "discourse: GET /polls/voters.json: %w", errTooMany)
+}
+
+// named is how many voters of the choice that is read there are.
+func (s *scan) named() (n int64) {
+	for _, m := range s.Marks {
+		if s.Option < len(m) && m[s.Option] > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // mark notes what somebody chose.
@@ -154,7 +196,7 @@ func (s *scan) mark(x voter, options int) {
 
 // voters reads a page of who chose an option. Pages count from 1; each but the first begins with the last of the one before, where rows are counted
 // from both ends included (plugins/poll/lib/poll.rb of Discourse, checked 2026-11).
-func (d *Discourse) voters(ctx context.Context, post int64, option string, page int) ([]voter, error) {
+func (d *Discourse) voters(ctx context.Context, post int64, option string, page int, ranked bool) ([]voter, error) {
 	q := url.Values{
 		"post_id": {strconv.FormatInt(post, 10)}, "poll_name": {pollName}, "option_id": {option}, "page": {strconv.Itoa(page)}, "limit": {strconv.Itoa(voterPage)},
 	}
@@ -164,7 +206,7 @@ func (d *Discourse) voters(ctx context.Context, post int64, option string, page 
 	if err := d.client().needs(global).do(ctx, http.MethodGet, "/polls/voters.json", q, nil, &said); err != nil {
 		return nil, err
 	}
-	out, err := parseVoters(said.Voters, option)
+	out, err := parseVoters(said.Voters, option, ranked)
 	if err != nil {
 		return nil, gateway.Errorf(gateway.Unavailable, "discourse: GET /polls/voters.json: %w", err)
 	}

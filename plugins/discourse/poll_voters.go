@@ -23,8 +23,9 @@ type rawVoter struct {
 	User *person         `json:"user"`
 }
 
-// parseVoters reads the voters of one option: null where there are none, a list for a poll of numbers, and otherwise lists by the options' IDs.
-func parseVoters(raw json.RawMessage, option string) ([]voter, error) {
+// parseVoters reads the voters of one option: null where there are none, a list for a poll of numbers, and otherwise lists by the options' IDs. Of one
+// option of a ranking older versions of Discourse do not say the ranks, which is refused.
+func parseVoters(raw json.RawMessage, option string, ranked bool) ([]voter, error) {
 	var list []rawVoter
 	if err := json.Unmarshal(raw, &list); err != nil {
 		var by map[string][]rawVoter
@@ -36,6 +37,9 @@ func parseVoters(raw json.RawMessage, option string) ([]voter, error) {
 	out := make([]voter, 0, len(list))
 	for _, x := range list {
 		v := voter{ID: x.ID, Mark: 1}
+		if ranked && x.User == nil {
+			return nil, fmt.Errorf("the forum names voters of a ranking without their ranks, as older versions of Discourse do")
+		}
 		if x.User != nil {
 			v.ID = x.User.ID
 			mark, err := rank(x.Rank)

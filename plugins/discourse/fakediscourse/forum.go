@@ -28,6 +28,9 @@ type Settings struct {
 	PollEditWindowMins                               int
 	PollMinimumTrustLevelToCreate                    int
 	RetryWebHookEvents                               bool
+	// OldVoters makes the forum tell of voters as Discourse did before that was rewritten: of one option of a poll of numbers it names the voters of all,
+	// and of one option of a ranking it does not say the ranks.
+	OldVoters bool
 	// ApprovePosts makes posts of whoever is not staff wait until staff approve them.
 	ApprovePosts bool
 	// Notifications makes webhooks hear of notifications. Discourse always makes them; here they are off, so that a test hears of what it

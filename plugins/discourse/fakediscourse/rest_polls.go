@@ -123,8 +123,9 @@ func (f *Forum) voterPage(p *poll, option string, n, limit int) any {
 	}
 	all, some := []object{}, false
 	by := object{}
+	old := f.settings.OldVoters && option != ""
 	for _, o := range p.options {
-		if option != "" && o.id != option {
+		if option != "" && o.id != option && !(old && p.typ == "number") {
 			continue
 		}
 		got := page(p.votersOf(o.id), from, count)
@@ -133,6 +134,11 @@ func (f *Forum) voterPage(p *poll, option string, n, limit int) any {
 		}
 		some = true
 		names := f.voterNames(p, o.id, got)
+		for i := range names {
+			if u, ok := names[i]["user"].(object); ok && old {
+				names[i] = u
+			}
+		}
 		by[o.id] = names
 		all = append(all, names...)
 	}
