@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -55,9 +56,34 @@ func (a account) suspension(now time.Time) suspension {
 	if !a.suspended(now) {
 		return suspension{}
 	}
-	s := suspension{By: a.SuspendedBy, Reason: first(a.FullReason, a.SuspendReason)}
+	s := suspension{By: a.SuspendedBy, Reason: reasonOf(first(a.FullReason, a.SuspendReason))}
 	if !a.SuspendedTill.IsZero() {
 		s.Until = &a.SuspendedTill
 	}
 	return s
+}
+
+// reasonOf is the reason alone of what the log of the staff says of a penalty: behind an empty line there follows what was written to the person
+// (app/services/staff_message_format.rb of Discourse, checked 2026-11).
+func reasonOf(details string) string {
+	reason, _, _ := strings.Cut(details, "\n\n")
+	return strings.TrimSpace(reason)
+}
+
+// says tells whether the log says of a penalty what was asked for.
+func (in Suspend) says(details string) bool {
+	details = strings.TrimSpace(details)
+	return details == strings.TrimSpace(in.Reason) || details == strings.TrimSpace(in.Reason+"\n\n"+in.Message)
+}
+
+const (
+	// slack is how much shorter a penalty may be that is taken for the one that is wanted.
+	slack = 24 * time.Hour
+	// lifetime is, in years, how far off an end is that is none (suspended_forever? of Discourse).
+	lifetime = 100
+)
+
+// met says that a penalty that holds until then is at least as long as the one that is wanted. Of some it is not known until when they hold.
+func (in Suspend) met(holds, now time.Time) bool {
+	return holds.IsZero() || holds.After(now.AddDate(lifetime, 0, 0)) || !holds.Add(slack).Before(in.till())
 }

@@ -169,7 +169,7 @@ func TestSuspending(t *testing.T) {
 	until := r.Clock.Now().Add(24 * time.Hour)
 	require.Zero(t, do[discourse.Done](r, "silence", discourse.Suspend{Person: bob, Reason: "spam", Until: &until}))
 	require.True(t, do[discourse.Account](r, "get-user", bob).Silenced)
-	require.True(t, do[discourse.Done](r, "silence", discourse.Suspend{Person: bob, Reason: "spam"}).Already)
+	require.True(t, do[discourse.Done](r, "silence", discourse.Suspend{Person: bob, Reason: "spam", Until: &until}).Already)
 	require.Zero(t, do[discourse.Done](r, "unsilence", bob))
 	require.False(t, do[discourse.Account](r, "get-user", bob).Silenced)
 
@@ -269,6 +269,48 @@ func TestLostAnswersAreLookedUp(t *testing.T) {
 			require.NotEmpty(t, all[before].Cause)
 		})
 	}
+}
+
+// A suspension whose answer was lost is found, also with what was written to the person, and as whatever the forum writes its account.
+func TestASuspensionIsFoundWithItsMessage(t *testing.T) {
+	r := newRig(t, func(s *setup) {
+		s.config.APIUsername = "GARDENER"
+		s.key = []fakediscourse.KeyOption{fakediscourse.ForUser("Gardener")}
+		s.people = func(f *fakediscourse.Forum) { f.AddUser(91, "Gardener", fakediscourse.Admin()) }
+	})
+	in := discourse.Suspend{Person: discourse.Person{UserID: "42"}, Reason: "spam ", Message: "Dear Bob,\n\nthis was spam.\n"}
+	r.fake.Fail(fakediscourse.Fault{Route: "PUT /admin/users/{id}/suspend", LoseAnswer: true})
+	require.False(t, do[discourse.Done](r, "suspend", in, gateway.Once("lost")).Already)
+	require.Len(t, r.calls("PUT /admin/users/{id}/suspend"), 1)
+	require.NotEmpty(t, r.one("user_suspended").Cause)
+	require.Equal(t, "spam", do[discourse.Account](r, "get-user", in.Person).SuspendReason)
+	require.Contains(t, string(r.one("user_suspended").Data), `"reason":"spam"`)
+	do[discourse.Done](r, "silence", in)
+	require.Equal(t, "spam", do[discourse.Account](r, "get-user", in.Person).SilenceReason)
+}
+
+// A penalty that ends before the one that is wanted is no such penalty: the forum does not make it longer, and says so.
+func TestAShorterPenaltyIsNotTheOneThatIsWanted(t *testing.T) {
+	r := newRig(t)
+	now := r.Clock.Now()
+	at := func(d time.Duration) *time.Time { t := now.Add(d); return &t }
+	const day = 24 * time.Hour
+	require.NoError(t, r.forum.Suspend("ann", "bob", now.Add(10*day), "ten days"))
+	require.NoError(t, r.forum.Silence("ann", "bob", now.Add(10*day), "ten days"))
+	require.NoError(t, r.forum.Suspend("ann", "Carla", now.AddDate(900, 0, 0), "for ever"))
+	for _, action := range []string{"suspend", "silence"} {
+		for until, already := range map[*time.Time]bool{nil: false, at(30 * day): false, at(10*day + 23*time.Hour): true, at(10 * day): true, at(day): true} {
+			in := discourse.Suspend{Person: discourse.Person{UserID: "42"}, Reason: "spam", Until: until}
+			if already {
+				require.True(t, do[discourse.Done](r, action, in).Already, "%s %v", action, until)
+				continue
+			}
+			err := r.refusal(action, in)
+			require.Equal(t, gateway.Conflict, gateway.CodeOf(err), "%s %v", action, until)
+			require.ErrorContains(t, err, "already")
+		}
+	}
+	require.True(t, do[discourse.Done](r, "suspend", discourse.Suspend{Person: discourse.Person{UserID: "43"}, Reason: "spam"}).Already)
 }
 
 // A post is found among many that came after it, and no further than where the call began.

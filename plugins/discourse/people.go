@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -83,7 +84,7 @@ func (d *Discourse) getUser(ctx context.Context, in Person) (Account, error) {
 	s := a.suspension(d.Now())
 	out := Account{
 		UserID: idOf(a.ID), Username: a.Username, Name: a.Name, Admin: a.Admin, Moderator: a.Moderator, TrustLevel: a.TrustLevel,
-		Suspended: a.suspended(d.Now()), SuspendedTill: s.Until, SuspendReason: s.Reason, Silenced: a.silenced(d.Now()), SilenceReason: a.SilenceReason,
+		Suspended: a.suspended(d.Now()), SuspendedTill: s.Until, SuspendReason: s.Reason, Silenced: a.silenced(d.Now()), SilenceReason: reasonOf(a.SilenceReason),
 	}
 	if s.By != nil {
 		out.SuspendedBy = idOf(s.By.ID)
@@ -99,20 +100,25 @@ type Suspend struct {
 	Message string     `json:"message,omitempty" jsonschema:"maxLength=5000" jsonschema_description:"What the forum writes to them by e-mail. Absent: nothing."`
 }
 
+// till is until when it is to hold.
+func (in Suspend) till() time.Time {
+	if in.Until == nil {
+		return forever
+	}
+	return in.Until.UTC()
+}
+
 // penalty is the body of both penalties.
 func (in Suspend) penalty(until string) map[string]any {
-	till := forever
-	if in.Until != nil {
-		till = in.Until.UTC()
-	}
-	body := map[string]any{until: till.Format(time.RFC3339), "reason": in.Reason}
+	body := map[string]any{until: in.till().Format(time.RFC3339), "reason": in.Reason}
 	if in.Message != "" {
 		body["message"] = in.Message
 	}
 	return body
 }
 
-// suspend refuses nothing by itself: who belongs to the staff, the forum does not let be suspended.
+// suspend refuses nothing by itself: who belongs to the staff, the forum does not let be suspended. Nor does it change a penalty that holds: where that one
+// ends before the one that is wanted, its refusal stands.
 func (d *Discourse) suspend(ctx context.Context, in Suspend) (Done, error) {
 	id, err := d.id(ctx, in.Person)
 	if err != nil {
@@ -122,7 +128,7 @@ func (d *Discourse) suspend(ctx context.Context, in Suspend) (Done, error) {
 		method: http.MethodPut, path: userPath(id) + "/suspend.json", body: in.penalty("suspend_until"), scope: scopeSuspend, echoes: []string{told(suspended, id)},
 		already: func() (bool, error) {
 			a, err := d.client().account(ctx, id)
-			return a.suspended(d.Now()), err
+			return a.suspended(d.Now()) && in.met(a.SuspendedTill, d.Now()), err
 		},
 	})
 }
@@ -134,7 +140,7 @@ func (d *Discourse) findSuspended(ctx context.Context, in Suspend) (Done, gatewa
 		return Done{}, gateway.CannotTell, err
 	}
 	s := a.suspension(d.Now())
-	if s.By == nil || s.By.Username != d.config.username() || s.Reason != in.Reason {
+	if s.By == nil || !strings.EqualFold(s.By.Username, d.config.username()) || !in.says(first(a.FullReason, a.SuspendReason)) {
 		return Done{}, gateway.DidNot, nil
 	}
 	gateway.CallOf(ctx).Caused(told(suspended, a.ID))
@@ -180,7 +186,7 @@ func (d *Discourse) silence(ctx context.Context, in Suspend) (Done, error) {
 		method: http.MethodPut, path: userPath(id) + "/silence.json", body: in.penalty("silenced_till"), scope: scopeSilence,
 		already: func() (bool, error) {
 			a, err := d.client().account(ctx, id)
-			return a.silenced(d.Now()), err
+			return a.silenced(d.Now()) && in.met(a.SilencedTill, d.Now()), err
 		},
 	})
 }

@@ -37,6 +37,7 @@ type setup struct {
 	config  discourse.Config
 	key     []fakediscourse.KeyOption
 	options func(*gateway.Options)
+	people  func(*fakediscourse.Forum) // who else there is
 }
 
 // newFake makes a fake with one forum and its people. Whoever makes it closes it.
@@ -71,6 +72,9 @@ func start(t *testing.T, change ...func(*setup)) *rig {
 		f(&s)
 	}
 	r.fake, r.forum = newFake(t, s.fake)
+	if s.people != nil {
+		s.people(r.forum)
+	}
 	r.key = r.forum.NewKey(s.key...)
 	if s.config.APIKey == "" {
 		s.config.APIKey = gateway.Secret(r.key)

@@ -42,7 +42,7 @@ func (f *Forum) showUser(u, by *user) object {
 	if u.suspended(f.now()) {
 		o["suspended_till"] = iso(u.suspendedTill)
 		if isStaff {
-			o["suspend_reason"] = u.suspendReason
+			o["suspend_reason"] = firstLine(u.suspendReason)
 		}
 	}
 	if isStaff && u.silenced(f.now()) {
@@ -279,6 +279,20 @@ func (r *request) penalty(until string) (u *user, till time.Time, reason string,
 	return u, till, reason, nil
 }
 
+// details are what the log of the staff says of a penalty: the reason, and what was written to the person (app/services/staff_message_format.rb, checked
+// 2026-11).
+func (r *request) details(reason string) string {
+	if message := r.str("message"); strings.TrimSpace(message) != "" {
+		return reason + "\n\n" + message
+	}
+	return reason
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
 // already is the refusal to do again what was done.
 func (r *request) already(what string, by int64) error {
 	return &apiError{status: http.StatusConflict, raw: object{"failed": "FAILED",
@@ -293,8 +307,8 @@ func (r *request) suspend() (any, error) {
 	if u.suspended(r.f.now()) {
 		return nil, r.already("suspended", u.suspendedBy)
 	}
-	r.f.suspend(u, r.user, till, reason)
-	return object{"suspension": object{"suspend_reason": reason, "full_suspend_reason": reason, "suspended_till": iso(u.suspendedTill),
+	r.f.suspend(u, r.user, till, r.details(reason))
+	return object{"suspension": object{"suspend_reason": firstLine(u.suspendReason), "full_suspend_reason": u.suspendReason, "suspended_till": iso(u.suspendedTill),
 		"suspended_at": iso(u.suspendedAt), "suspended_by": r.f.basicUser(r.user)}}, nil
 }
 
@@ -329,8 +343,8 @@ func (r *request) silence() (any, error) {
 	if u.silenced(r.f.now()) {
 		return nil, r.already("silenced", u.silencedBy)
 	}
-	r.f.silence(u, r.user, till, reason)
-	return object{"silence": object{"silenced": true, "silence_reason": reason, "full_silence_reason": reason, "silenced_till": iso(till), "silenced_at": iso(u.silencedAt),
+	r.f.silence(u, r.user, till, r.details(reason))
+	return object{"silence": object{"silenced": true, "silence_reason": firstLine(u.silenceReason), "full_silence_reason": u.silenceReason, "silenced_till": iso(till), "silenced_at": iso(u.silencedAt),
 		"silenced_by": r.f.basicUser(r.user)}}, nil
 }
 
