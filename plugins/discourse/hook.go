@@ -1,6 +1,7 @@
 package discourse
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"net/http"
@@ -176,23 +177,37 @@ func (d *Discourse) wantedHook(target string, have, kinds []kind) map[string]any
 	return map[string]any{"web_hook": h}
 }
 
+// hookExtras are the kinds of events that there are: by group, or in a list as older versions had them (admin/web_hooks of Discourse, checked 2026-11).
+type hookExtras struct {
+	List   maybe[[]kind]            `json:"event_types"`
+	Groups maybe[map[string][]kind] `json:"grouped_event_types"`
+}
+
+// kinds are all of them, by their IDs.
+func (x hookExtras) kinds() []kind {
+	out := slices.Clone(x.List.v)
+	for _, group := range x.Groups.v {
+		out = append(out, group...)
+	}
+	slices.SortFunc(out, func(a, b kind) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(out, func(a, b kind) bool { return a.ID == b.ID })
+}
+
 // hooks lists the forum's webhooks, and the kinds of events that there are.
 func (c client) hooks(ctx context.Context) (all []hook, kinds []kind, err error) {
 	for n := range maxHookPage {
 		var page struct {
-			Hooks  []hook `json:"web_hooks"`
-			Total  int    `json:"total_rows_web_hooks"`
-			Extras struct {
-				Kinds []kind `json:"event_types"`
-			} `json:"extras"`
+			Hooks  []hook     `json:"web_hooks"`
+			Total  int        `json:"total_rows_web_hooks"`
+			Extras hookExtras `json:"extras"`
 		}
 		q := url.Values{"limit": {strconv.Itoa(hooksAtOnce)}, "offset": {strconv.Itoa(n * hooksAtOnce)}}
 		if err := c.do(ctx, http.MethodGet, "/admin/api/web_hooks.json", q, nil, &page); err != nil {
 			return nil, nil, err
 		}
 		all = append(all, page.Hooks...)
-		if len(page.Extras.Kinds) > 0 {
-			kinds = page.Extras.Kinds
+		if some := page.Extras.kinds(); len(some) > 0 {
+			kinds = some
 		}
 		if len(page.Hooks) == 0 || len(all) >= page.Total {
 			break

@@ -67,6 +67,21 @@ func TestTheWebhookIsMadeOnce(t *testing.T) {
 	require.Empty(t, r.calls("PUT /admin/api/web_hooks/{id}"))
 }
 
+// Older forums list the kinds of events, newer ones have them in groups.
+func TestTheWebhookOfAnOlderForum(t *testing.T) {
+	r := start(t)
+	r.forum.Set(func(s *fakediscourse.Settings) { s.OldHooks = true })
+	r.due()
+	h := r.hook()
+	require.False(t, h.Wildcard)
+	require.Contains(t, h.Events, "user_suspended")
+	require.NotContains(t, h.Events, "notification_created")
+	r.forum.Set(func(s *fakediscourse.Settings) { s.OldHooks = false })
+	r.Advance(24 * time.Hour)
+	require.Equal(t, h.Events, r.hook().Events)
+	require.Empty(t, r.calls("PUT /admin/api/web_hooks/{id}"))
+}
+
 // Somebody removes it, or it is made twice because an answer was lost: there is one again.
 func TestTheWebhookIsMended(t *testing.T) {
 	r := newRig(t)

@@ -28,6 +28,8 @@ type Settings struct {
 	PollEditWindowMins                               int
 	PollMinimumTrustLevelToCreate                    int
 	RetryWebHookEvents                               bool
+	// OldHooks lists the kinds of events that webhooks can choose as Discourse did before it grouped them.
+	OldHooks bool
 	// OldVoters makes the forum tell of voters as Discourse did before that was rewritten: of one option of a poll of numbers it names the voters of all,
 	// and of one option of a ranking it does not say the ranks.
 	OldVoters bool

@@ -75,12 +75,23 @@ func (r *request) listHooks() (any, error) {
 	}
 	return object{"web_hooks": out, "total_rows_web_hooks": len(r.f.hooks),
 		"load_more_web_hooks": "/admin/api/web_hooks.json?limit=50&offset=" + itoa(int64(from+50)),
-		"extras": object{"grouped_event_types": object{}, "event_types": eventTypes(), "default_event_types": []object{
-			{"id": 201, "name": "post_created", "group": "post"}, {"id": 202, "name": "post_edited", "group": "post"},
-			{"id": 203, "name": "post_destroyed", "group": "post"}, {"id": 204, "name": "post_recovered", "group": "post"}},
-			"content_types": []object{{"id": 1, "name": contentTypes[1]}, {"id": 2, "name": contentTypes[2]}},
-			"delivery_statuses": []object{{"id": 1, "name": "inactive"}, {"id": 2, "name": "failed"}, {"id": 3, "name": "successful"},
-				{"id": 4, "name": "disabled"}}}}, nil
+		"extras":              r.f.hookExtras()}, nil
+}
+
+// hookExtras are what webhooks can choose of: the kinds of events by group, or in a list as older versions had them.
+func (f *Forum) hookExtras() object {
+	o := object{"content_types": []object{{"id": 1, "name": contentTypes[1]}, {"id": 2, "name": contentTypes[2]}},
+		"delivery_statuses": []object{{"id": 1, "name": "inactive"}, {"id": 2, "name": "failed"}, {"id": 3, "name": "successful"}, {"id": 4, "name": "disabled"}}}
+	if f.settings.OldHooks {
+		o["event_types"] = eventTypes()
+		return o
+	}
+	groups := map[string][]object{}
+	for _, t := range eventTypes() {
+		groups[text(t["group"])] = append(groups[text(t["group"])], t)
+	}
+	o["grouped_event_types"], o["default_event_types"] = groups, groups["post"]
+	return o
 }
 
 func (r *request) hook() (*hook, error) {
