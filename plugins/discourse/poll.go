@@ -84,10 +84,7 @@ func (b *pollBox) learn(ctx context.Context, r *pollRun) error {
 		b.takeAway(ctx, r)
 		return gateway.Errorf(gateway.Invalid, "the forum has made no poll of it: its polls are switched off, or it does not know polls of this type")
 	}
-	b.Options = nil
-	for _, o := range v.Options {
-		b.Options = append(b.Options, o.ID)
-	}
+	b.Options = append(v.names(), v.sum())
 	if !v.tells() && v.Results != resultsOnClose && v.Results != resultsOnVote {
 		b.takeAway(ctx, r)
 		return gateway.Errorf(gateway.Denied, "the forum does not show the poll's results to the key's account, which has to belong to its staff")
@@ -141,7 +138,7 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 	v, ok := p.poll()
 	if !ok || !b.same(r.Ask(), v) {
 		r.Plugin.Log.WarnContext(ctx, "the poll of a vote was edited and is another now", "process", r.ID(), "post", b.Post.ID)
-		r.CloseNow(vote.Closing{By: vote.ByDeletion, Note: "the poll was edited and is not what was asked any more"})
+		r.CloseNow(edited)
 		return nil
 	}
 	if due {
@@ -150,13 +147,17 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 	return b.lookOn(ctx, r, v)
 }
 
-// same says that a poll is still the one that was asked.
+// edited is the end of a vote whose poll is another now.
+var edited = vote.Closing{By: vote.ByDeletion, Note: "the poll was edited and is not what was asked any more"}
+
+// same says that a poll is still the one that was asked. What is asked in it beside the options stands behind their names in the state, which cannot have
+// another field any more; it is not there of a vote that began under an earlier version of the plugin.
 func (b *pollBox) same(ask *vote.Ask, v pollView) bool {
-	ids := make([]string, len(v.Options))
-	for i, o := range v.Options {
-		ids[i] = o.ID
+	names := v.names()
+	if len(b.Options) > len(ask.Choices()) {
+		names = append(names, v.sum())
 	}
-	return slices.Equal(ids, b.Options) && v.Public == ask.VotersVisible()
+	return slices.Equal(names, b.Options) && v.Public == ask.VotersVisible()
 }
 
 // nearly is how long before its closing time a poll that is closed was closed by that: the clocks of forums differ from ours.
@@ -243,8 +244,12 @@ func (b *pollBox) finish(ctx context.Context, r *pollRun, _ struct{}) (Done, err
 		return Done{}, err
 	}
 	v, ok := p.poll()
-	if p.deleted() || !ok || !b.same(r.Ask(), v) {
+	switch {
+	case p.deleted():
 		r.CloseNow(vote.Closing{By: vote.ByDeletion})
+		return Done{}, nil
+	case !ok || !b.same(r.Ask(), v):
+		r.CloseNow(edited)
 		return Done{}, nil
 	}
 	if err := b.read(ctx, r, v); err != nil {

@@ -47,6 +47,26 @@ func TestAPollThatIsGone(t *testing.T) {
 			p, _ := r.forum.PostByID(post)
 			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "public=true", "public=false", 1))
 		},
+		"another question": func(r *rig, _, post int64) error {
+			p, _ := r.forum.PostByID(post)
+			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "# Where", "# Nowhere", 1))
+		},
+		"another type": func(r *rig, _, post int64) error {
+			p, _ := r.forum.PostByID(post)
+			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=multiple", 1))
+		},
+		"more choices": func(r *rig, _, post int64) error {
+			p, _ := r.forum.PostByID(post)
+			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=multiple min=1 max=2", 1))
+		},
+		"for some": func(r *rig, _, post int64) error {
+			p, _ := r.forum.PostByID(post)
+			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=regular groups=staff", 1))
+		},
+		"another end": func(r *rig, _, post int64) error {
+			p, _ := r.forum.PostByID(post)
+			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=regular close=2026-11-20T12:00:00Z", 1))
+		},
 	} {
 		for _, lost := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " ", lost), func(t *testing.T) {

@@ -2,8 +2,11 @@ package discourse
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -39,10 +42,38 @@ type pollView struct {
 	Results string `json:"results"`
 	Public  bool   `json:"public"`
 	Voters  int64  `json:"voters"`
+	terms
 	Options []struct {
 		ID    string `json:"id"`
 		Votes *int64 `json:"votes"` // absent where the results are not shown
 	} `json:"options"`
+}
+
+// terms are what is asked in a poll beside its options, and of whom.
+type terms struct {
+	Type   string           `json:"type"`
+	Title  maybe[string]    `json:"title"` // as HTML
+	Min    maybe[int64]     `json:"min"`
+	Max    maybe[int64]     `json:"max"`
+	Step   maybe[int64]     `json:"step"`
+	Groups maybe[string]    `json:"groups"`
+	Close  maybe[time.Time] `json:"close"`
+}
+
+// sum is a text by which two of them are told apart.
+func (t terms) sum() string {
+	said := fmt.Sprintf("%q %q %d %d %d %q %d", t.Type, t.Title.v, t.Min.v, t.Max.v, t.Step.v, t.Groups.v, t.Close.v.UnixMilli())
+	sum := sha256.Sum256([]byte(said))
+	return hex.EncodeToString(sum[:])
+}
+
+// names are Discourse's for the options.
+func (v pollView) names() []string {
+	out := make([]string, len(v.Options))
+	for i, o := range v.Options {
+		out[i] = o.ID
+	}
+	return out
 }
 
 func (v pollView) closed() bool { return v.Status == "closed" }
