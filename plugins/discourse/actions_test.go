@@ -52,6 +52,13 @@ func TestTopicsAndPosts(t *testing.T) {
 	it := discourse.TopicID{ID: made.TopicID}
 	require.Zero(t, do[discourse.Done](r, "edit-topic", discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}))
 	require.NotEmpty(t, r.one("topic_edited").Cause)
+	ours := func(typ string, n int) { // and so is what becomes of the opening post by that
+		t.Helper()
+		all := r.Events(typ)
+		require.Len(t, all, n, typ)
+		require.NotEmpty(t, all[n-1].Cause, typ)
+	}
+	ours("post_edited", 2)
 	topic, _ = r.forum.Topic(made.TopicID)
 	require.Equal(t, "Where shall the new bench stand?", topic.Title)
 	require.Equal(t, []string{"bench"}, topic.Tags)
@@ -74,10 +81,35 @@ func TestTopicsAndPosts(t *testing.T) {
 
 	require.Zero(t, do[discourse.Done](r, "delete-topic", it))
 	require.NotEmpty(t, r.one("topic_destroyed").Cause)
+	ours("post_destroyed", 2)
 	require.True(t, do[discourse.Done](r, "delete-topic", it).Already)
 	require.Zero(t, do[discourse.Done](r, "recover-topic", it))
+	require.NotEmpty(t, r.one("topic_recovered").Cause)
+	ours("post_recovered", 2)
 	require.True(t, do[discourse.Done](r, "recover-topic", it).Already)
+
+	// What becomes of another post of the topic is not.
+	_, err := r.forum.Reply("bob", it.ID, "There is a fine place beside the old mill.")
+	require.NoError(t, err)
+	topic, _ = r.forum.Topic(it.ID)
+	require.NoError(t, r.forum.DeletePost("ann", topic.Posts[len(topic.Posts)-1]))
+	r.due()
+	all := r.Events("post_destroyed")
+	require.Len(t, all, 3)
+	require.Empty(t, all[2].Cause)
 	require.Empty(t, r.fake.Refused())
+}
+
+// Whoever recovers an opening post recovers its topic.
+func TestRecoveringAnOpeningPost(t *testing.T) {
+	r := newRig(t)
+	topic, first := r.topic("bob")
+	require.NoError(t, r.forum.DeleteTopic("ann", topic))
+	r.due()
+	require.Empty(t, r.one("topic_destroyed").Cause)
+	require.Zero(t, do[discourse.Done](r, "recover-post", discourse.PostID{ID: first}))
+	require.NotEmpty(t, r.one("post_recovered").Cause)
+	require.NotEmpty(t, r.one("topic_recovered").Cause)
 }
 
 func TestAMessageIsSentToAccountsByTheirIDs(t *testing.T) {

@@ -43,6 +43,7 @@ type about struct {
 	ID        maybe[int64]     `json:"id"`
 	UserID    maybe[int64]     `json:"user_id"`
 	TopicID   maybe[int64]     `json:"topic_id"`
+	Number    maybe[int64]     `json:"post_number"`
 	GroupID   maybe[int64]     `json:"group_id"`
 	Username  maybe[string]    `json:"username"`
 	Archetype maybe[string]    `json:"archetype"`
@@ -177,6 +178,8 @@ func (m *message) echoes(account string) []string {
 		if strings.EqualFold(a.CreatedBy.v.Username, account) {
 			return []string{told("flagged", a.TargetID.v)}
 		}
+	case kind == "post" && a.Number.v == 1:
+		return []string{told(m.event, a.ID.v), toldOpening(m.event, a.TopicID.v)}
 	case kind == "post", kind == "topic", kind == "user":
 		return []string{told(m.event, a.ID.v)}
 	}
@@ -185,6 +188,14 @@ func (m *message) echoes(account string) []string {
 
 // told names what happened to a post, a topic or an account.
 func told(event string, id int64) string { return event + ":" + strconv.FormatInt(id, 10) }
+
+// toldOpening names what happened to a topic's opening post: whatever is done to a topic is done to that too, and told of both.
+func toldOpening(event string, topic int64) string { return told("opening_"+event, topic) }
+
+// toldTopic is what is told where something is done to a topic: deleting and recovering it, and editing it.
+func toldTopic(what string, id int64) []string {
+	return []string{told("topic_"+what, id), toldOpening("post_"+what, id)}
+}
 
 // toldGroup names what happened to somebody's membership of a group.
 func toldGroup(event string, group, user int64) string {

@@ -92,7 +92,8 @@ func (b *pollBox) learn(ctx context.Context, r *pollRun) error {
 	return nil
 }
 
-// takeAway deletes the post, or the topic that was opened for it.
+// takeAway deletes the post, or the topic that was opened for it. The vote does not start then, and what a call that failed has done is nobody's: the events
+// of it have no cause.
 func (b *pollBox) takeAway(ctx context.Context, r *pollRun) {
 	at := postPath(b.Post.ID)
 	if b.Post.Opened {

@@ -32,12 +32,23 @@ func (d *Discourse) deletePost(ctx context.Context, in PostID) (Done, error) {
 
 func (d *Discourse) recoverPost(ctx context.Context, in PostID) (Done, error) {
 	return d.done(ctx, act{
-		method: http.MethodPut, path: postPath(in.ID) + "/recover.json", scope: scopeRecPost, echoes: []string{told("post_recovered", in.ID)},
+		method: http.MethodPut, path: postPath(in.ID) + "/recover.json", scope: scopeRecPost, echoes: d.toldRecovered(ctx, in.ID),
 		already: func() (bool, error) {
 			gone, err := d.postDeleted(ctx, in.ID)
 			return !gone, err
 		},
 	})
+}
+
+// toldRecovered is what is told where a post is recovered: an opening post, which nobody can delete without its topic, brings that back with it
+// (lib/post_destroyer.rb and lib/guardian/post_guardian.rb of Discourse, checked 2026-11). Where it cannot be asked which it is, it is taken for another.
+func (d *Discourse) toldRecovered(ctx context.Context, id int64) []string {
+	out := []string{told("post_recovered", id)}
+	var p post
+	if err := d.client().do(ctx, http.MethodGet, postPath(id)+".json", nil, nil, &p); err == nil && p.Number == 1 {
+		out = append(out, told("topic_recovered", p.TopicID))
+	}
+	return out
 }
 
 // postDeleted asks whether a post is deleted, or marked so by its author.
@@ -68,14 +79,14 @@ func (d *Discourse) lockPost(ctx context.Context, in LockPost) (out Locked, err 
 
 func (d *Discourse) deleteTopic(ctx context.Context, in TopicID) (Done, error) {
 	return d.done(ctx, act{
-		method: http.MethodDelete, path: topicPath(in.ID) + ".json", scope: scopeDelTopic, echoes: []string{told("topic_destroyed", in.ID)},
+		method: http.MethodDelete, path: topicPath(in.ID) + ".json", scope: scopeDelTopic, echoes: toldTopic("destroyed", in.ID),
 		already: func() (bool, error) { return d.topicDeleted(ctx, in.ID) },
 	})
 }
 
 func (d *Discourse) recoverTopic(ctx context.Context, in TopicID) (Done, error) {
 	return d.done(ctx, act{
-		method: http.MethodPut, path: topicPath(in.ID) + "/recover.json", scope: scopeRecTopic, echoes: []string{told("topic_recovered", in.ID)},
+		method: http.MethodPut, path: topicPath(in.ID) + "/recover.json", scope: scopeRecTopic, echoes: toldTopic("recovered", in.ID),
 		already: func() (bool, error) {
 			gone, err := d.topicDeleted(ctx, in.ID)
 			return !gone, err
@@ -166,7 +177,7 @@ func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 		}
 	}
 	return d.done(ctx, act{
-		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: topic, echoes: []string{told("topic_edited", in.ID)},
+		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: topic, echoes: toldTopic("edited", in.ID),
 		first: true, already: func() (bool, error) {
 			t, err := d.client().topic(ctx, in.ID)
 			return in.same(t), err
