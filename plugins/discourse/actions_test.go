@@ -76,6 +76,10 @@ func TestTopicsAndPosts(t *testing.T) {
 	do[discourse.Done](r, "pin-topic", discourse.PinTopic{TopicID: it, Globally: true})
 	require.NotEmpty(t, r.one("topic_pinned_globally_status_updated").Cause)
 	require.True(t, do[discourse.Done](r, "pin-topic", discourse.PinTopic{TopicID: it, Globally: true}).Already)
+	until := time.Date(2026, 11, 20, 18, 30, 0, 0, time.FixedZone("", 3600))
+	require.Zero(t, do[discourse.Done](r, "pin-topic", discourse.PinTopic{TopicID: it, Until: &until}))
+	topic, _ = r.forum.Topic(made.TopicID)
+	require.Equal(t, until.UTC(), topic.PinnedUntil)
 	require.False(t, do[discourse.Done](r, "unpin-topic", it).Already)
 	require.True(t, do[discourse.Done](r, "unpin-topic", it).Already)
 

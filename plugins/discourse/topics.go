@@ -242,7 +242,7 @@ func (d *Discourse) unpinTopic(ctx context.Context, in TopicID) (Done, error) {
 func (d *Discourse) status(ctx context.Context, id int64, status string, on bool, until *time.Time, is func(topic) bool) (Done, error) {
 	body := map[string]any{"status": status, "enabled": strconv.FormatBool(on)}
 	if until != nil {
-		body["until"] = until.Format(time.DateOnly)
+		body["until"] = until.Format(time.RFC3339)
 	}
 	return d.done(ctx, act{
 		method: http.MethodPut, path: topicPath(id) + "/status.json", scope: scopeTopic, body: body, echoes: []string{told("topic_"+status+"_status_updated", id)},

@@ -172,7 +172,7 @@ func (f *Forum) SetStatus(by string, topicID int64, status string, on bool) erro
 		if !u.staff() && u.trust < 4 {
 			return notAllowed("%s may not change topic %d", by, topicID)
 		}
-		return f.setStatus(t, u, status, on)
+		return f.setStatus(t, u, status, on, time.Time{})
 	})
 }
 

@@ -91,6 +91,7 @@ type TopicView struct {
 	Posts                               []int64
 	Closed, Archived, Pinned, PinnedAll bool
 	Visible, Deleted                    bool
+	PinnedUntil                         time.Time // zero: for ever
 }
 
 // Topic shows a topic; ok is false if there never was one.
@@ -107,7 +108,7 @@ func (f *Forum) Topic(id int64) (v TopicView, ok bool) {
 func (f *Forum) viewOf(t *topic) TopicView {
 	v := TopicView{ID: t.id, Category: t.category, Author: t.user, Title: t.title, Archetype: t.archetype, ExternalID: t.externalID,
 		Tags: slices.Clone(t.tags), Recipients: append(f.usernames(t.allowed), t.allowedGroups...), Closed: t.closed, Archived: t.archived,
-		Pinned: !t.pinnedAt.IsZero(), PinnedAll: t.pinnedGlobal, Visible: !t.invisible, Deleted: !t.deletedAt.IsZero()}
+		Pinned: !t.pinnedAt.IsZero(), PinnedAll: t.pinnedGlobal, Visible: !t.invisible, Deleted: !t.deletedAt.IsZero(), PinnedUntil: t.pinnedUntil}
 	for _, p := range t.posts {
 		v.Posts = append(v.Posts, p.id)
 	}

@@ -157,7 +157,7 @@ func (r *request) topicStatus() (any, error) {
 	if !r.user.staff() && r.user.trust < 4 {
 		return nil, refuse("invalid_access")
 	}
-	if err := r.f.setStatus(t, r.user, status, enabled == "true"); err != nil {
+	if err := r.f.setStatus(t, r.user, status, enabled == "true", parseTime(r.str("until"))); err != nil {
 		return nil, err
 	}
 	return object{"success": "OK", "topic_status_update": nil}, nil
@@ -165,7 +165,7 @@ func (r *request) topicStatus() (any, error) {
 
 // setStatus closes, pins, archives or lists a topic, or takes it back. If that changed something, it leaves a small post about it. Webhooks are
 // told in any case.
-func (f *Forum) setStatus(t *topic, by *user, status string, on bool) error {
+func (f *Forum) setStatus(t *topic, by *user, status string, on bool, until time.Time) error {
 	changed := true
 	set := func(to *bool, value bool) { changed, *to = *to != value, value }
 	switch status {
@@ -176,9 +176,9 @@ func (f *Forum) setStatus(t *topic, by *user, status string, on bool) error {
 	case "visible":
 		set(&t.invisible, !on)
 	case "pinned", "pinned_globally":
-		t.pinnedAt, t.pinnedGlobal = time.Time{}, on && status == "pinned_globally"
+		t.pinnedAt, t.pinnedUntil, t.pinnedGlobal = time.Time{}, time.Time{}, on && status == "pinned_globally"
 		if on {
-			t.pinnedAt = f.now()
+			t.pinnedAt, t.pinnedUntil = f.now(), until
 		}
 	default:
 		return badParam("status")

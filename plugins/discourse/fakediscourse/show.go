@@ -180,7 +180,7 @@ func (f *Forum) viewTopic(t *topic) object {
 	last := t.posts[len(t.posts)-1]
 	maps.Copy(o, object{
 		"participant_count": len(f.participants(t)), "word_count": len(strings.Fields(t.firstPost().raw)), "deleted_at": iso(t.deletedAt),
-		"user_id": t.user, "featured_link": nil, "pinned_at": iso(t.pinnedAt), "pinned_until": nil, "slow_mode_seconds": 0,
+		"user_id": t.user, "featured_link": nil, "pinned_at": iso(t.pinnedAt), "pinned_until": iso(t.pinnedUntil), "slow_mode_seconds": 0,
 		"highest_post_number": t.highest, "last_read_post_number": nil, "last_read_post_id": nil, "deleted_by": nil, "has_deleted": false,
 		"last_posted_at": iso(last.created), "external_id": nullable(t.externalID), "unicode_title": nil, "reply_count": len(t.live()) - 1,
 	})

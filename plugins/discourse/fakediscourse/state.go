@@ -74,7 +74,7 @@ type topic struct {
 	title, archetype, externalID              string
 	category, user                            int64
 	tags                                      []string
-	created, bumped, pinnedAt                 time.Time
+	created, bumped, pinnedAt, pinnedUntil    time.Time
 	closed, archived, invisible, pinnedGlobal bool
 	posts                                     []*post
 	highest                                   int
