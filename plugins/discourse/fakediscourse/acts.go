@@ -1,5 +1,7 @@
 package fakediscourse
 
+import "time"
+
 // NewTopic is a topic that somebody opens. Category 0 is "Uncategorized".
 type NewTopic struct {
 	Title, Raw string
