@@ -335,6 +335,30 @@ func TestWhatFailedToArriveIsFetched(t *testing.T) {
 	r.one("post_created")
 }
 
+// What failed is fetched bit by bit where it is much, and all of it, in its order.
+func TestALargeGapIsRepairedBitByBit(t *testing.T) {
+	r := newRig(t)
+	topic, _ := r.topic("bob")
+	r.due()
+	r.forum.Set(func(s *fakediscourse.Settings) { s.RetryWebHookEvents = false })
+	fault := r.fake.Fail(fakediscourse.Fault{Delivery: "*", Times: -1, CloseBefore: true})
+	const answers = 120
+	for n := range answers {
+		_, err := r.forum.Reply("Carla", topic, itoa(int64(n))+" "+strings.Repeat("There is a fine place beside the old mill. ", 500))
+		require.NoError(t, err)
+	}
+	fault.Remove()
+	before := len(r.Events("post_created"))
+	require.NoError(t, r.inst.Repair(t.Context(), gateway.Gap{Since: r.Clock.Now()}))
+	r.due()
+	all := r.Events("post_created")[before:]
+	require.Len(t, all, answers)
+	for n, e := range all {
+		require.Contains(t, string(e.Data), `"raw":"`+itoa(int64(n))+` There`)
+	}
+	require.Greater(t, len(r.calls("GET /admin/api/web_hook_events/{id}")), answers/50+2, "in several goes")
+}
+
 // Where the log cannot be seen, or what is in it cannot be read, a repair ends all the same.
 func TestRepairsThatFindNothing(t *testing.T) {
 	const route = "GET /admin/api/web_hook_events/{id}"
