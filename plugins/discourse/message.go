@@ -63,7 +63,7 @@ type likedPost struct {
 }
 
 // parse reads a delivery of any event. Its ID is made of the event and the whole body: X-Discourse-Event-Id is another one for
-// each attempt (checked 2026-11).
+// each attempt (checked 2026-11). What was added to a suspension is no part of it: asked twice, the forum may say something else, of the same fact.
 func parse(d *gateway.Delivery) (*message, error) {
 	m := &message{event: d.Header.Get("X-Discourse-Event"), data: d.Body}
 	if m.event == "" && d.Header.Get("X-Discourse-Event-Type") == "ping" { // so older versions say it
@@ -86,9 +86,20 @@ func parse(d *gateway.Delivery) (*message, error) {
 			_ = json.Unmarshal(raw, &m.about) // what it is about, if it is an object
 		}
 	}
-	sum := sha256.Sum256(d.Body)
-	m.id = m.event + ":" + hex.EncodeToString(sum[:])
+	m.id = m.event + ":" + sum(d.Body)
+	if m.asked != nil {
+		raw, err := json.Marshal(object)
+		if err != nil {
+			return nil, gateway.Errorf(gateway.Invalid, "encoding it again: %w", err)
+		}
+		m.id = m.event + ":asked:" + sum(raw)
+	}
 	return m, nil
+}
+
+func sum(body []byte) string {
+	s := sha256.Sum256(body)
+	return hex.EncodeToString(s[:])
 }
 
 // initiator is the ID of whoever did it, where the data says that for sure. Of an edit or a removal the user of the post is whose post it was, and so it

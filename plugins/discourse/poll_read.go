@@ -2,8 +2,6 @@ package discourse
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,8 +61,7 @@ type terms struct {
 // sum is a text by which two of them are told apart.
 func (t terms) sum() string {
 	said := fmt.Sprintf("%q %q %d %d %d %q %d", t.Type, t.Title.v, t.Min.v, t.Max.v, t.Step.v, t.Groups.v, t.Close.v.UnixMilli())
-	sum := sha256.Sum256([]byte(said))
-	return hex.EncodeToString(sum[:])
+	return sum([]byte(said))
 }
 
 // names are Discourse's for the options.

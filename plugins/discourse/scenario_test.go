@@ -94,7 +94,7 @@ func TestTwoBansAtOnce(t *testing.T) {
 	r.due()
 	require.Empty(t, r.Events("user_suspended"), "whose it was is not known yet")
 	held.Release()
-	require.NoError(t, <-done)
+	require.Equal(t, gateway.Conflict, gateway.CodeOf(<-done), "theirs is shorter")
 	e := r.one("user_suspended")
 	require.Equal(t, "90", e.Initiator)
 	require.Empty(t, e.Cause)

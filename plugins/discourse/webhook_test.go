@@ -228,6 +228,28 @@ func TestSuspendedWhileTheForumIsAway(t *testing.T) {
 	require.Equal(t, "90", r.one("user_suspended").Initiator)
 }
 
+// The program dies after the event was made and before it is known that it was asked who did it: what the forum says the second time makes no other event.
+func TestASuspensionThatIsAskedAboutTwice(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, r.forum.Suspend("ann", "bob", r.Clock.Now().Add(24*time.Hour), "harassment"))
+	e := r.one("user_suspended")
+	var data map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(e.Data, &data))
+	require.Contains(t, data, "suspension")
+	data["suspension"] = json.RawMessage(`{"by":null,"reason":"","until":null}`) // it was taken back meanwhile
+	body, err := json.Marshal(data)
+	require.NoError(t, err)
+	header := http.Header{"Content-Type": {"application/json"}, "X-Discourse-Event": {"user_suspended"}}
+	require.NoError(t, r.inst.Accept(t.Context(), header, body))
+	r.due()
+	require.Equal(t, "90", r.one("user_suspended").Initiator)
+	// Another one is another.
+	r.Clock.Advance(time.Hour)
+	require.NoError(t, r.forum.Suspend("ann", "bob", r.Clock.Now().Add(48*time.Hour), "harassment"))
+	r.due()
+	require.Len(t, r.Events("user_suspended"), 2)
+}
+
 // A suspension of ours is ours although the answer was lost and the program died meanwhile.
 func TestSuspendingAndDying(t *testing.T) {
 	r := newRig(t)
@@ -342,9 +364,9 @@ func TestALargeGapIsRepairedBitByBit(t *testing.T) {
 	r.due()
 	r.forum.Set(func(s *fakediscourse.Settings) { s.RetryWebHookEvents = false })
 	fault := r.fake.Fail(fakediscourse.Fault{Delivery: "*", Times: -1, CloseBefore: true})
-	const answers = 120
+	const answers = 80
 	for n := range answers {
-		_, err := r.forum.Reply("Carla", topic, itoa(int64(n))+" "+strings.Repeat("There is a fine place beside the old mill. ", 500))
+		_, err := r.forum.Reply("Carla", topic, itoa(int64(n))+" "+strings.Repeat("There is a fine place beside the old mill. ", 700))
 		require.NoError(t, err)
 	}
 	fault.Remove()
