@@ -85,9 +85,10 @@ func (b *pollBox) learn(ctx context.Context, r *pollRun) error {
 		return gateway.Errorf(gateway.Invalid, "the forum has made no poll of it: its polls are switched off, or it does not know polls of this type")
 	}
 	b.Options = append(v.names(), v.sum())
-	if !v.tells() && v.Results != resultsOnClose && v.Results != resultsOnVote {
+	later := v.Results == resultsOnClose || v.Results == resultsOnVote && !r.Ask().CloseWhenDecided // on older forums the author does not see them either
+	if !v.tells() && !later {
 		b.takeAway(ctx, r)
-		return gateway.Errorf(gateway.Denied, "the forum does not show the poll's results to the key's account, which has to belong to its staff")
+		return gateway.Errorf(gateway.Denied, "the forum does not show the poll's results to the key's account before it is closed: the account has to belong to its staff, and of results of on_vote older forums show nothing")
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ const pollName = "poll"
 // When a poll shows its results (plugins/poll of Discourse, checked 2026-11).
 const (
 	resultsAlways  = "always"
-	resultsOnVote  = "on_vote"  // to whoever has voted, and to all when it is closed
+	resultsOnVote  = "on_vote"  // to whoever has voted and, but in older versions, its author; to all when it is closed
 	resultsOnClose = "on_close" // to nobody, not even the staff, before it is closed
 	resultsStaff   = "staff_only"
 )
@@ -36,7 +36,7 @@ type Poll struct {
 
 	Labels  []string `json:"labels,omitempty" jsonschema:"maxItems=100" jsonschema_description:"What people read for each choice, in their order: for a boolean or consent vote in other words, or another language. Absent: the choices."`
 	Number  *Numbers `json:"number,omitempty" jsonschema_description:"Makes it a poll of numbers: a choice of one of them, of which the forum shows the average. Options stay empty."`
-	Results string   `json:"results,omitempty" jsonschema:"enum=always,enum=on_vote,enum=on_close,enum=staff_only" jsonschema_description:"When the forum shows the results. on_vote and on_close: the gateway does not know them before the poll is closed either, so that a driver ends such a vote by finish. Absent: always, or, where secrecy is hidden, on_close."`
+	Results string   `json:"results,omitempty" jsonschema:"enum=always,enum=on_vote,enum=on_close,enum=staff_only" jsonschema_description:"When the forum shows the results. on_close: the gateway does not know them before the poll is closed either, so that a driver ends such a vote by finish; on older forums so it is with on_vote. Absent: always, or, where secrecy is hidden, on_close."`
 	Groups  []string `json:"groups,omitempty" choices:"groups" jsonschema:"maxItems=20" jsonschema_description:"The names of groups: the forum lets nobody else vote."`
 	Chart   string   `json:"chart_type,omitempty" jsonschema:"enum=bar,enum=pie" jsonschema_description:"How the forum draws the results. Absent: bar."`
 	Quiet   bool     `json:"quiet,omitempty" jsonschema_description:"Whether the result is not said in the topic at the end."`
@@ -117,11 +117,10 @@ func (in Poll) results() string {
 // check refuses what the standard allows and such a poll does not.
 func (in Poll) check() error {
 	results := in.results()
-	blind := results == resultsOnVote || results == resultsOnClose
 	switch {
 	case in.Secrecy == vote.Hidden && results != resultsOnClose:
 		return invalid("/results", "show what the vote is to hide: secrecy is hidden")
-	case in.CloseWhenDecided && blind:
+	case in.CloseWhenDecided && results == resultsOnClose:
 		return invalid("/close_when_decided", "cannot be enforced here: the forum shows no results before the poll is closed")
 	case len(in.Labels) > 0 && len(in.Labels) != len(in.Choices()):
 		return invalid("/labels", fmt.Sprintf("has %d, and there are %d choices", len(in.Labels), len(in.Choices())))

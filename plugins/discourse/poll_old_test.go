@@ -66,3 +66,30 @@ func TestVotesThatComeWhileTheyAreRead(t *testing.T) {
 	require.NoError(t, <-done)
 	require.Equal(t, map[string]int64{"river": 2}, r.counts(p))
 }
+
+// Older forums do not show a poll's author the results that others see when they have voted: they are read when the poll is closed, and no vote that is to
+// end when it is decided can be held by that.
+func TestResultsThatAnOlderForumHidesFromTheAuthor(t *testing.T) {
+	r := newRig(t)
+	r.forum.Set(func(s *fakediscourse.Settings) { s.OldVoters = true })
+	closing := r.Clock.Now().Add(time.Hour)
+	p := r.poll(discourse.Poll{Results: "on_vote", Ask: vote.Ask{Title: where, ClosingAt: &closing}})
+	post, _ := r.held()
+	r.votes("bob", post.ID, 1)
+	r.later(10 * time.Minute)
+	require.Empty(t, r.counts(p))
+	r.later(time.Hour)
+	require.EqualValues(t, 1, r.ended(p).Turnout.Voters)
+
+	decided := discourse.Poll{Results: "on_vote", Ask: vote.Ask{Title: where + " (again)", CloseWhenDecided: true, EligibleVoters: []string{"42"}}}
+	_, err := r.inst.Start(t.Context(), "poll", decided)
+	require.Equal(t, gateway.Denied, gateway.CodeOf(err))
+	require.Len(t, r.calls("DELETE /t/{id}"), 1, "it is taken away again")
+
+	r.forum.Set(func(s *fakediscourse.Settings) { s.OldVoters = false })
+	p = r.poll(decided)
+	post, _ = r.held()
+	r.votes("bob", post.ID, 1)
+	r.later(2 * time.Minute)
+	require.Equal(t, vote.ByDecision, r.ended(p).ClosedBy)
+}

@@ -31,7 +31,7 @@ type Settings struct {
 	// OldHooks lists the kinds of events that webhooks can choose as Discourse did before it grouped them.
 	OldHooks bool
 	// OldVoters makes the forum tell of voters as Discourse did before that was rewritten: of one option of a poll of numbers it names the voters of all,
-	// and of one option of a ranking it does not say the ranks.
+	// and of one option of a ranking it does not say the ranks. Nor do authors see results before they vote that others see when they have.
 	OldVoters bool
 	// ApprovePosts makes posts of whoever is not staff wait until staff approve them.
 	ApprovePosts bool

@@ -185,7 +185,10 @@ func TestPollResultsSettings(t *testing.T) {
 		require.Equal(t, "closed", w.ok("GET", "/posts/"+num(id)+".json", "").at(t, "polls", 0, "status"))
 		w.pass(-time.Hour)
 	}
-	_, id := w.topic("[poll]\n* A\n* B\n[/poll] \n")
+	_, id := w.topic("[poll public=true results=on_vote]\n* A\n* B\n[/poll]")
+	require.True(t, sees("bob", id), "its author")
+	require.False(t, sees("system", id))
+	_, id = w.topic("[poll]\n* A\n* B\n[/poll] \n")
 	require.NoError(t, w.f.VoteInPoll("bob", id, "poll", 1))
 	w.refused(400, "poll_name", "system", "GET", "/polls/voters.json?post_id="+num(id)+"&poll_name=poll", "")
 	require.Nil(t, w.ok("GET", "/posts/"+num(id)+".json", "").at(t, "polls", 0, "public"))

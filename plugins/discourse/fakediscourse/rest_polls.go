@@ -11,12 +11,13 @@ func (p *poll) over(f *Forum) bool {
 	return p.status == "closed" || !p.closeAt.IsZero() && !f.now().Before(p.closeAt)
 }
 
-// shows says whether somebody sees the results now. The results of "on_vote" are there for whoever voted, not for staff as such.
+// shows says whether somebody sees the results now. The results of "on_vote" are there for whoever voted and, but in older
+// versions, for the post's author, not for staff as such (plugins/poll/app/models/poll.rb, checked 2026-11).
 func (p *poll) shows(f *Forum, u *user) bool {
 	if p.results == "staff_only" {
 		return u != nil && u.staff()
 	}
-	return p.results == "always" || p.over(f) || p.results == "on_vote" && u != nil && p.votes[u.id] != nil
+	return p.results == "always" || p.over(f) || p.results == "on_vote" && u != nil && (p.votes[u.id] != nil || p.p.user == u.id && !f.settings.OldVoters)
 }
 
 // showPolls are a post's polls as somebody sees them.
