@@ -30,6 +30,7 @@ func votes() []gateway.Feature[*Discourse] {
 type pollBox struct {
 	Post     letter    `json:"post,omitzero" jsonschema_description:"The post that the poll is in."`
 	Options  []string  `json:"options,omitempty" jsonschema_description:"Discourse's name for each choice, in the order asked."`
+	Terms    string    `json:"terms,omitempty" jsonschema_description:"A digest of what the poll asks beside its options: title, kind, limits, groups and end."`
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When it closes by itself."`
 	Quiet    bool      `json:"quiet,omitempty" jsonschema_description:"The result is not said in the topic."`
 	Shut     bool      `json:"shut,omitempty" jsonschema_description:"The forum takes no votes any more."`
@@ -84,7 +85,7 @@ func (b *pollBox) learn(ctx context.Context, r *pollRun) error {
 		b.takeAway(ctx, r)
 		return gateway.Errorf(gateway.Invalid, "the forum has made no poll of it: its polls are switched off, or it does not know polls of this type")
 	}
-	b.Options = append(v.names(), v.sum())
+	b.Options, b.Terms = v.names(), v.sum()
 	later := v.Results == resultsOnClose || v.Results == resultsOnVote && !r.Ask().CloseWhenDecided // on older forums the author does not see them either
 	if !v.tells() && !later {
 		b.takeAway(ctx, r)
@@ -152,14 +153,9 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 // edited is the end of a vote whose poll is another now.
 var edited = vote.Closing{By: vote.ByDeletion, Note: "the poll was edited and is not what was asked any more"}
 
-// same says that a poll is still the one that was asked. What is asked in it beside the options stands behind their names in the state, which cannot have
-// another field any more; it is not there of a vote that began under an earlier version of the plugin.
+// same says that a poll is still the one that was asked.
 func (b *pollBox) same(ask *vote.Ask, v pollView) bool {
-	names := v.names()
-	if len(b.Options) > len(ask.Choices()) {
-		names = append(names, v.sum())
-	}
-	return slices.Equal(names, b.Options) && v.Public == ask.VotersVisible()
+	return slices.Equal(v.names(), b.Options) && v.sum() == b.Terms && v.Public == ask.VotersVisible()
 }
 
 // nearly is how long before its closing time a poll that is closed was closed by that: the clocks of forums differ from ours.

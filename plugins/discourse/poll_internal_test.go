@@ -138,15 +138,13 @@ func FuzzPollMarkup(f *testing.F) {
 	})
 }
 
-// A vote that began before the terms were kept goes on.
-func TestAPollOfWhichTheTermsAreNotKnown(t *testing.T) {
+func TestAPollWhoseTermsWereChanged(t *testing.T) {
 	v := pollView{Public: true}
 	require.NoError(t, json.Unmarshal([]byte(`{"public":true,"type":"regular","title":"Where?","close":"2026-11-20T12:00:00Z","options":[{"id":"a"},{"id":"b"}]}`), &v))
 	ask := &vote.Ask{PollType: vote.Choice, Options: []string{"river", "hill"}}
-	require.True(t, (&pollBox{Options: []string{"a", "b"}}).same(ask, v))
-	require.False(t, (&pollBox{Options: []string{"b", "a"}}).same(ask, v))
-	b := pollBox{Options: append(v.names(), v.sum())}
+	b := pollBox{Options: v.names(), Terms: v.sum()}
 	require.True(t, b.same(ask, v))
+	require.False(t, (&pollBox{Options: []string{"b", "a"}, Terms: b.Terms}).same(ask, v))
 	v.Title.v = "Where not?"
 	require.False(t, b.same(ask, v))
 }
