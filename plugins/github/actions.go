@@ -86,8 +86,10 @@ type Done struct {
 
 var repoRE = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 
-// repo gives a repository's whole name.
-func (g *GitHub) repo(r Repo) (string, error) {
+// repo gives a repository's whole name. What is done on behalf of a person is done within the installation's account only: their token is good for
+// every installation that they reach (https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app, 2026-11),
+// also those of other communities.
+func (g *GitHub) repo(ctx context.Context, r Repo) (string, error) {
 	name := first(r.Repository, g.config.Repository)
 	if name == "" {
 		return "", gateway.Errorf(gateway.Invalid, "give repo_name: the configuration names no repository")
@@ -97,6 +99,9 @@ func (g *GitHub) repo(r Repo) (string, error) {
 	}
 	if _, last, _ := strings.Cut(name, "/"); !repoRE.MatchString(name) || strings.HasPrefix(name, ".") || last == "." || last == ".." {
 		return "", gateway.Errorf(gateway.Invalid, "%q is no repository's name", name)
+	}
+	if behalf(ctx) && !within(g.config.Account, "/repos/"+name+"/") {
+		return "", gateway.Errorf(gateway.Denied, "github: %s is not a repository of %s, and on behalf of a person nothing is done elsewhere", name, g.config.Account)
 	}
 	return name, nil
 }
@@ -189,7 +194,7 @@ type DeleteComment struct {
 }
 
 func (g *GitHub) deleteComment(ctx context.Context, in DeleteComment) (Done, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Done{}, err
 	}
@@ -207,7 +212,7 @@ type AddLabels struct {
 }
 
 func (g *GitHub) addLabels(ctx context.Context, in AddLabels) (Done, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Done{}, err
 	}
@@ -226,7 +231,7 @@ type RemoveLabel struct {
 
 // removeLabel is told by GitHub that there is none with 404, as for an issue that there is not: which of them, it says in its words alone.
 func (g *GitHub) removeLabel(ctx context.Context, in RemoveLabel) (Done, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Done{}, err
 	}
@@ -274,7 +279,7 @@ func (g *GitHub) reopenThread(ctx context.Context, in Thread) (Done, error) {
 
 // thread acts on an issue or pull request itself.
 func (g *GitHub) thread(ctx context.Context, in Thread, method, path string, body any, told string) (Done, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Done{}, err
 	}

@@ -39,6 +39,9 @@ type client struct {
 	// token gives the credentials; refused are those that GitHub did not take just now.
 	token func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error)
 	once  bool // there are no others
+
+	// account is the one whose things it stays with when GitHub redirects; "": the token is good for no others.
+	account string
 }
 
 // request is one call.
@@ -61,12 +64,6 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-}
-
-// elsewhere says that what changes something is to be sent to another address of the API, as it is: GitHub answers so where a repository has
-// another name (https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects, 2026-11).
-func (a answer) elsewhere() bool {
-	return (a.status == http.StatusTemporaryRedirect || a.status == http.StatusPermanentRedirect) && strings.HasPrefix(a.header.Get("Location"), apiURL+"/")
 }
 
 // next is the page after this one, "" at the end, from the Link header.
@@ -136,8 +133,15 @@ func (c *client) send(ctx context.Context, r request, t gateway.Secret) (answer,
 		header.Set("Content-Type", "application/json")
 	}
 	a, err := exchange(pacing(ctx, c.who), c.http, r.method, target, header, body)
-	for hop := 0; err == nil && hop < 3 && a.elsewhere(); hop++ { // it was not done, and is to be done there
-		a, err = exchange(pacing(ctx, c.who), c.http, r.method, a.header.Get("Location"), header, body)
+	for hop := 0; err == nil && hop < maxHops; hop++ {
+		to := a.elsewhere(r)
+		if to == nil {
+			break
+		}
+		if err := c.stays(ctx, r, to, header); err != nil {
+			return answer{}, err
+		}
+		a, err = exchange(pacing(ctx, c.who), c.http, r.method, to.String(), header, body)
 	}
 	if err != nil {
 		return answer{}, lost(r, err)
@@ -148,7 +152,7 @@ func (c *client) send(ctx context.Context, r request, t gateway.Secret) (answer,
 	return a, nil
 }
 
-// exchange sends one request and reads the answer. GETs are redirected within the API only, where repositories have moved.
+// exchange sends one request and reads the answer. It follows no redirect.
 func exchange(ctx context.Context, h *http.Client, method, target string, header http.Header, body []byte) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
@@ -161,12 +165,7 @@ func exchange(ctx context.Context, h *http.Client, method, target string, header
 	r.Header = header
 	r.Header.Set("User-Agent", userAgent)
 	alone := *h
-	alone.CheckRedirect = func(to *http.Request, via []*http.Request) error {
-		if method != http.MethodGet || len(via) > 3 || to.URL.Scheme != r.URL.Scheme || to.URL.Host != r.URL.Host {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}
+	alone.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := alone.Do(r)
 	if err != nil {
 		return answer{}, err

@@ -78,7 +78,7 @@ func (g *GitHub) allowed(ctx context.Context, in Method, method, path string) (*
 	own := "/app/installations/" + g.config.InstallationID
 	if in.Auth == "app" {
 		switch {
-		case gatewayActing(ctx):
+		case behalf(ctx):
 			return nil, gateway.Errorf(gateway.Invalid, "auth=app and acting for a person exclude each other")
 		case method != http.MethodGet || lower != "/app" && lower != own:
 			return nil, gateway.Errorf(gateway.Denied, "github: as the app only GET /app and GET %s can be called: it sees the installations of other communities", own)
@@ -90,12 +90,16 @@ func (g *GitHub) allowed(ctx context.Context, in Method, method, path string) (*
 			return nil, gateway.Errorf(gateway.Denied, "github: %s deals with credentials and cannot be called this way", p)
 		}
 	}
+	if behalf(ctx) && (!within(g.config.Account, path) || method != http.MethodGet && leads(lower)) {
+		return nil, gateway.Errorf(gateway.Denied, "github: on behalf of a person only what is below /repos/%s/ and /orgs/%[1]s/ can be called, and nothing that leads to another account", g.config.Account)
+	}
 	return g.client(ctx), nil
 }
 
-func gatewayActing(ctx context.Context) bool {
-	_, ok := gateway.ActingAs(ctx)
-	return ok
+// leads says whether a route makes something of a repository in an account that its arguments name.
+func leads(path string) bool {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	return len(parts) > 3 && parts[0] == "repos" && (parts[3] == "forks" || parts[3] == "transfer" || parts[3] == "generate")
 }
 
 // route fills in what stands in braces, and gives what is left of the arguments. What is filled in stays within its part of the path, except

@@ -76,7 +76,7 @@ type SetCollaborator struct {
 }
 
 func (g *GitHub) setCollaborator(ctx context.Context, in SetCollaborator) (Done, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Done{}, err
 	}
@@ -97,7 +97,7 @@ type Collaborator struct {
 }
 
 func (g *GitHub) removeCollaborator(ctx context.Context, in Collaborator) (Done, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Done{}, err
 	}

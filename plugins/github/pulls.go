@@ -29,7 +29,7 @@ type Merged struct {
 }
 
 func (g *GitHub) merge(ctx context.Context, in Merge) (Merged, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -49,7 +49,7 @@ func (g *GitHub) merge(ctx context.Context, in Merge) (Merged, error) {
 
 // findMerged looks whether it is merged. It says so too where somebody else did it: what was asked for is so then.
 func (g *GitHub) findMerged(ctx context.Context, in Merge) (Merged, gateway.Found, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Merged{}, gateway.CannotTell, err
 	}
@@ -86,7 +86,7 @@ type reviewMade struct {
 }
 
 func (g *GitHub) review(ctx context.Context, in Review) (Reviewed, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Reviewed{}, err
 	}
@@ -106,7 +106,7 @@ func (g *GitHub) review(ctx context.Context, in Review) (Reviewed, error) {
 }
 
 func (g *GitHub) findReview(ctx context.Context, in Review) (Reviewed, gateway.Found, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Reviewed{}, gateway.CannotTell, err
 	}

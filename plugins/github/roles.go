@@ -42,7 +42,7 @@ func (g *GitHub) orgRole(ctx context.Context, role, cursor string) ([]string, st
 }
 
 func (g *GitHub) collaboratorRole(ctx context.Context, name, cursor string) ([]string, string, error) {
-	repo, err := g.repo(Repo{name})
+	repo, err := g.repo(ctx, Repo{name})
 	if err != nil {
 		return nil, "", err
 	}

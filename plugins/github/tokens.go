@@ -90,7 +90,7 @@ func (g *GitHub) client(ctx context.Context) *client {
 	if !ok {
 		return g.own()
 	}
-	return &client{http: g.HTTP, now: g.Now(), who: "user:" + acting.UserID, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
+	return &client{http: g.HTTP, now: g.Now(), who: "user:" + acting.UserID, account: g.config.Account, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
 		if refused == "" {
 			return acting.Token, nil
 		}

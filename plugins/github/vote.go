@@ -84,7 +84,7 @@ type box struct {
 // begin opens the issue, once however often it is tried.
 func (b *box) begin(ctx context.Context, r *voteRun, in Place, how string) error {
 	g := r.Plugin
-	repo, err := g.repo(Repo{in.Repository})
+	repo, err := g.repo(ctx, Repo{in.Repository})
 	if err != nil {
 		return err
 	}

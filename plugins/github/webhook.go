@@ -109,7 +109,7 @@ func (g *GitHub) follow(ctx context.Context) error {
 	if g.config.Repository == "" {
 		return nil
 	}
-	before, err := g.repo(Repo{})
+	before, err := g.repo(ctx, Repo{})
 	if err != nil {
 		return nil // it never named one
 	}

@@ -97,7 +97,7 @@ type Issue struct {
 }
 
 func (g *GitHub) createIssue(ctx context.Context, in CreateIssue) (Issue, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Issue{}, err
 	}
@@ -159,7 +159,7 @@ func (g *GitHub) issueWith(ctx context.Context, repo, id string, since time.Time
 }
 
 func (g *GitHub) findIssue(ctx context.Context, in CreateIssue) (Issue, gateway.Found, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Issue{}, gateway.CannotTell, err
 	}
@@ -192,7 +192,7 @@ type Commented struct {
 }
 
 func (g *GitHub) comment(ctx context.Context, in Comment) (Commented, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Commented{}, err
 	}
@@ -230,7 +230,7 @@ func (g *GitHub) commentWith(ctx context.Context, repo string, number int, id st
 }
 
 func (g *GitHub) findComment(ctx context.Context, in Comment) (Commented, gateway.Found, error) {
-	repo, err := g.repo(in.Repo)
+	repo, err := g.repo(ctx, in.Repo)
 	if err != nil {
 		return Commented{}, gateway.CannotTell, err
 	}
