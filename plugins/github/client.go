@@ -51,6 +51,7 @@ type request struct {
 	query  url.Values
 	body   any  // nil: none
 	repeat bool // doing it twice is as good as once, although it is a POST
+	direct bool // 302 is the answer, and not followed
 }
 
 // what names a request in errors: no query, no body.

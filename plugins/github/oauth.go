@@ -283,10 +283,12 @@ func (a *app) revokeUser(ctx context.Context, t gateway.TokenCall) error {
 	switch {
 	case err != nil:
 		return lost(r, err)
-	case got.status == http.StatusUnprocessableEntity || got.status == http.StatusNotFound:
-		return gateway.Errorf(gateway.NotFound, "github: the token does not work any more")
-	case got.status < 200 || got.status > 299:
-		return refused(r, got, t.Now)
+	case got.status >= 200 && got.status <= 299:
+		return nil
 	}
-	return nil
+	err = refused(r, got, t.Now)
+	if refusedWith(err, http.StatusUnprocessableEntity, http.StatusNotFound) {
+		return gateway.Errorf(gateway.NotFound, "github: the token does not work any more")
+	}
+	return err
 }

@@ -58,7 +58,7 @@ type IsMember struct {
 	Member bool `json:"member" jsonschema_description:"Whether they are one."`
 }
 
-// isMember asks for the membership as the app sees it: where it may not see members, GitHub redirects to the public ones.
+// isMember asks for the membership as the app sees it.
 func (g *GitHub) isMember(ctx context.Context, in Person) (IsMember, error) {
 	org, err := g.org()
 	if err != nil {
@@ -182,11 +182,15 @@ func (g *GitHub) unblock(ctx context.Context, in Person) (Done, error) {
 	})
 }
 
-// is asks for something that is there or not: a block, a member.
+// is asks for something that is there or not: a block, a member. Whoever may not see members is sent on with 302 to the public ones, which do not
+// answer it (https://docs.github.com/en/rest/orgs/members#check-organization-membership-for-a-user, 2026-11).
 func (g *GitHub) is(ctx context.Context, path string) (bool, error) {
-	err := g.client(ctx).json(ctx, request{method: http.MethodGet, path: path}, nil)
-	if refusedWith(err, http.StatusNotFound) {
+	err := g.client(ctx).json(ctx, request{method: http.MethodGet, path: path, direct: true}, nil)
+	switch {
+	case refusedWith(err, http.StatusNotFound):
 		return false, nil
+	case refusedWith(err, http.StatusFound):
+		return false, gateway.Errorf(gateway.Denied, "github: members cannot be seen: it needs the permission %s", readMembers)
 	}
 	return err == nil, err
 }

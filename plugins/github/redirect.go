@@ -21,7 +21,7 @@ func (a answer) elsewhere(r request) *url.URL {
 	switch a.status {
 	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 	case http.StatusMovedPermanently, http.StatusFound:
-		if r.method != http.MethodGet {
+		if r.method != http.MethodGet || r.direct && a.status == http.StatusFound {
 			return nil
 		}
 	default:

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type refusal struct {
 	Message string   // GitHub's words
 	Detail  []string // what it says of each field
 	Needed  string   // the permissions that would do, where it says so
+	Strange bool     // it is not GitHub's API that has answered, but an error page, perhaps a proxy's: its status says nothing of what was asked
 }
 
 func (e *refusal) Error() string {
@@ -35,24 +37,25 @@ func (e *refusal) Error() string {
 // refusedWith reports whether GitHub refused a call with one of these statuses.
 func refusedWith(err error, statuses ...int) bool {
 	var r *refusal
-	return errors.As(err, &r) && slices.Contains(statuses, r.Status)
+	return errors.As(err, &r) && !r.Strange && slices.Contains(statuses, r.Status)
 }
 
 const maxMessage = 300 // characters of GitHub's words that are kept
 
-// refused makes an error of an answer.
+// refused makes an error of an answer. GitHub's refusals are objects with a message
+// (https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api, 2026-11), or have no body at all.
 func refused(r request, a answer, now time.Time) error {
 	var said struct {
 		Message string            `json:"message"`
 		Errors  []json.RawMessage `json:"errors"`
 	}
-	known := json.Unmarshal(a.body, &said) == nil
+	known := len(bytes.TrimSpace(a.body)) == 0 || json.Unmarshal(a.body, &said) == nil && said.Message != ""
 	if wait := waiting(a, now); wait > 0 {
 		return &gateway.Error{Code: gateway.Unavailable, After: wait, Err: fmt.Errorf("%s: GitHub limits the rate", r.what())}
 	}
 	e := &refusal{What: r.what(), Status: a.status, Message: cut(said.Message)}
 	if !known {
-		e.Message = "without an answer of GitHub's API"
+		e.Message, e.Detail, e.Strange = "without an answer of GitHub's API", nil, true
 		return &gateway.Error{Code: strange(r, a.status), Err: e}
 	}
 	for _, raw := range said.Errors[:min(len(said.Errors), 10)] {
