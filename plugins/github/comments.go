@@ -39,8 +39,10 @@ func (b *commentBox) Receive(ctx context.Context, r *voteRun, m *message) (gatew
 		return gateway.Reply{}, nil
 	}
 	if m.action != "created" {
-		r.UpdateAt(r.Now())
-		return gateway.Reply{}, nil
+		if err := b.touched(ctx, r, m); err != nil {
+			return gateway.Reply{}, err
+		}
+		return gateway.Reply{}, b.soon(ctx, r)
 	}
 	c := m.body.Comment
 	voter, s, ok := b.says(r, *c)
@@ -59,8 +61,22 @@ func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
 	if err != nil || !there {
 		return err
 	}
+	known, err := asideOf(r.ID()).Update(ctx, r.Plugin, func(a aside) (aside, error) {
+		a.Looked = r.Now()
+		return a, nil
+	})
+	if err != nil {
+		return err
+	}
+	was := known.Kept
 	says, leave := map[string]stand{}, map[string]bool{}
 	err = each(ctx, r.Plugin.own(), issuePath(b.Repo, b.Number)+"/comments", url.Values{}, maxPages, func(c comment) (bool, error) {
+		if i := slices.IndexFunc(was, func(k kept) bool { return k.ID == c.ID }); i >= 0 { // what it says now somebody else says
+			if was[i].Vote = was[i].Vote && counts(r, c.User); was[i].Vote {
+				was[i].Voter = c.User.Login
+			}
+			return false, nil
+		}
 		if !b.ClosesAt.IsZero() && c.Updated.After(b.ClosesAt) && !c.Created.After(b.ClosesAt) && c.User != nil {
 			leave[c.User.Login] = true // nobody can say what it said when the vote closed: what is known of its author stands
 		}
@@ -71,6 +87,11 @@ func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
 	})
 	if err != nil {
 		return err
+	}
+	for _, k := range was {
+		if s := (stand{k.Choices, k.At, k.ID}); k.Vote && newer(s, says[k.Voter]) {
+			says[k.Voter] = s
+		}
 	}
 	for voter := range leave {
 		delete(says, voter)
@@ -92,11 +113,16 @@ func (b *commentBox) says(r *voteRun, c comment) (voter string, s stand, ok bool
 	if at.IsZero() {
 		at = c.Created
 	}
-	if c.User == nil || c.User.Login == "" || c.User.Type == "Bot" || strings.EqualFold(c.User.Login, r.Plugin.app.bot()) || strings.EqualFold(c.User.Login, ghost) || !b.ClosesAt.IsZero() && at.After(b.ClosesAt) {
+	if !counts(r, c.User) || !b.ClosesAt.IsZero() && at.After(b.ClosesAt) {
 		return "", stand{}, false
 	}
 	choices, ok := spoken(r.Ask(), c.Body)
 	return c.User.Login, stand{choices: choices, at: at.Time, id: c.ID}, ok
+}
+
+// counts says whether what an account writes counts.
+func counts(r *voteRun, who *account) bool {
+	return who != nil && who.Login != "" && who.Type != "Bot" && !strings.EqualFold(who.Login, r.Plugin.app.bot()) && !strings.EqualFold(who.Login, ghost)
 }
 
 var (

@@ -67,6 +67,7 @@ type payload struct {
 	Team *struct {
 		Slug string `json:"slug"`
 	} `json:"team"`
+	Changes json.RawMessage `json:"changes"` // what was edited, as it was before
 }
 
 type account struct {

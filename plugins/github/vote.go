@@ -22,7 +22,7 @@ func votes() []gateway.Feature[*GitHub] {
 		gateway.ProcessFunc("issue-react-vote", "Opens an issue on which people vote with reactions. GitHub tells nobody of reactions, so they are read again and again, and once more at the end.",
 			(*reactBox).Start, gateway.Can(canReact), gateway.Least(30*time.Second), gateway.Needs(writeIssues)),
 		gateway.ProcessFunc("issue-comment-vote", "Opens an issue on which people vote with comments, by a line such as /vote yes. All comments are read once more at the end.",
-			(*commentBox).Start, gateway.Can(canComment), gateway.Least(time.Minute), gateway.Needs(writeIssues)),
+			(*commentBox).Start, gateway.Can(canComment), gateway.Least(commentLeast), gateway.Needs(writeIssues)),
 	}
 }
 
@@ -45,6 +45,8 @@ const (
 	maxTitle = 256
 	// maxPages bounds how much of an issue is read: 100,000 reactions or comments.
 	maxPages = 1000
+	// commentLeast is how often at most all comments are read.
+	commentLeast = time.Minute
 )
 
 // Place is what both votes take beside the voting standard's.
@@ -225,7 +227,7 @@ func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole
 		return err
 	}
 	nobody := len(held) == 0
-	held = slices.DeleteFunc(held, func(h vote.Ballot) bool { return h.Voter != voter }) // what another account of theirs says, it says for itself
+	held = ownOf(held, voter)
 	known, at := chosen(r.Ask(), held)
 	if slices.Equal(known, s.choices) {
 		return nil
@@ -248,6 +250,11 @@ func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole
 		return err
 	}
 	return nil
+}
+
+// ownOf leaves what an account says itself: what another one of theirs says, it says for itself.
+func ownOf(held []vote.Ballot, voter string) []vote.Ballot {
+	return slices.DeleteFunc(held, func(h vote.Ballot) bool { return h.Voter != voter })
 }
 
 func later(a, b time.Time) time.Time {
