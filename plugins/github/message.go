@@ -169,11 +169,15 @@ func (m *message) read(raw []byte) error {
 	return json.Unmarshal(raw, &m.body.head)
 }
 
-// content takes the JSON out of a body, which may be a form (https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks, 2026-11).
+// content takes the JSON out of a body, which may be a form (https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks, 2026-11). The
+// header that says so is not signed: what begins as an object is none, and what does not begin as GitHub's forms do neither.
 func content(d *gateway.Delivery) ([]byte, error) {
 	kind, _, err := mime.ParseMediaType(d.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
+	if err != nil || kind != "application/x-www-form-urlencoded" || bytes.HasPrefix(bytes.TrimSpace(d.Body), []byte("{")) {
 		return d.Body, nil
+	}
+	if !bytes.HasPrefix(d.Body, []byte("payload=")) {
+		return nil, gateway.Errorf(gateway.Invalid, "its form is none of GitHub's")
 	}
 	form, err := url.ParseQuery(string(d.Body))
 	if err != nil {

@@ -138,6 +138,19 @@ func TestForms(t *testing.T) {
 	require.Len(t, r.Events("push"), 1)
 }
 
+// What kind of body it is the sender's header says, which GitHub does not sign: a body is read in the way that it is, and in no other.
+func TestTheKindOfBodyIsTheBodysToSay(t *testing.T) {
+	r := newRig(t)
+	form := func(h http.Header) { h.Set("Content-Type", "application/x-www-form-urlencoded") }
+	// As a form, this text of an issue would be a push.
+	body := append([]byte(" \n"), r.payload(map[string]any{"action": "opened", "issue": map[string]any{"number": 1, "title": "x&payload=%7B%22ref%22%3A%22evil%22%2C%22installation%22%3A%7B%22id%22%3A4711%7D%7D&y"}})...)
+	require.Equal(t, http.StatusOK, r.send("issues", body, form).Code)
+	require.Equal(t, http.StatusBadRequest, r.send("push", []byte("x=1&payload=%7B%22ref%22%3A%22evil%22%2C%22installation%22%3A%7B%22id%22%3A4711%7D%7D"), form).Code, "GitHub's forms begin with it")
+	r.Due()
+	require.Len(t, r.Events(), 1)
+	require.Equal(t, "issues opened", r.Events()[0].Type)
+}
+
 // An app that is uninstalled pauses its instance; one with other permissions has them from then on. Late word of it changes nothing.
 func TestTheInstallationChanges(t *testing.T) {
 	r := newRig(t)
