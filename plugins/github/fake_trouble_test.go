@@ -330,6 +330,39 @@ func TestFakeRenamedRepository(t *testing.T) {
 	require.NotEmpty(t, r.Events("issues opened")[0].Cause)
 }
 
+// The organisation gets another name: the configuration follows, and acts of the organisation and of its repositories go on, also in a vote.
+func TestFakeRenamedOrganisation(t *testing.T) {
+	for _, named := range []string{"town", "acme/town", ""} {
+		t.Run(named, func(t *testing.T) {
+			r := installed(t)
+			require.NoError(t, r.inst.Reconfigure(t.Context(), github.Config{InstallationID: fmt.Sprint(r.id), Repository: named}))
+			p := r.begin("issue-comment-vote", github.CommentVote{Ask: closing(r, "More soup?"), Place: github.Place{Repository: "town"}})
+			require.NoError(t, r.org.Rename("ada", "zenith"))
+			r.heard()
+			inst, err := r.c.Instance(t.Context(), r.inst.Name())
+			require.NoError(t, err)
+			raw, err := inst.Config(t.Context())
+			require.NoError(t, err)
+			var c github.Config
+			require.NoError(t, json.Unmarshal(raw, &c))
+			require.Equal(t, "zenith", c.Account)
+			require.Equal(t, map[string]string{"town": "town", "acme/town": "zenith/town", "": ""}[named], c.Repository)
+			_, err = inst.Do(t.Context(), "is-member", github.Person{Username: "bob"})
+			require.NoError(t, err)
+			_, err = inst.Do(t.Context(), "create-issue", github.CreateIssue{Repo: github.Repo{Repository: "town"}, Title: "Hello"})
+			require.NoError(t, err)
+			r.heard()
+			require.NotEmpty(t, r.Events("issues opened")[1].Cause)
+			_, err = r.repo.Comment("bob", 1, "/vote yes")
+			require.NoError(t, err)
+			r.later(time.Hour)
+			r.later(time.Hour)
+			require.EqualValues(t, 1, outcome(t, r.again(p)).Turnout.Voters)
+			require.Len(t, r.Events("installation_target renamed"), 1)
+		})
+	}
+}
+
 // Who takes back that they took their vote back has it again; and an older word that comes late is not the latest.
 func TestFakeTakenBack(t *testing.T) {
 	r := installed(t)

@@ -33,9 +33,11 @@ func (a *app) webhook() gateway.Webhook[*GitHub, *message] {
 		},
 		Echo:    (*GitHub).echo,
 		Receive: (*GitHub).receive,
-		Slow:    func(m *message) bool { return m.event == "installation" || m.typ() == repositoryRenamed },
-		Handle:  (*GitHub).handle,
-		Keep:    []string{"X-GitHub-Event", "X-GitHub-Delivery"},
+		Slow: func(m *message) bool {
+			return m.event == "installation" || m.event == accountRenamed || m.typ() == repositoryRenamed
+		},
+		Handle: (*GitHub).handle,
+		Keep:   []string{"X-GitHub-Event", "X-GitHub-Delivery"},
 	}
 }
 
@@ -86,7 +88,10 @@ func (g *GitHub) receive(ctx context.Context, m *message) (gateway.Reply, error)
 	return gateway.Reply{}, g.Emit(ctx, m.typ(), meta, m.data)
 }
 
-const repositoryRenamed = "repository renamed"
+const (
+	repositoryRenamed = "repository renamed"
+	accountRenamed    = "installation_target" // the account that the app is installed for
+)
 
 // handle asks what has become of the installation after GitHub said that something has. Asking makes sure of it: the delivery may be late.
 func (g *GitHub) handle(ctx context.Context, m *message) error {
@@ -100,30 +105,45 @@ func (g *GitHub) handle(ctx context.Context, m *message) error {
 	if err != nil {
 		return err
 	}
-	return g.Reconfigure(ctx, g.config) // which asks again, and takes the permissions over
+	c := g.config
+	if m.event == accountRenamed && strings.Contains(c.Repository, "/") {
+		if c.Repository, err = g.nameNow(ctx); err != nil {
+			return err
+		}
+	}
+	return g.Reconfigure(ctx, c) // which asks again, and takes permissions and name over
 }
 
 // follow takes over the name that the configuration's repository has now: the deliveries of our acts there have that name, and the old one
 // redirects only until somebody takes it.
 func (g *GitHub) follow(ctx context.Context) error {
+	name, err := g.nameNow(ctx)
+	if err != nil || name == g.config.Repository {
+		return err
+	}
+	c := g.config
+	c.Repository = name
+	return g.Reconfigure(ctx, c)
+}
+
+// nameNow is what the configuration's repository is called now; what it says itself where that is the same, or there is none.
+func (g *GitHub) nameNow(ctx context.Context) (string, error) {
 	if g.config.Repository == "" {
-		return nil
+		return "", nil
 	}
 	before, err := g.repo(ctx, Repo{})
 	if err != nil {
-		return nil // it never named one
+		return g.config.Repository, nil // it never named one
 	}
 	var now struct {
 		FullName string `json:"full_name"`
 	}
 	err = g.own().json(ctx, request{method: http.MethodGet, path: "/repos/" + before}, &now)
 	if refusedWith(err, http.StatusNotFound) || err == nil && (now.FullName == "" || strings.EqualFold(now.FullName, before)) {
-		return nil
+		return g.config.Repository, nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	c := g.config
-	c.Repository = now.FullName
-	return g.Reconfigure(ctx, c)
+	return now.FullName, nil
 }

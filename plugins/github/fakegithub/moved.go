@@ -56,12 +56,36 @@ func (r *request) moved(to string) error {
 
 // renamed finds a repository by a name that it had.
 func (s *Server) renamed(owner, name string) *Repo {
+	was := func(now string, before []string, is string) bool {
+		return strings.EqualFold(now, is) || slices.ContainsFunc(before, func(n string) bool { return strings.EqualFold(n, is) })
+	}
 	for _, r := range s.repos {
-		if strings.EqualFold(r.owner.login, owner) && slices.ContainsFunc(r.names, func(n string) bool { return strings.EqualFold(n, name) }) {
+		if was(r.owner.login, r.owner.names, owner) && was(r.name, r.names, name) {
 			return r
 		}
 	}
 	return nil
+}
+
+// Rename gives the organisation another login. The old addresses of its repositories redirect, and its own are gone
+// (https://docs.github.com/en/organizations/managing-organization-settings/renaming-an-organization, 2026-11). The app is told of it.
+func (o *Org) Rename(by, login string) error {
+	return o.act(by, "rename the organisation", func(a *account) error {
+		if o.s.account(login) != nil {
+			return fmt.Errorf("%w: the name %q is taken", ErrRefused, login)
+		}
+		from := o.acc.login
+		delete(o.s.accounts, strings.ToLower(from))
+		o.acc.names, o.acc.login = append(o.acc.names, from), login
+		o.s.accounts[strings.ToLower(login)] = o.acc
+		if i := o.s.installOn(o.acc); i != nil {
+			o.s.emitInstall(i, "installation_target", "renamed", a, object{
+				"account": o.s.userJSON(o.acc), "changes": object{"login": object{"from": from}}, "target_type": "Organization",
+				"installation": object{"id": i.id, "node_id": node("Integration", i.id)},
+			})
+		}
+		return nil
+	})
 }
 
 // rename gives the repository another name. The old one redirects. Callers hold s.mu.

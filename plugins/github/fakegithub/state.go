@@ -8,6 +8,7 @@ import (
 
 // account is a person, an organisation or a bot.
 type account struct {
+	names  []string // that it had before
 	id     int64
 	login  string
 	kind   string // User, Organization, Bot
