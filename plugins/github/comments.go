@@ -57,28 +57,42 @@ func (b *commentBox) Receive(ctx context.Context, r *voteRun, m *message) (gatew
 
 // Update reads all comments.
 func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
-	there, closer, err := b.look(ctx, r)
-	if err != nil || !there {
+	l, err := b.look(ctx, r)
+	if err != nil || !l.there {
 		return err
 	}
+	leave := map[string]bool{}
+	says, err := whole(l.comments, func() (map[string]stand, int, error) { return b.read(ctx, r, leave) })
+	if err != nil {
+		return err
+	}
+	for voter := range leave {
+		delete(says, voter)
+	}
+	return b.settle(ctx, r, says, leave, l.closer)
+}
+
+// read reads all comments once, and gives who says what and how many there were. It adds to leave of whom nothing can be said: what is known of them stands.
+func (b *commentBox) read(ctx context.Context, r *voteRun, leave map[string]bool) (map[string]stand, int, error) {
 	known, err := asideOf(r.ID()).Update(ctx, r.Plugin, func(a aside) (aside, error) {
 		a.Looked = r.Now()
 		return a, nil
 	})
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	was := known.Kept
-	says, leave := map[string]stand{}, map[string]bool{}
+	was, says, n := known.Kept, map[string]stand{}, 0
+	at := func(id int64) int { return slices.IndexFunc(was, func(k kept) bool { return k.ID == id }) }
 	err = each(ctx, r.Plugin.own(), issuePath(b.Repo, b.Number)+"/comments", url.Values{}, maxPages, func(c comment) (bool, error) {
-		if i := slices.IndexFunc(was, func(k kept) bool { return k.ID == c.ID }); i >= 0 { // what it says now somebody else says
+		n++
+		if i := at(c.ID); i >= 0 { // what it says now somebody else says
 			if was[i].Vote = was[i].Vote && counts(r, c.User); was[i].Vote {
 				was[i].Voter = c.User.Login
 			}
 			return false, nil
 		}
 		if !b.ClosesAt.IsZero() && c.Updated.After(b.ClosesAt) && !c.Created.After(b.ClosesAt) && c.User != nil {
-			leave[c.User.Login] = true // nobody can say what it said when the vote closed: what is known of its author stands
+			leave[c.User.Login] = true // nobody can say what it said when the vote closed
 		}
 		if voter, s, ok := b.says(r, c); ok && newer(s, says[voter]) {
 			says[voter] = s
@@ -86,22 +100,22 @@ func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
 		return false, nil
 	})
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	for _, k := range was {
 		if s := (stand{k.Choices, k.At, k.ID}); k.Vote && newer(s, says[k.Voter]) {
 			says[k.Voter] = s
 		}
 	}
-	for voter := range leave {
-		delete(says, voter)
+	if known, err = asideOf(r.ID()).Get(ctx, r.Plugin); err != nil {
+		return nil, 0, err
 	}
-	return b.settle(ctx, r, says, leave, closer)
-}
-
-// newer compares comments: an edit makes one the latest.
-func newer(s, before stand) bool {
-	return before.id == 0 || s.at.After(before.at) || s.at.Equal(before.at) && s.id > before.id
+	for _, k := range known.Kept {
+		if at(k.ID) < 0 {
+			leave[k.Voter] = true // somebody else has changed it while it was read
+		}
+	}
+	return says, n, nil
 }
 
 // ghost is whose GitHub says everything is that deleted accounts wrote.

@@ -325,7 +325,11 @@ func (h *hub) issue(r *http.Request, n int, rest string, in map[string]any, auth
 		}
 		return respond(200, i)
 	case rest == "":
-		return respond(200, i)
+		whole := map[string]any{"comments": len(h.comments[n]), "reactions": map[string]any{"total_count": len(h.reactions[n])}}
+		for k, v := range i {
+			whole[k] = v
+		}
+		return respond(200, whole)
 	case rest == "/comments" && r.Method == http.MethodPost:
 		c := h.comment(n, author, in["body"].(string), h.now())
 		return respond(201, c)

@@ -81,15 +81,15 @@ func (b *reactBox) Receive(_ context.Context, r *voteRun, m *message) (gateway.R
 
 // Update reads all reactions. Somebody who has given several where one counts has said what they gave last.
 func (b *reactBox) Update(ctx context.Context, r *voteRun) error {
-	there, closer, err := b.look(ctx, r)
-	if err != nil || !there {
+	l, err := b.look(ctx, r)
+	if err != nil || !l.there {
 		return err
 	}
-	says, err := b.read(ctx, r)
+	says, err := whole(l.reactions, func() (map[string]stand, int, error) { return b.read(ctx, r) })
 	if err != nil {
 		return err
 	}
-	return b.settle(ctx, r, says, nil, closer)
+	return b.settle(ctx, r, says, nil, l.closer)
 }
 
 // reaction is one as GitHub lists it.
@@ -100,12 +100,13 @@ type reaction struct {
 	Created stamp    `json:"created_at"`
 }
 
-// read lists who says what. Of each voter it keeps their choices only, so that ten thousand fit easily; those of bots, and later ones than
+// read lists once who says what, and says how many reactions there were. Of each voter it keeps their choices only, so that ten thousand fit easily; those of bots, and later ones than
 // the closing time, do not count.
-func (b *reactBox) read(ctx context.Context, r *voteRun) (map[string]stand, error) {
+func (b *reactBox) read(ctx context.Context, r *voteRun) (says map[string]stand, n int, err error) {
 	says, ask := map[string]stand{}, r.Ask()
 	choices := ask.Choices()
-	err := each(ctx, r.Plugin.own(), issuePath(b.Repo, b.Number)+"/reactions", url.Values{}, maxPages, func(x reaction) (bool, error) {
+	err = each(ctx, r.Plugin.own(), issuePath(b.Repo, b.Number)+"/reactions", url.Values{}, maxPages, func(x reaction) (bool, error) {
+		n++
 		i := slices.Index(b.Reactions, x.Content)
 		late := !b.ClosesAt.IsZero() && x.Created.After(b.ClosesAt)
 		if i < 0 || i >= len(choices) || x.User == nil || x.User.Login == "" || x.User.Type == "Bot" || strings.EqualFold(x.User.Login, r.Plugin.app.bot()) || late {
@@ -114,19 +115,19 @@ func (b *reactBox) read(ctx context.Context, r *voteRun) (map[string]stand, erro
 		says[x.User.Login] = added(ask, says[x.User.Login], choices[i], stand{at: x.Created.Time, id: x.ID})
 		return false, nil
 	})
-	return says, err
+	return says, n, err
 }
 
 // added is what a voter says with one reaction more.
 func added(ask *vote.Ask, before stand, choice string, s stand) stand {
-	newer := before.id == 0 || s.at.After(before.at) || s.at.Equal(before.at) && s.id > before.id
-	if !newer {
+	last := newer(s, before)
+	if !last {
 		s.at, s.id = before.at, before.id
 	}
 	switch {
 	case several(ask):
 		s.choices = ordered(ask, append(slices.Clone(before.choices), choice))
-	case newer:
+	case last:
 		s.choices = []string{choice}
 	default:
 		s.choices = before.choices

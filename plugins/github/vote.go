@@ -157,31 +157,43 @@ func (b *box) heard(r *voteRun, m *message) {
 	}
 }
 
-// look asks whether the issue is still the vote's: one that was deleted or has moved to another repository ends it. closer is who has closed
-// it, and with it the vote; "" where nobody has who may.
-func (b *box) look(ctx context.Context, r *voteRun) (there bool, closer string, err error) {
+// looked is what the issue itself says.
+type looked struct {
+	there     bool   // it is still the vote's
+	closer    string // who has closed it, and with it the vote; "" where nobody has who may
+	comments  int    // how many there are
+	reactions int
+}
+
+// look asks whether the issue is still the vote's: one that was deleted or has moved to another repository ends it.
+func (b *box) look(ctx context.Context, r *voteRun) (l looked, err error) {
 	var i struct {
 		issue
 		ClosedBy   *account `json:"closed_by"`
 		Repository string   `json:"repository_url"`
+		Comments   int      `json:"comments"`
+		Reactions  struct {
+			Total int `json:"total_count"`
+		} `json:"reactions"`
 	}
 	err = r.Plugin.own().json(ctx, request{method: http.MethodGet, path: issuePath(b.Repo, b.Number)}, &i)
 	switch {
 	case err == nil && i.ID == b.IssueID:
 		b.follow(r, i.Repository, i.URL)
+		l = looked{there: true, comments: i.Comments, reactions: i.Reactions.Total}
 		if i.State != "closed" || i.ClosedBy == nil {
-			return true, "", nil
+			return l, nil
 		}
 		may, err := r.MayClose(ctx, i.ClosedBy.Login)
 		if may {
-			closer = i.ClosedBy.Login
+			l.closer = i.ClosedBy.Login
 		}
-		return true, closer, err
+		return l, err
 	case err == nil || gateway.CodeOf(err) == gateway.NotFound:
 		r.CloseNow(vote.Closing{By: vote.ByDeletion, At: r.Now()})
-		return false, "", nil
+		return looked{}, nil
 	}
-	return false, "", err
+	return looked{}, err
 }
 
 // follow takes over the name that the issue's repository has now: deliveries have it.
@@ -193,13 +205,6 @@ func (b *box) follow(r *voteRun, repository, page string) {
 	b.Repo, b.URL = name, page
 	r.Ref(issueRef(b.Repo, b.Number))
 	r.SetURL(b.URL)
-}
-
-// stand is what one voter says at the moment.
-type stand struct {
-	choices []string // in the order of the ask
-	at      time.Time
-	id      int64 // which of two of the same time came later
 }
 
 // settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote.

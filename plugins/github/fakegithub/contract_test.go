@@ -250,6 +250,7 @@ func TestContract(t *testing.T) {
 	del, err := j.repo.OpenIssue("ada", "Oh", "")
 	require.NoError(t, err)
 	require.NoError(t, j.repo.DeleteIssue("ada", del))
+	require.NoError(t, j.org.Rename("ada", "zenith"))
 	require.NoError(t, j.SetPermissions(j.inst, map[string]string{"metadata": "read"}))
 	j.Revoke("ada")
 	j.Ping()
@@ -287,7 +288,7 @@ func (j *judged) deliveries() {
 		"issue_comment edited", "issue_comment deleted", "label created", "label edited", "label deleted", "repository renamed", "pull_request opened", "pull_request synchronize", "pull_request edited", "pull_request labeled", "pull_request closed",
 		"pull_request_review submitted", "push", "member added", "member removed", "org_block blocked", "org_block unblocked", "organization member_invited", "organization member_added", "organization member_removed",
 		"membership added", "membership removed", "team created", "installation created", "installation deleted", "installation suspend", "installation unsuspend", "installation new_permissions_accepted",
-		"installation_repositories removed", "github_app_authorization revoked", "ping",
+		"installation_repositories removed", "installation_target renamed", "github_app_authorization revoked", "ping",
 	} {
 		require.True(j.t, seen[name], "%s was not delivered", name)
 	}
