@@ -3,13 +3,11 @@ package github
 import (
 	"context"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	gateway "github.com/metagov/gateway-go"
-	"github.com/metagov/gateway-go/vote"
 )
 
 // commentBox is the state of an issue-comment-vote.
@@ -137,70 +135,4 @@ func (b *commentBox) says(r *voteRun, c comment) (voter string, s stand, ok bool
 // counts says whether what an account writes counts.
 func counts(r *voteRun, who *account) bool {
 	return who != nil && who.Login != "" && who.Type != "Bot" && !strings.EqualFold(who.Login, r.Plugin.app.bot()) && !strings.EqualFold(who.Login, ghost)
-}
-
-var (
-	voteLine   = regexp.MustCompile(`(?i)^/vote[ \t]+(.+)$`)
-	unvoteLine = regexp.MustCompile(`(?i)^/unvote[ \t]*$`)
-)
-
-// spoken reads the lines of a comment that are votes, outside of blocks of code. Of several where one counts the last one does. A line that
-// names no choice is none.
-func spoken(ask *vote.Ask, body string) (choices []string, ok bool) {
-	fence := ""
-	for line := range strings.Lines(body) {
-		line = strings.TrimRight(line, " \t\r\n")
-		if mark := fenceOf(line); mark != "" {
-			switch fence {
-			case "":
-				fence = mark
-			case mark:
-				fence = ""
-			}
-			continue
-		}
-		if fence != "" {
-			continue
-		}
-		if unvoteLine.MatchString(line) {
-			choices, ok = nil, true
-			continue
-		}
-		m := voteLine.FindStringSubmatch(line)
-		if m == nil {
-			continue
-		}
-		choice, known := named(ask, m[1])
-		switch {
-		case !known:
-		case several(ask):
-			choices, ok = ordered(ask, append(choices, choice)), true
-		default:
-			choices, ok = []string{choice}, true
-		}
-	}
-	return choices, ok
-}
-
-func fenceOf(line string) string {
-	for _, mark := range []string{"```", "~~~"} {
-		if strings.HasPrefix(strings.TrimLeft(line, " "), mark) {
-			return mark
-		}
-	}
-	return ""
-}
-
-// named finds the choice that somebody means: by its text, whatever the case and the spaces, or by its number.
-func named(ask *vote.Ask, text string) (string, bool) {
-	same := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
-	text = same(strings.Trim(text, " \t`"))
-	choices := ask.Choices()
-	if i := slices.IndexFunc(choices, func(c string) bool { return same(c) == text }); i >= 0 {
-		return choices[i], true
-	}
-	if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(choices) {
-		return choices[n-1], true
-	}
-	return "", false
 }

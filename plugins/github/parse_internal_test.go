@@ -3,6 +3,7 @@ package github
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,30 +24,68 @@ func ask(t testing.TB, a vote.Ask) *vote.Ask {
 func TestSpoken(t *testing.T) {
 	one := ask(t, vote.Ask{Title: "x"})
 	many := ask(t, vote.Ask{Title: "x", PollType: vote.Multiple, Options: []string{"Green tea", "soup", "3"}})
+	alike := ask(t, vote.Ask{Title: "x", PollType: vote.Choice, Options: []string{"Tea", "tea", "`go`", "go", "a``b"}})
 	for name, c := range map[string]struct {
 		ask  *vote.Ask
 		body string
 		want []string
 		ok   bool
 	}{
-		"a line":                {one, "I think\r\n/vote yes\r\n", []string{"yes"}, true},
-		"the last counts":       {one, "/vote yes\n/vote no", []string{"no"}, true},
-		"in capitals":           {one, "/VOTE YES", []string{"yes"}, true},
-		"by number":             {one, "/vote 2", []string{"no"}, true},
-		"a text before numbers": {many, "/vote 3", []string{"3"}, true},
-		"several":               {many, "/vote soup\n/vote green  TEA", []string{"Green tea", "soup"}, true},
-		"taken back":            {one, "/vote yes\n/unvote", nil, true},
-		"taken back, and again": {many, "/vote soup\n/unvote\n/vote 1", []string{"Green tea"}, true},
-		"no such choice":        {one, "/vote perhaps", nil, false},
-		"in a quote":            {one, "> /vote yes", nil, false},
-		"in code":               {one, "    /vote yes\n```\n/vote yes\n```", nil, false},
-		"in unended code":       {one, "~~~\n/vote yes", nil, false},
-		"within a line":         {one, "please /vote yes", nil, false},
-		"nothing":               {one, "", nil, false},
+		"text in a deeper fence":       {one, "````\n```\n/vote yes\n```\n````\n/vote no", []string{"no"}, true},
+		"a shorter fence ends none":    {one, "````\n/vote yes\n```\n/vote yes", nil, false},
+		"a longer fence does":          {one, "```\n/vote no\n`````  \n/vote yes", []string{"yes"}, true},
+		"another fence ends none":      {one, "```\n~~~\n/vote yes", nil, false},
+		"a fence with words ends none": {one, "```\n``` go\n/vote yes", nil, false},
+		"a fence has words at first":   {one, "``` go\n/vote no\n```\n/vote yes", []string{"yes"}, true},
+		"code in a line is no fence":   {one, "```x``` is code\n/vote yes", []string{"yes"}, true},
+		"with tildes it is one":        {one, "~~~ a`b`\n/vote yes", nil, false},
+		"four spaces are no fence":     {one, "    ```\n/vote yes", []string{"yes"}, true},
+		"nor is a tab":                 {one, "\t```\n/vote yes", []string{"yes"}, true},
+		"four spaces end none":         {one, "```\n    ```\n/vote yes", nil, false},
+		"three spaces are a fence":     {one, "   ```\n/vote no\n   ```\n/vote yes", []string{"yes"}, true},
+		"hidden":                       {one, "<!--\n/vote yes\n-->\nHello", nil, false},
+		"hidden for ever":              {one, "<!-- x\n\n/vote yes", nil, false},
+		"after what is hidden":         {one, "<!-- x\n/vote no\n-->\n/vote yes", []string{"yes"}, true},
+		"hidden in one line":           {one, "<!-- /vote no -->\n/vote yes", []string{"yes"}, true},
+		"hidden behind words":          {one, "well <!-- x\n/vote no\n--> then\n/vote yes", []string{"yes"}, true},
+		"an arrow that hides nothing":  {one, "well <!-- x\n\n/vote yes", []string{"yes"}, true},
+		"a fence in what is hidden":    {one, "<!--\n```\n-->\n/vote yes", []string{"yes"}, true},
+		"hiding in code":               {one, "```\n<!--\n```\n/vote yes", []string{"yes"}, true},
+		"exactly, one":                 {alike, "/vote Tea", []string{"Tea"}, true},
+		"exactly, the other":           {alike, "/vote tea", []string{"tea"}, true},
+		"neither exactly":              {alike, "/vote TEA", []string{"Tea"}, true},
+		"with its own ticks":           {alike, "/vote `go`", []string{"`go`"}, true},
+		"without":                      {alike, "/vote go", []string{"go"}, true},
+		"as it is shown":               {alike, "/vote `'go'`", []string{"`go`"}, true},
+		"in ticks":                     {one, "/vote `Yes`", []string{"yes"}, true},
+		"ticks within":                 {alike, "/vote a``b", []string{"a``b"}, true},
+		"a line":                       {one, "I think\r\n/vote yes\r\n", []string{"yes"}, true},
+		"the last counts":              {one, "/vote yes\n/vote no", []string{"no"}, true},
+		"in capitals":                  {one, "/VOTE YES", []string{"yes"}, true},
+		"by number":                    {one, "/vote 2", []string{"no"}, true},
+		"a text before numbers":        {many, "/vote 3", []string{"3"}, true},
+		"several":                      {many, "/vote soup\n/vote green  TEA", []string{"Green tea", "soup"}, true},
+		"taken back":                   {one, "/vote yes\n/unvote", nil, true},
+		"taken back, and again":        {many, "/vote soup\n/unvote\n/vote 1", []string{"Green tea"}, true},
+		"no such choice":               {one, "/vote perhaps", nil, false},
+		"in a quote":                   {one, "> /vote yes", nil, false},
+		"in code":                      {one, "    /vote yes\n```\n/vote yes\n```", nil, false},
+		"in unended code":              {one, "~~~\n/vote yes", nil, false},
+		"within a line":                {one, "please /vote yes", nil, false},
+		"nothing":                      {one, "", nil, false},
 	} {
 		got, ok := spoken(c.ask, c.body)
 		require.Equal(t, c.ok, ok, name)
 		require.Equal(t, c.want, got, name)
+	}
+}
+
+// The longest comment is read quickly, whatever is in it.
+func TestSpokenOfTheLongest(t *testing.T) {
+	for _, part := range []string{"a<!--\n", "<!--\n", "```\n", "<!-- -->", "\n", "/vote yes\n", "`"} {
+		began := time.Now()
+		spoken(ask(t, vote.Ask{Title: "x"}), strings.Repeat(part, 65_000/len(part)))
+		require.Less(t, time.Since(began), 5*time.Second, "%q", part)
 	}
 }
 
