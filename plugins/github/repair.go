@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -56,6 +57,10 @@ func (g *GitHub) failed(ctx context.Context, gap gateway.Gap) ([]attempt, error)
 		seen[a.GUID] = a
 		return false, nil
 	})
+	if errors.Is(err, errMore) { // it would be the next time too: the newest are better than none
+		g.Log.WarnContext(ctx, "the app's log of deliveries is longer than is read: what failed before is not fetched", "entries", maxLogPages*pageSize, "since", gap.Since)
+		err = nil
+	}
 	if err != nil {
 		return nil, err
 	}

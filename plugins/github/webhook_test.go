@@ -2,6 +2,7 @@ package github_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -231,4 +232,23 @@ func TestFailedDeliveriesAreFetched(t *testing.T) {
 	r.Due()
 	require.Len(t, r.Events("push"), 1)
 	require.Empty(t, r.hub.calls(http.MethodGet, "/app/hook/deliveries/2"), "another community's is not even looked at")
+}
+
+// The app's log is that of all communities. Where there is more in it than one repair reads, its newest are fetched, and nothing fails.
+func TestALogThatIsTooLong(t *testing.T) {
+	r := newRig(t)
+	at := r.Clock.Now().Format("2006-01-02T15:04:05Z")
+	r.hub.mu.Lock()
+	for i := range 10_101 {
+		d := map[string]any{"id": 20_000 - i, "guid": fmt.Sprintf("d-%d", i), "at": at, "status": 200, "installation": 999, "event": "push", "payload": "{}"}
+		if i == 50 {
+			d["status"], d["installation"], d["payload"] = 502, 4711, string(r.payload(map[string]any{"ref": "refs/heads/lost"}))
+		}
+		r.hub.failed = append(r.hub.failed, d)
+	}
+	r.hub.mu.Unlock()
+	require.NoError(t, r.inst.Repair(t.Context(), gateway.Gap{Since: r.Clock.Now()}))
+	r.Due()
+	require.Len(t, r.Events("push"), 1)
+	require.Len(t, r.hub.calls(http.MethodGet, "/app/hook/deliveries"), 101)
 }

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -26,6 +27,9 @@ func marked(text, id string) string {
 // maxSearched bounds how many pages are searched for what may have been written.
 const maxSearched = 100
 
+// errMore is inside the error where a list has more pages than are read. What was taken of it until then is all that is had of it.
+var errMore = errors.New("there is more than is read")
+
 // pages reads a list page by page, a hundred at a time, until take says that it has seen enough.
 func (c *client) pages(ctx context.Context, path string, query url.Values, limit int, take func(page []json.RawMessage) (enough bool, err error)) error {
 	q := url.Values{"per_page": {"100"}}
@@ -47,7 +51,7 @@ func (c *client) pages(ctx context.Context, path string, query url.Values, limit
 			return err
 		}
 		if n >= limit {
-			return gateway.Errorf(gateway.Unavailable, "github: GET %s: there are more than %d pages", path, limit)
+			return gateway.Errorf(gateway.Unavailable, "github: GET %s: after %d pages: %w", path, limit, errMore)
 		}
 		if q, err = turned(next, q); err != nil {
 			return err
