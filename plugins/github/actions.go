@@ -118,75 +118,6 @@ func issuePath(repo string, number int) string {
 	return "/repos/" + repo + "/issues/" + strconv.Itoa(number)
 }
 
-// act is one call that changes something which repeating does not change further.
-type act struct {
-	request
-	echoes  []string             // as what the delivery of it will be known
-	same    []int                // GitHub's statuses for: it is so already
-	gone    []int                // its statuses for it the second time, after an attempt of ours whose answer was lost
-	already func() (bool, error) // asks whether it is so already, where a 422 does not tell
-}
-
-// attempted is what is durable before GitHub hears of an act.
-type attempted struct {
-	Sent bool `json:"sent"`
-}
-
-// perform acts. same says that it was so before, and nothing was done. What an earlier attempt of ours has done is ours, also if its answer was
-// lost: otherwise the delivery of it would count as somebody else's.
-func (g *GitHub) perform(ctx context.Context, a act, out any) (same bool, err error) {
-	call := gateway.CallOf(ctx)
-	var before attempted
-	again := call.Saved(&before) && before.Sent
-	if err := call.Save(ctx, attempted{true}); err != nil {
-		return false, err
-	}
-	echoes := g.echoesAs(ctx, a.echoes)
-	if err := call.Expect(ctx, echoes...); err != nil {
-		return false, err
-	}
-	err = g.client(ctx).json(ctx, a.request, out)
-	same = refusedWith(err, a.same...)
-	if a.already != nil && refusedWith(err, http.StatusUnprocessableEntity) {
-		var e error
-		if same, e = a.already(); e != nil {
-			return false, e
-		}
-	}
-	switch {
-	case same && !again:
-		return true, nil
-	case same, again && refusedWith(err, a.gone...):
-		err = nil // the first attempt did it
-	}
-	if err == nil {
-		call.Caused(echoes...)
-	}
-	return false, err
-}
-
-// done is [GitHub.perform] for an action that has nothing else to say.
-func (g *GitHub) done(ctx context.Context, a act) (Done, error) {
-	same, err := g.perform(ctx, a, nil)
-	return Done{Already: same}, err
-}
-
-// echoesAs are the names of acts as they will be told of: with the name of the person on whose behalf they are done.
-func (g *GitHub) echoesAs(ctx context.Context, names []string) []string {
-	if acting, ok := gateway.ActingAs(ctx); ok {
-		return echoesOf(acting.UserID, names)
-	}
-	return names
-}
-
-// author is the login under which the call writes.
-func (g *GitHub) author(ctx context.Context) string {
-	if acting, ok := gateway.ActingAs(ctx); ok {
-		return acting.UserID
-	}
-	return g.app.bot()
-}
-
 // DeleteComment is the input of delete-comment.
 type DeleteComment struct {
 	Repo
@@ -216,11 +147,29 @@ func (g *GitHub) addLabels(ctx context.Context, in AddLabels) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
+	echo := func(label string) string { return ref("labels", "labeled", issueRef(repo, in.Number), label) }
 	var echoes []string
 	for _, l := range in.Labels {
-		echoes = append(echoes, ref("labels", "labeled", issueRef(repo, in.Number), l))
+		echoes = append(echoes, echo(l))
 	}
-	return g.done(ctx, act{request: request{method: http.MethodPost, path: issuePath(repo, in.Number) + "/labels", body: map[string]any{"labels": in.Labels}}, echoes: echoes})
+	path := issuePath(repo, in.Number) + "/labels"
+	var has map[string]bool
+	return g.done(ctx, act{
+		request: request{method: http.MethodPost, path: path, body: map[string]any{"labels": in.Labels}}, echoes: echoes,
+		is: func(name string) (bool, error) {
+			if has == nil {
+				has = map[string]bool{}
+				err := each(ctx, g.client(ctx), path, url.Values{}, maxSearched, func(l struct{ Name string }) (bool, error) {
+					has[echo(l.Name)] = true
+					return false, nil
+				})
+				if err != nil {
+					return false, err
+				}
+			}
+			return has[name], nil
+		},
+	})
 }
 
 // RemoveLabel is the input of remove-label.
@@ -286,5 +235,16 @@ func (g *GitHub) thread(ctx context.Context, in Thread, method, path string, bod
 	return g.done(ctx, act{
 		request: request{method: method, path: issuePath(repo, in.Number) + path, body: body},
 		echoes:  []string{ref("thread", told, issueRef(repo, in.Number))},
+		is:      func(string) (bool, error) { return g.stands(ctx, repo, in.Number, told) },
 	})
+}
+
+// stands says whether an issue is already what an act makes of it.
+func (g *GitHub) stands(ctx context.Context, repo string, number int, told string) (bool, error) {
+	var now struct {
+		State  string `json:"state"`
+		Locked bool   `json:"locked"`
+	}
+	err := g.client(ctx).json(ctx, request{method: http.MethodGet, path: issuePath(repo, number)}, &now)
+	return map[string]bool{"closed": now.State == "closed", "reopened": now.State == "open", "locked": now.Locked, "unlocked": !now.Locked}[told], err
 }

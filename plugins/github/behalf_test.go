@@ -2,6 +2,7 @@ package github_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -97,6 +98,67 @@ func TestOnBehalfRedirectsStayInside(t *testing.T) {
 				_, err := r.inst.Do(t.Context(), "method", json.RawMessage(`{"route":"/repos/acme/town/issues/1","method":"`+method+`"}`), gateway.OnBehalfOf(person))
 				require.Equal(t, c.code, gateway.CodeOf(err), "%v", err)
 				require.Len(t, r.hub.calls(method, path)[before:], c.sent)
+			})
+		}
+	}
+}
+
+// An act that changes nothing tells of nothing: the next time that the person does the same by themselves, it is theirs, also where our answer was lost.
+func TestFakeWhatIsSoAlreadyClaimsNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		action, in, event string
+		by                func(r *town) error // what makes it so, and after undo what the person does by themselves
+		undo              func(r *town) error
+	}{
+		"close":  {"close", `{"issue_number":1}`, "issues closed", func(r *town) error { return r.repo.Close("ada", 1) }, func(r *town) error { return r.repo.Reopen("ada", 1) }},
+		"lock":   {"lock", `{"issue_number":1}`, "issues locked", func(r *town) error { return r.repo.Lock("ada", 1, "") }, func(r *town) error { return r.repo.Unlock("ada", 1) }},
+		"unlock": {"unlock", `{"issue_number":1}`, "issues unlocked", func(r *town) error { return r.repo.Unlock("ada", 1) }, func(r *town) error { return r.repo.Lock("ada", 1, "") }},
+		"reopen": {"reopen", `{"issue_number":1}`, "issues reopened", func(r *town) error { return r.repo.Reopen("ada", 1) }, func(r *town) error { return r.repo.Close("ada", 1) }},
+		"label": {"add-labels", `{"issue_number":1,"labels":["Blue"]}`, "issues labeled", func(r *town) error { return r.repo.Label("ada", 1, "blue") },
+			func(r *town) error { return r.repo.Unlabel("ada", 1, "blue") }},
+		"team": {"set-team-member", `{"team_slug":"jury","username":"bob"}`, "membership added", func(r *town) error { return r.org.JoinTeam("ada", "jury", "bob", "member") },
+			func(r *town) error { return r.org.LeaveTeam("ada", "jury", "bob") }},
+	} {
+		for _, lost := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " ", lost), func(t *testing.T) {
+				r := installed(t)
+				r.org.AddTeam("jury")
+				in, ok := r.browses(gateway.AuthRequest{Type: gateway.Login}, "ada", "")
+				require.True(t, ok)
+				_, err := r.repo.OpenIssue("ada", "Hello", "")
+				require.NoError(t, err)
+				require.NoError(t, c.by(r))
+				r.heard()
+				already := len(r.Events(c.event))
+				if lost {
+					for _, route := range []string{"PATCH /repos/{owner}/{repo}/issues/{issue_number}", "PUT /repos/{owner}/{repo}/issues/{issue_number}/lock", "DELETE /repos/{owner}/{repo}/issues/{issue_number}/lock",
+						"POST /repos/{owner}/{repo}/issues/{issue_number}/labels", "PUT /orgs/{org}/teams/{team_slug}/memberships/{username}"} {
+						r.hub.Fail(fakegithub.Fault{Route: route, LoseAnswer: true})
+					}
+				}
+				for range 2 {
+					if _, err = r.inst.Do(t.Context(), c.action, json.RawMessage(c.in), gateway.OnBehalfOf(in.Account.Person), gateway.Once("k")); err == nil {
+						break
+					}
+				}
+				require.NoError(t, err)
+				r.heard()
+				require.Len(t, r.Events(c.event), already)
+				require.NoError(t, c.undo(r))
+				require.NoError(t, c.by(r))
+				r.heard()
+				got := r.Events(c.event)
+				require.Len(t, got, already+1)
+				require.Empty(t, got[already].Cause, "ada did it herself")
+
+				require.NoError(t, c.undo(r))
+				r.heard()
+				_, err = r.inst.Do(t.Context(), c.action, json.RawMessage(c.in), gateway.OnBehalfOf(in.Account.Person))
+				require.NoError(t, err)
+				r.heard()
+				got = r.Events(c.event)
+				require.Len(t, got, already+2)
+				require.NotEmpty(t, got[already+1].Cause, "and this is ours")
 			})
 		}
 	}

@@ -33,6 +33,7 @@ func (g *GitHub) setMember(ctx context.Context, in SetMember) (out Membership, e
 	_, err = g.perform(ctx, act{
 		request: request{method: http.MethodPut, path: "/orgs/" + org + "/memberships/" + in.Username, body: map[string]any{"role": first(in.Role, "member")}},
 		echoes:  []string{ref("organization", "member_invited", org, in.Username)},
+		is:      func(string) (bool, error) { return g.is(ctx, "/orgs/"+org+"/memberships/"+in.Username) },
 	}, &out)
 	return out, err
 }
@@ -101,9 +102,14 @@ func (g *GitHub) removeCollaborator(ctx context.Context, in Collaborator) (Done,
 	if err != nil {
 		return Done{}, err
 	}
+	path := "/repos/" + repo + "/collaborators/" + in.Username
 	return g.done(ctx, act{
-		request: request{method: http.MethodDelete, path: "/repos/" + repo + "/collaborators/" + in.Username},
+		request: request{method: http.MethodDelete, path: path},
 		echoes:  []string{ref("member", "removed", repo, in.Username)},
+		is: func(string) (bool, error) {
+			there, err := g.is(ctx, path)
+			return !there, err
+		},
 	})
 }
 
@@ -127,6 +133,7 @@ func (g *GitHub) setTeamMember(ctx context.Context, in SetTeamMember) (out Membe
 	_, err = g.perform(ctx, act{
 		request: request{method: http.MethodPut, path: path, body: map[string]any{"role": first(in.Role, "member")}},
 		echoes:  []string{ref("membership", "added", org, in.Slug, in.Username)},
+		is:      func(string) (bool, error) { return g.is(ctx, path) },
 	}, &out)
 	return out, err
 }
