@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -35,25 +36,26 @@ func (d *Discord) postMessage(ctx context.Context, in Message) (Posted, error) {
 	case in.ReplyTo != "" && in.Channel == "":
 		return Posted{}, gateway.Errorf(gateway.Invalid, "reply_to is for messages in a channel")
 	}
+	more, err := d.ourBody(ctx, in.More)
+	if err != nil {
+		return Posted{}, err
+	}
 	var channel string
-	var err error
 	if in.Channel != "" {
 		channel, err = in.Channel, d.guildOf(ctx, in.Channel)
 	} else {
-		channel, err = d.direct(ctx, in.User)
+		channel, err = d.directToMember(ctx, in.User)
 	}
 	if err != nil {
 		return Posted{}, err
 	}
-	return d.postOnce(ctx, channel, in.fields(), "")
+	return d.postOnce(ctx, channel, in.fields(more), "")
 }
 
-// fields is what Discord takes.
-func (in Message) fields() map[string]any {
+// fields is what Discord takes. more is what the gateway does not know, looked at.
+func (in Message) fields(more map[string]any) map[string]any {
 	f := map[string]any{"allowed_mentions": map[string]any{"parse": []string{"users"}}}
-	for k, v := range in.More {
-		f[k] = v
-	}
+	maps.Copy(f, more)
 	if in.AllowedMentions != nil {
 		f["allowed_mentions"] = in.AllowedMentions
 	}

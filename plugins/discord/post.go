@@ -154,6 +154,15 @@ func (d *Discord) find(ctx context.Context, p posting, nonce string, same func(P
 	return "", gateway.Errorf(gateway.Unavailable, "discord: more than %d messages came since; whether ours is behind them is not known", limit*lookPages)
 }
 
+// directToMember is [Discord.direct] for who is in our guild: Discord lets the bot write to everybody who shares any guild with it, and the others are
+// other communities'. NotFound: they are not in it.
+func (d *Discord) directToMember(ctx context.Context, user string) (string, error) {
+	if err := d.call(ctx, call{path: d.in("members", user)}, nil); err != nil {
+		return "", fmt.Errorf("looking for a person in this server: %w", err)
+	}
+	return d.direct(ctx, user)
+}
+
 // direct gives the conversation with one person.
 func (d *Discord) direct(ctx context.Context, user string) (string, error) {
 	var out struct {

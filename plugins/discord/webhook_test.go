@@ -188,6 +188,33 @@ func TestOneCommunityDoesNotSeeAnother(t *testing.T) {
 		require.Error(t, err, route)
 		require.NotEqual(t, gateway.Internal, gateway.CodeOf(err))
 	}
+	const token = "fakeFAKE-token_of_a_webhook-0123456789"
+	for _, verb := range []string{"GET", "POST"} {
+		_, err = one.inst.Do(t.Context(), "method", discord.Method{HTTPMethod: verb, Route: "webhooks/1/" + token})
+		require.ErrorIs(t, err, gateway.Denied)
+		require.NotContains(t, err.Error(), token, "it is a capability")
+	}
+
+	// Nor is there a way through what is sent.
+	for name, body := range map[string]string{
+		"a webhook of the other's": `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":"` + other + `"}`,
+		"a list":                   `{"http_method":"PUT","route":"guilds/1000/onboarding","prompts":[{"options":[{"channel_ids":["` + other + `"]}]}]}`,
+		"its number":               `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":` + other + `}`,
+		"the other's guild":        `{"http_method":"POST","route":"channels/1101/messages","message_reference":{"guild_id":"51000","message_id":"1"}}`,
+		"a forwarded message":      `{"http_method":"POST","route":"channels/1101/messages","message_reference":{"type":1,"channel_id":"` + other + `","message_id":"` + m2.ID + `"}}`,
+		"a message of the other's": `{"http_method":"POST","route":"channels/1101/messages","content":"x","message_reference":{"channel_id":"` + other + `","message_id":"` + m2.ID + `"}}`,
+	} {
+		_, err := one.inst.Do(t.Context(), "method", json.RawMessage(body))
+		require.Contains(t, []gateway.Code{gateway.NotFound, gateway.Invalid}, gateway.CodeOf(err), name)
+		if strings.Contains(name, "message") {
+			_, err = one.inst.Do(t.Context(), "post-message", json.RawMessage(`{"channel":"1101",`+body[strings.Index(body, `"message_reference"`):]))
+			require.Contains(t, []gateway.Code{gateway.NotFound, gateway.Invalid}, gateway.CodeOf(err), name)
+		}
+	}
+	r.fake.AddUser("3001", "a person of the other guild's")
+	two.w.AddMember("3001")
+	_, err = one.inst.Do(t.Context(), "post-message", discord.Message{User: "3001", Content: "x"})
+	require.ErrorIs(t, err, gateway.NotFound)
 	for _, call := range r.fake.Calls()[before:] {
 		require.Equal(t, http.MethodGet, call.Method, "%s %s", call.Method, call.Path)
 		require.NotContains(t, call.Path, "..")
