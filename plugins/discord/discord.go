@@ -11,7 +11,6 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"slices"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -46,7 +45,7 @@ type App struct {
 	// Texts are what people in Discord get to read. Empty ones are those of [DefaultTexts].
 	Texts Texts
 
-	identify time.Duration // in tests, in the place of identifyEvery
+	times times // in tests, in the place of usualTimes
 }
 
 // Config is one guild. An installation by OAuth fills it in; by hand the guild's ID is enough, if the bot has been added to it.

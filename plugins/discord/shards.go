@@ -19,14 +19,31 @@ type ears struct {
 	alive []time.Time // of each shard, until when nothing can have been missed; zero: it has never been heard
 }
 
-// identifyEvery is how often a bot may begin a session, unless Discord has allowed it more.
-const identifyEvery = 5 * time.Second
+// times are how long the listening waits for what.
+type times struct {
+	identify time.Duration // between the first sessions of shards: how often a bot may begin one, unless Discord has allowed it more
+	open     time.Duration // for a connection to be made, with its session
+	redial   time.Duration // before the second attempt to make one again; it doubles with each
+	longest  time.Duration // between two attempts
+	alive    time.Duration // until it is kept again that a shard listens
+}
+
+var usualTimes = times{identify: 5 * time.Second, open: time.Minute, redial: time.Second, longest: 30 * time.Second, alive: aliveEvery}
 
 // aliveEvery is how often it is kept that a shard listens.
 const aliveEvery = 30 * time.Second
 
-// listen keeps the connections to the Gateway, one for each shard, see [link.listen]. They begin one after the other. If one cannot be kept all
-// are given up, and begun anew by the gateway.
+// waits are the times of this app.
+func (a *app) waits() times {
+	if a.times != (times{}) {
+		return a.times
+	}
+	return usualTimes
+}
+
+// listen keeps the connections to the Gateway, one for each shard, see [link.listen]. They begin one after the other, as far apart as
+// Discord wants it. (A session that Discord itself declares invalid is begun anew by the library, at once and out of our sight, so that those of several shards
+// may come closer together; the one that Discord refuses is tried again.) If one cannot be kept all are given up, and begun anew by the gateway.
 func (a *app) listen(ctx context.Context, src *gateway.Source) error {
 	n, err := a.shards(ctx, src)
 	if err != nil {
@@ -46,7 +63,7 @@ func (a *app) listen(ctx context.Context, src *gateway.Source) error {
 			select {
 			case err := <-failed:
 				return err
-			case <-time.After(a.pause()):
+			case <-time.After(a.waits().identify):
 			}
 		}
 		l := &link{ears: e, ctx: ctx, shard: i, closed: make(chan struct{}, 1), failed: make(chan error, 1), begun: make(chan struct{})}
@@ -58,14 +75,6 @@ func (a *app) listen(ctx context.Context, src *gateway.Source) error {
 		}
 	}
 	return <-failed
-}
-
-// pause is how long the next shard waits.
-func (a *app) pause() time.Duration {
-	if a.identify > 0 {
-		return a.identify
-	}
-	return identifyEvery
 }
 
 // shards is how many there are: as many as the operator says, or Discord advises.

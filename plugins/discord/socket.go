@@ -25,28 +25,91 @@ import (
 func (l *link) listen() error {
 	ctx, stop := context.WithCancel(l.ctx)
 	defer l.wg.Wait()
+	defer stop()
 	s, err := l.session(ctx)
 	if err != nil {
-		stop()
 		return err
 	}
-	defer l.end(s, stop)
+	if err := l.open(ctx, s); err != nil {
+		return explain(err)
+	}
 	for {
-		if err := s.Open(); err != nil && !errors.Is(err, discordgo.ErrWSAlreadyOpen) { // it says twice that one connection was lost
-			return explain(err)
-		}
 		select {
 		case <-ctx.Done():
+			l.end(s, stop)
 			return ctx.Err()
 		case err := <-l.failed:
+			l.end(s, stop)
 			return err
 		case <-l.closed:
 			l.src.Log.Info("the connection to the Gateway was lost; it is taken up again", "shard", l.shard)
-			if err := l.calm(ctx); err != nil {
-				return err
+			if err := l.redial(ctx, s); err != nil {
+				return explain(err)
 			}
 		}
 	}
+}
+
+// errStuck is why a session is given up whose connection does not come about.
+var errStuck = errors.New("the connection was not ready in time")
+
+// open makes the connection. The library never returns from that where Discord's first word is that we shall connect anew (op 7): it waits for a
+// lock that it holds itself (discordgo 0.29, its issue 513). What does not come about in time is cut and left alone: closing such a session
+// would wait too.
+func (l *link) open(ctx context.Context, s *discordgo.Session) error {
+	done := make(chan error, 1)
+	go func() { done <- s.Open() }()
+	late := time.NewTimer(l.app.waits().open)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		if errors.Is(err, discordgo.ErrWSAlreadyOpen) { // it says twice that one connection was lost
+			return nil
+		}
+		return err
+	case <-late.C:
+		return errStuck
+	case <-ctx.Done():
+	}
+	select { // the connection is cut; what was under way ends with it
+	case err := <-done:
+		if err == nil {
+			_ = s.Close() // it may be closed
+		}
+	case <-time.After(settling):
+	}
+	return ctx.Err()
+}
+
+// redials is how often it is tried to take up a lost connection: for about five minutes.
+const redials = 14
+
+// redial takes a lost connection up again. The session is worth some patience: Discord keeps what happened for it, for a few minutes.
+func (l *link) redial(ctx context.Context, s *discordgo.Session) error {
+	waits := l.app.waits()
+	pause := waits.redial
+	if err := l.calm(ctx); err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		err := l.open(ctx, s)
+		if err == nil || ctx.Err() != nil || errors.Is(err, errStuck) || refusedByGateway(err) || n == redials {
+			return err
+		}
+		l.src.Log.Warn("the connection to the Gateway cannot be taken up yet", "shard", l.shard, "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, waits.longest)
+	}
+}
+
+// refusedByGateway reports whether Discord has closed the connection for a reason of its own; below 4000 are the reasons of every websocket.
+func refusedByGateway(err error) bool {
+	var c *websocket.CloseError
+	return errors.As(err, &c) && c.Code >= 4000
 }
 
 // settling is how long the library is given to stop what belonged to a lost connection: its heartbeat may yet close the session, and would close the
@@ -175,7 +238,7 @@ func (v version) RoundTrip(r *http.Request) (*http.Response, error) {
 func explain(err error) error {
 	var c *websocket.CloseError
 	if !errors.As(err, &c) {
-		return fmt.Errorf("the Gateway: %w", err)
+		return fmt.Errorf("connecting to the Gateway: %w", err)
 	}
 	switch c.Code {
 	case 4004:

@@ -3,6 +3,7 @@ package discord_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -257,4 +258,54 @@ func TestDiscordAdvisesShards(t *testing.T) {
 	r.town(0)
 	r.connect()
 	require.NoError(t, r.fake.WaitSockets(within(t), 3))
+}
+
+// The library never comes back from being asked to reconnect first of all.
+func TestAConnectionThatGetsStuckIsGivenUpAndMadeAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway, func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) { a.GiveUpSoon() })
+	w := r.town(0)
+	r.fake.ReconnectFirst(1)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	require.Eventually(t, func() bool { return contains(r.logs.String(), "was not ready in time") }, 20*time.Second, 5*time.Millisecond)
+	for end := time.Now().Add(20 * time.Second); !contains(r.logs.String(), "msg=connected") && time.Now().Before(end); {
+		r.clock.advance(time.Second) // the gateway begins it anew
+		runtime.Gosched()
+	}
+	require.NoError(t, r.fake.WaitSockets(within(t), 1))
+	_, err := w.w.Post(hall, ann, "heard")
+	require.NoError(t, err)
+	r.wait("MESSAGE_CREATE", 1)
+
+	r.fake.ReconnectFirst(1000)
+	r.fake.Disconnect(0)
+	stop()
+	select {
+	case err := <-done:
+		require.NoError(t, err, "the end is not held up")
+	case <-within(t).Done():
+		t.Fatal("the gateway does not end")
+	}
+}
+
+func TestAConnectionThatCannotBeTakenUpAtOnceIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway, func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) { a.BeginQuickly() })
+	w := r.town(0)
+	r.connect()
+	_, err := w.w.Post(hall, ann, "one")
+	require.NoError(t, err)
+	r.wait("MESSAGE_CREATE", 1)
+	failing := r.fake.Fail(fakediscord.Fault{Route: "GATEWAY", CloseBefore: true, Times: 3})
+	r.fake.Disconnect(0)
+	require.NoError(t, r.fake.WaitSockets(within(t), 0))
+	_, err = w.w.Post(hall, ann, "two")
+	require.NoError(t, err)
+	require.NoError(t, r.fake.WaitSockets(within(t), 1))
+	r.wait("MESSAGE_CREATE", 2)
+	require.Equal(t, 3, failing.Hits())
+	require.Contains(t, r.logs.String(), "the session was resumed")
+	require.Empty(t, r.fake.CallsTo("GET /channels/{channel_id}/messages"), "nothing had to be fetched")
 }

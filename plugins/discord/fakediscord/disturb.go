@@ -45,6 +45,24 @@ func (s *Server) Reconnect() {
 	}
 }
 
+// ReconnectFirst has the next n clients that identify or resume be asked to reconnect (op 7) before anything else, and not be served, as happens
+// while Discord moves its own servers.
+func (s *Server) ReconnectFirst(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.moving = n
+}
+
+// moves asks a client to reconnect, if it is to be one of those. The caller holds s.mu.
+func (c *conn) moves() bool {
+	if c.s.moving == 0 {
+		return false
+	}
+	c.s.moving--
+	c.send(7, nil)
+	return true
+}
+
 // InvalidateSession tells every client that its session is invalid (op 9), and if it cannot be resumed forgets it.
 func (s *Server) InvalidateSession(resumable bool) {
 	if !resumable {

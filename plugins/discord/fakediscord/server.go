@@ -92,6 +92,7 @@ type Server struct {
 	global   bucket
 	sessions []*session
 	identify int // how many sessions were started
+	moving   int // clients that are asked to reconnect first
 
 	queue *queue
 	conns connections

@@ -56,6 +56,9 @@ func (c *conn) identify(d json.RawMessage) {
 		c.end(code)
 		return
 	}
+	if c.moves() {
+		return
+	}
 	s.identify++
 	se := &session{id: secretText(16), intents: *in.Intents, shard: [2]int{0, 1}, conn: c}
 	if in.Shard != nil {
@@ -111,6 +114,9 @@ func (c *conn) resume(d json.RawMessage) {
 	defer s.mu.Unlock()
 	if !s.isBotToken(in.Token) {
 		c.end(4004)
+		return
+	}
+	if c.moves() {
 		return
 	}
 	i := slices.IndexFunc(s.sessions, func(x *session) bool { return x.id == in.SessionID })
