@@ -120,7 +120,7 @@ func (e *ears) missed(ctx context.Context, shard int) error {
 			return err
 		}
 	}
-	return e.hears(ctx, shard)
+	return e.hears(ctx, shard, e.src.Now())
 }
 
 // live keeps, now and then, that a shard has missed nothing until now.
@@ -131,15 +131,18 @@ func (e *ears) live(ctx context.Context, shard int) error {
 	if !at.IsZero() && e.src.Now().Sub(at) < aliveEvery {
 		return nil
 	}
-	return e.hears(ctx, shard)
+	return e.hears(ctx, shard, e.src.Now())
 }
 
-// hears keeps until when all shards that have ever been heard have missed nothing.
-func (e *ears) hears(ctx context.Context, shard int) error {
+// hears keeps that a shard has missed nothing until a time, and so until when all shards that have ever been heard have not.
+func (e *ears) hears(ctx context.Context, shard int, until time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock() // whoever is later must not be overtaken
-	e.alive[shard] = e.src.Now()
-	oldest := e.alive[shard]
+	if !until.After(e.alive[shard]) {
+		return nil
+	}
+	e.alive[shard] = until
+	oldest := until
 	for _, at := range e.alive {
 		if !at.IsZero() && at.Before(oldest) {
 			oldest = at

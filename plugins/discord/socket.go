@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -33,8 +34,15 @@ func (l *link) listen() error {
 	if err := l.open(ctx, s); err != nil {
 		return explain(err)
 	}
+	beat := time.NewTicker(l.app.waits().alive)
+	defer beat.Stop()
 	for {
 		select {
+		case <-beat.C:
+			if err := l.beat(ctx, s); err != nil {
+				l.end(s, stop)
+				return err
+			}
 		case <-ctx.Done():
 			l.end(s, stop)
 			return ctx.Err()
@@ -42,6 +50,7 @@ func (l *link) listen() error {
 			l.end(s, stop)
 			return err
 		case <-l.closed:
+			l.current.Store(false)
 			l.src.Log.Info("the connection to the Gateway was lost; it is taken up again", "shard", l.shard)
 			if err := l.redial(ctx, s); err != nil {
 				return explain(err)
@@ -140,8 +149,22 @@ type link struct {
 	failed chan error
 	begun  chan struct{} // closed by the first READY
 
-	id     string // Discord's name for the session
-	broken bool   // an event could not be kept: those after it are left to the repair too
+	id      string      // Discord's name for the session
+	broken  atomic.Bool // an event could not be kept: those after it are left to the repair too
+	current atomic.Bool // all that Discord had kept for the session has come
+}
+
+// beat keeps that a shard on which nothing happens has missed nothing: Discord answers heartbeats, and all that it sent before such an answer has come, for
+// the answers are read in their turn.
+func (l *link) beat(ctx context.Context, s *discordgo.Session) error {
+	current := l.current.Load()
+	s.RLock()
+	answered := s.LastHeartbeatAck
+	s.RUnlock()
+	if !current || l.broken.Load() || answered.IsZero() {
+		return nil
+	}
+	return l.hears(ctx, l.shard, l.src.Now().Add(-max(time.Since(answered), 0)))
 }
 
 // session makes one of the library's, that does only what it is told: it reconnects when we say so, retries nothing, logs nothing, keeps no
@@ -255,11 +278,11 @@ func explain(err error) error {
 
 // hear takes one event, on the goroutine that reads. What cannot be kept ends the listening: the next one begins a new session, with a repair.
 func (l *link) hear(e *discordgo.Event) {
-	if l.broken {
+	if l.broken.Load() {
 		return
 	}
 	if err := l.take(e); err != nil && l.ctx.Err() == nil {
-		l.broken = true
+		l.broken.Store(true)
 		select {
 		case l.failed <- err:
 		default:
@@ -275,6 +298,7 @@ func (l *link) take(e *discordgo.Event) error {
 		return l.ready(e.RawData)
 	case "RESUMED":
 		l.src.Log.Info("the session was resumed")
+		l.current.Store(true)
 		return nil
 	}
 	d := dispatch{Type: e.Type, Seq: e.Sequence, Session: l.id, Data: slim(e.Type, e.RawData)}
@@ -293,6 +317,9 @@ func (l *link) take(e *discordgo.Event) error {
 	if e.Type == "INTERACTION_CREATE" && len(answer.Body) > 0 {
 		l.answer(e.RawData, answer.Body)
 	}
+	if !l.current.Load() {
+		return nil // there may be earlier ones to come
+	}
 	return l.live(l.ctx, l.shard)
 }
 
@@ -309,6 +336,7 @@ func (l *link) ready(raw json.RawMessage) error {
 	if err := l.missed(l.ctx, l.shard); err != nil {
 		return err
 	}
+	l.current.Store(true)
 	select {
 	case <-l.begun:
 	default:

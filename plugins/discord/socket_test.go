@@ -309,3 +309,25 @@ func TestAConnectionThatCannotBeTakenUpAtOnceIsTriedAgain(t *testing.T) {
 	require.Contains(t, r.logs.String(), "the session was resumed")
 	require.Empty(t, r.fake.CallsTo("GET /channels/{channel_id}/messages"), "nothing had to be fetched")
 }
+
+// A shard on which nothing happens has missed nothing, and does not have the others' messages fetched again.
+func TestAQuietShardDoesNotMakeTheRepairLonger(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway, func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) {
+		a.Shards = 2
+		a.BeginQuickly()
+	})
+	r.town(0)
+	r.connect()
+	require.NoError(t, r.fake.WaitSockets(within(t), 2))
+	r.clock.advance(10 * time.Hour)
+	kept := func() (at time.Time) {
+		require.NoError(t, r.store.View(t.Context(), func(tx store.Tx) error {
+			raw, _, err := tx.State("source:discord/gateway", "cursor")
+			_ = at.UnmarshalText(raw)
+			return err
+		}))
+		return at
+	}
+	require.Eventually(t, func() bool { return r.clock.now().Sub(kept()) < time.Hour }, 20*time.Second, 5*time.Millisecond, "heartbeats are answered")
+}
