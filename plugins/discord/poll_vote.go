@@ -19,10 +19,16 @@ type pollVote struct {
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When it closes by itself."`
 	Answers  []int     `json:"answers,omitempty" jsonschema_description:"Discord's number of each answer, in the order asked."`
 	Expired  bool      `json:"expired,omitempty" jsonschema_description:"Discord takes no votes any more."`
+	EndedAt  time.Time `json:"ended_at,omitzero" jsonschema_description:"Since when at the latest."`
 	Result   letter    `json:"result,omitzero" jsonschema_description:"The message that says the result."`
 }
 
-// Start posts the poll. It is open an hour longer than it has to be, where Discord allows that: the gateway ends it to the second.
+// lateness is how long after its closing time a poll may have been open, so that who voted in it still counts: Discord does not say when somebody
+// voted, and the gateway needs a moment to end it.
+const lateness = time.Minute
+
+// Start posts the poll. Discord counts in hours, so that it may be open longer than the vote: the gateway ends it to the second. At a full hour from now it
+// ends by itself, whatever becomes of the gateway.
 func (p *pollVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	d, ask := r.Plugin, r.Ask()
 	if err := d.allows(byPoll); err != nil {
@@ -34,7 +40,7 @@ func (p *pollVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 		if left > maxPollHours*time.Hour {
 			return invalid("/closing_at", "is more than 32 days away, which is as long as Discord keeps a poll open")
 		}
-		hours = min(int((left+time.Hour-1)/time.Hour)+1, maxPollHours)
+		hours = min(max(int((left+time.Hour-1)/time.Hour), 1), maxPollHours)
 		p.ClosesAt = *in.ClosingAt
 	} else {
 		p.ClosesAt = r.Now().Add(maxPollHours * time.Hour)
@@ -103,28 +109,39 @@ func (p *pollVote) indexOf(answer int) int {
 	return slices.Index(p.Answers, answer)
 }
 
+// pollView is a poll as its message shows it.
+type pollView struct {
+	Answers []struct {
+		ID int `json:"answer_id"`
+	} `json:"answers"`
+	Expiry text `json:"expiry"`
+}
+
+// look reads the poll's message.
+func (p *pollVote) look(ctx context.Context, r *voteRun) (pollView, error) {
+	var m struct {
+		Poll pollView `json:"poll"`
+	}
+	err := r.Plugin.call(ctx, call{path: p.Post.at().path(), needs: "READ_MESSAGE_HISTORY"}, &m)
+	return m.Poll, err
+}
+
 // number asks what numbers Discord has given the answers. They count from 1, which Discord advises not to depend on
 // (https://docs.discord.com/developers/resources/poll#poll-answer-object, checked 2026-11); where the poll does not say it, that is all there is.
 func (p *pollVote) number(ctx context.Context, r *voteRun) error {
 	if len(p.Answers) > 0 {
 		return nil
 	}
-	var m struct {
-		Poll struct {
-			Answers []struct {
-				ID int `json:"answer_id"`
-			} `json:"answers"`
-		} `json:"poll"`
-	}
-	if err := r.Plugin.call(ctx, call{path: p.Post.at().path(), needs: "READ_MESSAGE_HISTORY"}, &m); err != nil {
+	poll, err := p.look(ctx, r)
+	if err != nil {
 		return err
 	}
 	n := len(r.Ask().Choices())
 	numbers := make([]int, n)
 	for i := range numbers {
 		numbers[i] = i + 1
-		if len(m.Poll.Answers) == n && m.Poll.Answers[i].ID > 0 {
-			numbers[i] = m.Poll.Answers[i].ID
+		if len(poll.Answers) == n && poll.Answers[i].ID > 0 {
+			numbers[i] = poll.Answers[i].ID
 		}
 	}
 	p.Answers = numbers
@@ -140,12 +157,19 @@ func ignoreRefused(err error) error {
 	return err
 }
 
-// Update reads who voted for what. After the closing time it ends the poll first, so that what is read is what stays.
+// Update reads who voted for what. After the closing time it ends the poll first, so that what is read is what stays. If the poll was open for too long
+// after that, because the gateway was away or Discord was, nothing new is counted: it fails, and the closing says so in its note.
 func (p *pollVote) Update(ctx context.Context, r *voteRun) error {
 	due := !r.Now().Before(p.ClosesAt)
 	if due {
 		if err := p.expire(ctx, r); err != nil {
 			return err
+		}
+		if err := r.Save(ctx); err != nil { // when it ended must not be forgotten where the voters cannot be read now
+			return err
+		}
+		if p.late(r) {
+			return gateway.Errorf(gateway.Unavailable, "discord: the poll of vote %s stayed open after the vote's end: who has voted since it was read last may have been late", r.ID())
 		}
 	}
 	err := p.read(ctx, r)
@@ -163,16 +187,36 @@ func (p *pollVote) expire(ctx context.Context, r *voteRun) error {
 	if p.Expired || p.Post.Message == "" {
 		return nil
 	}
+	now := r.Now()
 	err := r.Plugin.call(ctx, p.Post.at().expire(), nil)
 	switch {
-	case err == nil, refusedAs(err, codePollExpired):
-		p.Expired = true
+	case err == nil:
+		p.Expired, p.EndedAt = true, now
+		return nil
+	case refusedAs(err, codePollExpired): // by itself, or by an attempt that was not answered
+		poll, err := p.look(ctx, r)
+		if err != nil && !final(err) {
+			return err
+		}
+		p.Expired, p.EndedAt = true, now
+		if at := stamp(string(poll.Expiry)); !at.IsZero() && at.Before(now) {
+			p.EndedAt = at
+		}
 		return nil
 	case final(err): // deleted: there is nothing to end
 		r.Plugin.Log.WarnContext(ctx, "a poll cannot be ended", "process", r.ID(), "error", err)
 		return nil
 	}
 	return err
+}
+
+// late reports whether people could vote for too long after the end.
+func (p *pollVote) late(r *voteRun) bool {
+	ended := p.EndedAt
+	if !p.Expired {
+		ended = r.Now()
+	}
+	return ended.Sub(p.ClosesAt) > lateness
 }
 
 // read makes ballots of the lists of voters, a page at a time, and takes back those of who is in none any more.
@@ -249,10 +293,13 @@ func (p *pollVote) finish(ctx context.Context, r *voteRun, _ struct{}) (Done, er
 	if err := p.expire(ctx, r); err != nil {
 		return Done{}, err
 	}
-	if err := p.read(ctx, r); err != nil {
+	closing := vote.Closing{By: vote.ByDriver}
+	if p.late(r) {
+		closing.Note = "the poll stayed open after the vote's end; the outcome is made of what was known before"
+	} else if err := p.read(ctx, r); err != nil {
 		return Done{}, err
 	}
-	r.CloseNow(vote.Closing{By: vote.ByDriver})
+	r.CloseNow(closing)
 	return Done{}, nil
 }
 

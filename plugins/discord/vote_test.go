@@ -433,3 +433,50 @@ func TestADriverFinishesAPollWithAllThatWasVoted(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"already":true}`, string(answer))
 }
+
+// While the gateway is away nobody ends the poll, and Discord does not say when people voted.
+func TestWhoVotesAfterTheEndDoesNotCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		lasts, away time.Duration
+		late        bool // the poll was open after the end
+	}{
+		"Discord ends it by itself":    {2 * time.Hour, 2*time.Hour + 20*time.Minute, false},
+		"the gateway ends it too late": {90 * time.Minute, 100 * time.Minute, true},
+		"a moment too late":            {90 * time.Minute, 90*time.Minute + 50*time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			w := r.town(0)
+			begun := r.clock.now()
+			closing := begun.Add(c.lasts)
+			p, m := w.vote("poll-vote", discord.Vote{Ask: vote.Ask{Title: "Yes?", ClosingAt: &closing}, Channel: hall})
+			require.NoError(t, w.w.VoteInPoll(hall, m.ID, ann, 1))
+			w.later(30 * time.Minute)
+			r.clock.advance(40 * time.Minute)
+			require.NoError(t, w.w.VoteInPoll(hall, m.ID, bob, 1)) // nobody looks
+			r.clock.advance(begun.Add(c.away).Sub(r.clock.now()) - time.Second)
+			err := w.w.VoteInPoll(hall, m.ID, cid, 2)
+			if c.away > 2*time.Hour {
+				require.Error(t, err, "it is open for as many hours as the vote")
+			} else {
+				require.NoError(t, err)
+			}
+			w.later(time.Second)
+			for range 12 {
+				w.later(time.Minute)
+			}
+			p, m = w.again(p, m)
+			require.Equal(t, gateway.StatusCompleted, p.Status)
+			require.True(t, m.PollOver)
+			switch {
+			case c.late:
+				require.Equal(t, map[string]int64{"yes": 1}, counts(p), "what was known before")
+				require.NotEmpty(t, p.Closing.Note)
+			default:
+				require.EqualValues(t, 2, counts(p)["yes"])
+				require.Empty(t, p.Closing.Note)
+			}
+		})
+	}
+}
