@@ -21,8 +21,10 @@ import (
 const (
 	// patience is how long an entry is waited for.
 	patience = 10 * time.Second
-	// remembered is how long it is known which entries had no delivery yet, and the other way round.
-	remembered = 2 * time.Minute
+	// nearby is how far from a delivery an entry may be that is asked for, and remembered how long it is known which there were: longer, so that none is
+	// taken for new.
+	nearby     = 2 * time.Minute
+	remembered = 2*nearby + time.Minute
 	// maxJoins bounds what is remembered for one guild.
 	maxJoins = 100
 	// maxJoinData bounds the data of a delivery that is added to an entry.
@@ -79,6 +81,14 @@ func parseEntry(raw []byte) (*entry, error) {
 	}
 	e.ID, e.ActionType, e.TargetID, e.UserID = string(v.ID), int(v.Action), string(v.Target), string(v.User)
 	return e, nil
+}
+
+// at is when it was made, which is long ago where a repair has found it; now, where its ID does not say it.
+func (e *entry) at(now time.Time) time.Time {
+	if at := snowflakeTime(e.ID); !at.IsZero() {
+		return at
+	}
+	return now
 }
 
 // auditRef is the name under which what we do and the entry of it meet.
@@ -138,8 +148,10 @@ func (d *Discord) receiveEntry(ctx context.Context, m *message) error {
 	data := json.RawMessage(nil)
 	_, err := joins.Update(ctx, d, func(list []joined) ([]joined, error) {
 		list, data = fresh(list, d.Now()), nil
-		own := joined{Action: e.ActionType, Target: e.TargetID, Entry: e.ID, User: e.UserID, At: d.Now()}
-		i := slices.IndexFunc(list, func(j joined) bool { return j.Type == typ && j.Target == e.TargetID })
+		own := joined{Action: e.ActionType, Target: e.TargetID, Entry: e.ID, User: e.UserID, At: e.at(d.Now())}
+		i := slices.IndexFunc(list, func(j joined) bool {
+			return j.Type == typ && j.Target == e.TargetID && j.At.Sub(own.At).Abs() <= nearby
+		})
 		if i >= 0 {
 			own.Fact, data = list[i].Fact, list[i].Data
 			list = slices.Delete(list, i, i+1)
@@ -193,8 +205,13 @@ func (d *Discord) await(ctx context.Context, m *message) error {
 	target := m.target()
 	_, err := joins.Update(ctx, d, func(list []joined) ([]joined, error) {
 		list = fresh(list, d.Now())
-		if i := slices.IndexFunc(list, func(j joined) bool { return j.tells(m.typ, target) }); i >= 0 {
-			list[i].Fact = m.fact
+		found := false
+		for i := range list { // one act may have several entries: a member's name and roles, several overwrites of a channel
+			if list[i].tells(m.typ, target) && list[i].At.Sub(m.received).Abs() <= patience {
+				list[i].Fact, found = m.fact, true
+			}
+		}
+		if found {
 			return list, nil
 		}
 		own := joined{Type: m.typ, Target: target, Fact: m.fact, At: d.Now()}
@@ -242,7 +259,7 @@ func (d *Discord) askWho(ctx context.Context, m *message) error {
 	if !slices.Contains(asked, m.typ) {
 		return d.settle(ctx, m)
 	}
-	found, err := d.lookWho(ctx, m.typ, target, m.received)
+	found, err := d.lookWho(ctx, m, list)
 	switch {
 	case err != nil && !final(err):
 		return err
@@ -290,16 +307,20 @@ func (d *Discord) settle(ctx context.Context, m *message) error {
 	return err
 }
 
-// lookWho asks the audit log once for the last entry about a target.
-func (d *Discord) lookWho(ctx context.Context, typ, target string, around time.Time) (json.RawMessage, error) {
-	q := url.Values{"action_type": {itoa(actorOf[typ][0])}, "limit": {"50"}}
+// lookWho asks the audit log once for the last entry about a target that has not been heard of: those in the list have their events, and this is
+// another's, of somebody who was kicked, came back and leaves, say.
+func (d *Discord) lookWho(ctx context.Context, m *message, list []joined) (json.RawMessage, error) {
+	q := url.Values{"action_type": {itoa(actorOf[m.typ][0])}, "limit": {"50"}}
 	var out auditPage
 	if err := d.call(ctx, call{path: path("guilds", d.config.GuildID, "audit-logs"), query: q, needs: "VIEW_AUDIT_LOG"}, &out); err != nil {
 		return nil, err
 	}
 	for _, raw := range out.Entries { // newest first
 		e, err := parseEntry(raw)
-		if err == nil && e.TargetID == target && snowflakeTime(e.ID).Sub(around).Abs() < remembered {
+		if err != nil || e.TargetID != m.target() || snowflakeTime(e.ID).Sub(m.received).Abs() > nearby {
+			continue
+		}
+		if !slices.ContainsFunc(list, func(j joined) bool { return j.Entry == e.ID }) {
 			return raw, nil
 		}
 	}

@@ -2,6 +2,7 @@ package discord_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -203,4 +204,69 @@ func TestVoiceStatesAreEvents(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, w.w.Permissions(cid, voice)&fakediscord.PermStream)
 	require.Contains(t, r.routes(), http.MethodPut+" /channels/1103/permissions/"+cid)
+}
+
+// tell delivers an event of the Gateway by hand.
+func (r *rig) tell(typ, data string) {
+	r.t.Helper()
+	r.told++
+	status, body := r.post(fmt.Sprintf(`{"op":0,"t":%q,"s":%d,"session":"by-hand","d":%s}`, typ, r.told, data))
+	require.Equal(r.t, http.StatusNoContent, status, body)
+	r.due()
+}
+
+// entry delivers one of the audit log about cid, that was made some time ago.
+func (r *rig) entry(action int, by string, ago time.Duration) {
+	r.t.Helper()
+	id := (r.clock.now().Add(-ago).UnixMilli()-1420070400000)<<22 + int64(r.told)
+	r.tell("GUILD_AUDIT_LOG_ENTRY_CREATE", fmt.Sprintf(`{"id":"%d","guild_id":"1000","action_type":%d,"target_id":"2003","user_id":%q}`, id, action, by))
+}
+
+const changed = `{"guild_id":"1000","user":{"id":"2003"},"nick":"n"}`
+
+// What somebody does afterwards by themselves is not taken for the other half of it.
+func TestOneActWithTwoEntriesTakesOneDelivery(t *testing.T) {
+	r := newRig(t)
+	r.town(0)
+	r.entry(24, ann, 0)
+	r.entry(25, ann, 0)
+	r.tell("GUILD_MEMBER_UPDATE", changed)
+	r.later(30 * time.Second)
+	require.Len(t, r.events("GUILD_MEMBER_UPDATE"), 2)
+	r.tell("GUILD_MEMBER_UPDATE", changed)
+	r.later(11 * time.Second)
+	got := r.events("GUILD_MEMBER_UPDATE")
+	require.Len(t, got, 3)
+	require.Empty(t, got[2].Initiator)
+}
+
+func TestAnEntryOfLongAgoTakesNoDelivery(t *testing.T) {
+	r := newRig(t)
+	r.town(0)
+	r.entry(24, ann, time.Hour) // as a repair finds it
+	r.entry(24, ann, time.Minute)
+	got := r.events("GUILD_MEMBER_UPDATE")
+	require.Len(t, got, 2)
+	require.Equal(t, r.clock.now().Add(-time.Hour), got[0].At.UTC())
+	r.tell("GUILD_MEMBER_UPDATE", changed)
+	r.later(11 * time.Second)
+	got = r.events("GUILD_MEMBER_UPDATE")
+	require.Len(t, got, 3)
+	require.Empty(t, got[2].Initiator)
+}
+
+func TestWhoWasKickedAndLeavesLaterLeavesByThemselves(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	require.NoError(t, w.w.Kick(ann, cid, "out"))
+	require.Equal(t, ann, r.wait("GUILD_MEMBER_REMOVE", 1)[0].Initiator)
+	r.clock.advance(30 * time.Second)
+	require.NoError(t, w.w.Join(cid))
+	r.wait("GUILD_MEMBER_ADD", 1)
+	require.NoError(t, w.w.Leave(cid))
+	r.due()
+	r.clock.advance(11 * time.Second)
+	require.Empty(t, r.wait("GUILD_MEMBER_REMOVE", 2)[1].Initiator)
 }

@@ -69,7 +69,8 @@ type rig struct {
 	mu    sync.Mutex
 	heard []gateway.Event
 
-	did map[string]bool // actions
+	did  map[string]bool // actions
+	told int             // events by hand
 }
 
 // logs keeps what was logged.
