@@ -19,7 +19,6 @@ type pollVote struct {
 	ClosesAt time.Time `json:"closes_at,omitzero" jsonschema_description:"When it closes by itself."`
 	Answers  []int     `json:"answers,omitempty" jsonschema_description:"Discord's number of each answer, in the order asked."`
 	Expired  bool      `json:"expired,omitempty" jsonschema_description:"Discord takes no votes any more."`
-	EndedAt  time.Time `json:"ended_at,omitzero" jsonschema_description:"Since when at the latest."`
 	Result   letter    `json:"result,omitzero" jsonschema_description:"The message that says the result."`
 }
 
@@ -165,7 +164,7 @@ func (p *pollVote) Update(ctx context.Context, r *voteRun) error {
 		if err := p.expire(ctx, r); err != nil {
 			return err
 		}
-		if err := r.Save(ctx); err != nil { // when it ended must not be forgotten where the voters cannot be read now
+		if err := r.Save(ctx); err != nil { // that it ended in time must not be forgotten where the voters cannot be read now
 			return err
 		}
 		if p.late(r) {
@@ -182,26 +181,26 @@ func (p *pollVote) Update(ctx context.Context, r *voteRun) error {
 	return err
 }
 
-// expire has Discord take no more votes.
+// expire has Discord take no more votes. That it takes none is kept where that was so in time: what is read then is what counts.
 func (p *pollVote) expire(ctx context.Context, r *voteRun) error {
 	if p.Expired || p.Post.Message == "" {
 		return nil
 	}
-	now := r.Now()
+	ended := r.Now()
 	err := r.Plugin.call(ctx, p.Post.at().expire(), nil)
 	switch {
 	case err == nil:
-		p.Expired, p.EndedAt = true, now
+		p.Expired = p.inTime(ended)
 		return nil
 	case refusedAs(err, codePollExpired): // by itself, or by an attempt that was not answered
 		poll, err := p.look(ctx, r)
 		if err != nil && !final(err) {
 			return err
 		}
-		p.Expired, p.EndedAt = true, now
-		if at := stamp(string(poll.Expiry)); !at.IsZero() && at.Before(now) {
-			p.EndedAt = at
+		if at := stamp(string(poll.Expiry)); !at.IsZero() && at.Before(ended) {
+			ended = at
 		}
+		p.Expired = p.inTime(ended)
 		return nil
 	case final(err): // deleted: there is nothing to end
 		r.Plugin.Log.WarnContext(ctx, "a poll cannot be ended", "process", r.ID(), "error", err)
@@ -210,14 +209,11 @@ func (p *pollVote) expire(ctx context.Context, r *voteRun) error {
 	return err
 }
 
-// late reports whether people could vote for too long after the end.
-func (p *pollVote) late(r *voteRun) bool {
-	ended := p.EndedAt
-	if !p.Expired {
-		ended = r.Now()
-	}
-	return ended.Sub(p.ClosesAt) > lateness
-}
+// inTime reports whether a poll that ended then was not open for too long.
+func (p *pollVote) inTime(ended time.Time) bool { return ended.Sub(p.ClosesAt) <= lateness }
+
+// late reports whether people can vote, or could, for too long after the end.
+func (p *pollVote) late(r *voteRun) bool { return !p.Expired && !p.inTime(r.Now()) }
 
 // read makes ballots of the lists of voters, a page at a time, and takes back those of who is in none any more.
 func (p *pollVote) read(ctx context.Context, r *voteRun) error {
@@ -318,8 +314,8 @@ func (p *pollVote) Close(ctx context.Context, r *voteRun) error {
 
 // Show says the result under the poll, which Discord does not let anybody change: it counts everybody's votes.
 func (p *pollVote) Show(ctx context.Context, r *voteRun) error {
-	if !r.Ended() || p.Post.Message == "" || p.Result.Message != "" {
-		return nil
+	if !r.Ended() || r.Status() == gateway.StatusClosing || p.Post.Message == "" || p.Result.Message != "" {
+		return nil // while it is closing there is no result yet, and it is called again
 	}
 	if err := p.expire(ctx, r); err != nil {
 		return err
