@@ -82,7 +82,7 @@ func (c call) name() string { return c.verb() + " " + template(c.path) }
 // call sends one request and decodes its answer into out, which may be nil. Its errors have the gateway's codes; a refusal of Discord's own is
 // a [refusal] inside. Unknown: it may have happened, and the answer was lost.
 func (c *client) call(ctx context.Context, q call, out any) error {
-	if wait := c.limits.held(c.now()); wait > 0 {
+	if wait := c.limits.held(c.now()); wait > 0 && c.asBot(q) {
 		return &gateway.Error{Code: gateway.Unavailable, After: wait, Err: fmt.Errorf("discord: %s: Discord limits the rate of the whole bot", q.name())}
 	}
 	status, header, body, err := c.send(ctx, q)
@@ -104,6 +104,11 @@ func (c *client) call(ctx context.Context, q call, out any) error {
 	return nil
 }
 
+// asBot reports whether a request counts for the bot's global limit, by its token. A person's own token, and what needs none, are limited by themselves.
+func (c *client) asBot(q call) bool {
+	return strings.HasPrefix(c.auth, "Bot ") && !q.bare && q.basic == nil
+}
+
 // limited says for how long a route is not to be called (https://docs.discord.com/developers/topics/rate-limits). Others that would call it are held up
 // by the gateway, see [(*Discord).pace]; where the whole bot is limited, nothing of it is sent.
 func (c *client) limited(q call, header http.Header, body []byte) error {
@@ -119,7 +124,7 @@ func (c *client) limited(q call, header http.Header, body []byte) error {
 	if said.RetryAfter > 0 {
 		wait = time.Duration(min(said.RetryAfter, maxRetryAfter.Seconds()) * float64(time.Second))
 	}
-	if said.Global || header.Get("X-RateLimit-Global") == "true" || header.Get("X-RateLimit-Scope") == "global" {
+	if c.asBot(q) && (said.Global || header.Get("X-RateLimit-Global") == "true" || header.Get("X-RateLimit-Scope") == "global") {
 		c.limits.hold(c.now().Add(wait))
 	}
 	return &gateway.Error{Code: gateway.Unavailable, After: wait, Err: fmt.Errorf("discord: %s: Discord limits its rate", q.name())}

@@ -65,6 +65,35 @@ func TestAPauseIsBelievedWithinReason(t *testing.T) {
 	}
 }
 
+// A global limit is that of a token: one person's, or of what needs none, is not the bot's.
+func TestOnlyTheBotsOwnLimitHoldsTheBotUp(t *testing.T) {
+	c := &canned{status: http.StatusTooManyRequests, body: `{"message":"slow down","retry_after":30,"global":true}`}
+	api := c.client()
+	person := c.client()
+	person.auth, person.limits = "Bearer fake-person", api.limits
+	some := call{path: path("users", "@me")}
+	bare := call{method: "POST", path: path("webhooks", "1", "t"), bare: true}
+	basic := call{method: "POST", path: path("oauth2", "token"), form: "x=y", basic: &[2]string{"id", "fake-secret"}}
+	sent := func() int { return len(c.asked) }
+	for _, q := range []func() error{
+		func() error { return person.call(t.Context(), some, nil) },
+		func() error { return api.call(t.Context(), bare, nil) },
+		func() error { return api.call(t.Context(), basic, nil) },
+	} {
+		require.ErrorIs(t, q(), gateway.Unavailable)
+		require.LessOrEqual(t, api.limits.held(api.now()), time.Duration(0))
+	}
+	require.ErrorIs(t, api.call(t.Context(), some, nil), gateway.Unavailable)
+	require.Equal(t, 30*time.Second, api.limits.held(api.now()))
+	before := sent()
+	require.ErrorIs(t, api.call(t.Context(), some, nil), gateway.Unavailable)
+	require.Equal(t, before, sent(), "nothing of the bot's is sent")
+	c.status, c.body = 200, `{}`
+	require.NoError(t, person.call(t.Context(), some, nil))
+	require.NoError(t, api.call(t.Context(), bare, nil))
+	require.NoError(t, api.call(t.Context(), basic, nil))
+}
+
 // The pace is learned from Discord's answers, for each channel apart, and for nobody before.
 func TestThePaceIsLearned(t *testing.T) {
 	c := &canned{status: 200, body: `{}`, header: http.Header{"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Reset-After": {"2.5"}}}
