@@ -344,3 +344,14 @@ func TestAnInteractionCanBeAnsweredForAQuarterOfAnHour(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "active", status, "it says nothing of the bot's token")
 }
+
+func TestABulkBanWhoseAnswerIsLostIsFoundOut(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	const route = "POST /guilds/{guild_id}/bulk-ban"
+	r.fake.Fail(fakediscord.Fault{Route: route, LoseAnswer: true})
+	require.Equal(t, discord.BulkBanned{Banned: []string{cid}, Failed: []string{owner}},
+		do[discord.BulkBanned](w, "bulk-ban", discord.BulkBan{Users: []string{cid, owner}}))
+	_, err := w.inst.Do(t.Context(), "bulk-ban", discord.BulkBan{Users: []string{cid}})
+	require.ErrorIs(t, err, gateway.Invalid, "nobody is banned by it")
+}

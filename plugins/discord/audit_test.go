@@ -270,3 +270,30 @@ func TestWhoWasKickedAndLeavesLaterLeavesByThemselves(t *testing.T) {
 	r.clock.advance(11 * time.Second)
 	require.Empty(t, r.wait("GUILD_MEMBER_REMOVE", 2)[1].Initiator)
 }
+
+// Discord says whose reaction it was, and not who took it back.
+func TestWhoTakesAReactionBackOrDeletesManyIsKnownWhereItIsTheBot(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withGateway)
+	w := r.town(0)
+	r.connect()
+	posted := do[discord.Posted](w, "post-message", discord.Message{Channel: hall, Content: "hello"})
+	heart := discord.Reaction{MessageRef: ref(hall, posted.ID), Emoji: "❤️"}
+	do[discord.Done](w, "add-reaction", heart)
+	for _, user := range []string{ann, bob} {
+		require.NoError(t, w.w.React(hall, posted.ID, user, "❤️"))
+	}
+	r.wait("MESSAGE_REACTION_ADD", 3)
+	require.NoError(t, w.w.Unreact(hall, posted.ID, ann, "❤️"))
+	do[discord.Done](w, "remove-reaction", discord.RemoveReaction{Reaction: heart, User: bob})
+	do[discord.Done](w, "remove-reaction", discord.RemoveReaction{Reaction: heart})
+	for i, e := range r.wait("MESSAGE_REACTION_REMOVE", 3) {
+		require.Empty(t, e.Initiator)
+		require.Equal(t, e.Cause != "", e.Bot)
+		require.Equal(t, strings.Contains(string(e.Data), `"user_id":"`+ann+`"`), e.Cause == "", "%d %s", i, e.Data)
+	}
+
+	other := do[discord.Posted](w, "post-message", discord.Message{Channel: hall, Content: "more"})
+	do[discord.Done](w, "delete-messages", discord.DeleteMessages{Channel: hall, Messages: []string{other.ID, posted.ID}})
+	require.NotEmpty(t, r.wait("MESSAGE_DELETE_BULK", 1)[0].Cause)
+}

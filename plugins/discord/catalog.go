@@ -58,7 +58,7 @@ var eventTypes = []eventType{
 	{"MESSAGE_POLL_VOTE_ADD", "Somebody voted in a poll of Discord's."},
 	{"MESSAGE_POLL_VOTE_REMOVE", "Somebody took a vote in a poll of Discord's back."},
 	{"MESSAGE_REACTION_ADD", "Somebody added a reaction."},
-	{"MESSAGE_REACTION_REMOVE", "Somebody's reaction was taken back."},
+	{"MESSAGE_REACTION_REMOVE", "Somebody's reaction was taken back. Discord does not say by whom."},
 	{"MESSAGE_REACTION_REMOVE_ALL", "All reactions to a message were removed."},
 	{"MESSAGE_REACTION_REMOVE_EMOJI", "All reactions of one kind to a message were removed."},
 	{"MESSAGE_UPDATE", "A message was edited, or Discord added something to it: then there is no initiator."},

@@ -39,6 +39,7 @@ type about struct {
 	Joined    text            `json:"joined_at"`
 	Answer    number          `json:"answer_id"`
 	IDs       json.RawMessage `json:"ids"`
+	Emoji     emoji           `json:"emoji"`
 }
 
 // parseDispatch reads an event of the Gateway.
@@ -125,7 +126,9 @@ func (m *message) describe(a about) {
 		if json.Unmarshal(a.IDs, &m.ids) != nil {
 			m.ids = nil
 		}
-	case "MESSAGE_REACTION_ADD", "MESSAGE_REACTION_REMOVE", "MESSAGE_POLL_VOTE_ADD", "MESSAGE_POLL_VOTE_REMOVE":
+	case "MESSAGE_REACTION_REMOVE": // by whomever: the user is whose it was
+		m.ids, m.reaction = one(a.MessageID), reactionRef(string(a.UserID), a.Emoji.key())
+	case "MESSAGE_REACTION_ADD", "MESSAGE_POLL_VOTE_ADD", "MESSAGE_POLL_VOTE_REMOVE":
 		m.user, m.ids, m.removed = string(a.UserID), one(a.MessageID), strings.HasSuffix(m.typ, "REMOVE")
 	case "MESSAGE_REACTION_REMOVE_ALL", "MESSAGE_REACTION_REMOVE_EMOJI":
 		m.ids = one(a.MessageID)
@@ -148,3 +151,34 @@ func one(id text) []string {
 	}
 	return []string{string(id)}
 }
+
+// emoji is one in an event.
+type emoji struct {
+	ID   text `json:"id"`
+	Name text `json:"name"`
+}
+
+// UnmarshalJSON takes anything.
+func (e *emoji) UnmarshalJSON(b []byte) error {
+	var v struct {
+		ID   text `json:"id"`
+		Name text `json:"name"`
+	}
+	if json.Unmarshal(b, &v) == nil {
+		e.ID, e.Name = v.ID, v.Name
+	}
+	return nil
+}
+
+func (e emoji) key() string { return orElse(string(e.ID), plainEmoji(string(e.Name))) }
+
+// emojiKey is the same of what Discord takes: the character, or name:ID.
+func emojiKey(s string) string {
+	return plainEmoji(s[strings.LastIndexByte(s, ':')+1:])
+}
+
+// plainEmoji leaves out the sign that asks for colours, which not everybody writes.
+func plainEmoji(s string) string { return strings.ReplaceAll(s, "\ufe0f", "") }
+
+// reactionRef names somebody's reaction to a message.
+func reactionRef(user, emoji string) string { return user + ":" + emoji }

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -224,9 +225,34 @@ func (d *Discord) bulkBan(ctx context.Context, in BulkBan) (BulkBanned, error) {
 	for _, u := range in.Users {
 		a.echoes = append(a.echoes, auditRef(banAction, u))
 	}
+	a.gone = []int{codeNobodyBanned}
 	out := BulkBanned{Banned: []string{}, Failed: []string{}}
-	_, err := d.perform(ctx, a, &out)
-	return out, err
+	same, err := d.perform(ctx, a, &out)
+	switch {
+	case err != nil:
+		return out, err
+	case same:
+		return out, gateway.Errorf(gateway.Invalid, "discord: none of them can be banned: they are banned, or stand above the bot")
+	case len(out.Banned)+len(out.Failed) == 0: // an attempt before this one was not answered
+		return out, d.sortBanned(ctx, in.Users, &out)
+	}
+	return out, nil
+}
+
+// sortBanned asks of each whether they are banned.
+func (d *Discord) sortBanned(ctx context.Context, users []string, out *BulkBanned) error {
+	for _, u := range users {
+		_, err := d.getBan(ctx, BanRef{User: u})
+		switch {
+		case err == nil:
+			out.Banned = append(out.Banned, u)
+		case refusedAs(err, codeUnknownBan):
+			out.Failed = append(out.Failed, u)
+		default:
+			return fmt.Errorf("asking who was banned: %w", err)
+		}
+	}
+	return nil
 }
 
 // Bans are people who may not come in.

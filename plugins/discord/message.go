@@ -33,6 +33,8 @@ type message struct {
 	answer  int      // of a native poll
 	removed bool     // a vote in it was taken back
 
+	reaction string // the one that was taken back, see [reactionRef]
+
 	interaction kind
 	process     string // the process whose message it is, by the component's ID
 	part        string // the rest of that ID

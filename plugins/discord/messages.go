@@ -145,9 +145,12 @@ func (d *Discord) deleteMessages(ctx context.Context, in DeleteMessages) (Done, 
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return Done{}, err
 	}
-	return d.done(ctx, act{call: call{
-		method: http.MethodPost, path: path("channels", in.Channel, "messages", "bulk-delete"), body: map[string]any{"messages": in.Messages}, reason: in.Reason, needs: "MANAGE_MESSAGES",
-	}})
+	return d.done(ctx, act{
+		call: call{
+			method: http.MethodPost, path: path("channels", in.Channel, "messages", "bulk-delete"), body: map[string]any{"messages": in.Messages}, reason: in.Reason, needs: "MANAGE_MESSAGES",
+		},
+		echoes: []string{bulkRef(in.Channel, in.Messages)}, // where some are not there, Discord tells of the others, and of somebody's doing
+	})
 }
 
 func (d *Discord) getMessage(ctx context.Context, in MessageRef) (out Post, err error) {
@@ -284,11 +287,10 @@ func (d *Discord) removeReaction(ctx context.Context, in RemoveReaction) (Done, 
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return Done{}, err
 	}
-	a := act{call: call{method: http.MethodDelete, path: in.path("reactions", in.Emoji, orElse(in.User, "@me")), needs: "MANAGE_MESSAGES"}}
-	if in.User == "" {
-		a.echoes = []string{"MESSAGE_REACTION_REMOVE:" + messageRef(in.Channel, in.Message)}
-	}
-	return d.done(ctx, a)
+	return d.done(ctx, act{
+		call:   call{method: http.MethodDelete, path: in.path("reactions", in.Emoji, orElse(in.User, "@me")), needs: "MANAGE_MESSAGES"},
+		echoes: []string{"unreacted:" + messageRef(in.Channel, in.Message) + ":" + reactionRef(orElse(in.User, d.config.BotUserID), emojiKey(in.Emoji))},
+	})
 }
 
 // ListReactions is the input of list-reactions.

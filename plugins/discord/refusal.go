@@ -27,6 +27,7 @@ const (
 	codeMissingPermissions = 50013
 	codeWebhookToken       = 50027
 	codeNotInVoice         = 40032
+	codeNobodyBanned       = 500000
 	codePollExpired        = 520001
 )
 

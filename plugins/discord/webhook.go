@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -91,7 +92,15 @@ func refs(m *message) []string {
 }
 
 func messageRef(channel, id string) string { return "message:" + channel + ":" + id }
-func nonceRef(nonce string) string         { return "nonce:" + nonce }
+
+// bulkRef names the deletion of messages together, in whatever order they are named.
+func bulkRef(channel string, ids []string) string {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return "deleted-bulk:" + channel + ":" + digest([]byte(strings.Join(ids, ",")))
+}
+
+func nonceRef(nonce string) string { return "nonce:" + nonce }
 
 // echo says under which names a call of ours would have announced this. What people do never matches.
 func (d *Discord) echo(m *message) []string {
@@ -112,8 +121,12 @@ func (d *Discord) echo(m *message) []string {
 		return []string{"edited:" + about}
 	case m.typ == "MESSAGE_DELETE":
 		return []string{"deleted:" + about}
-	case (m.typ == "MESSAGE_REACTION_ADD" || m.typ == "MESSAGE_REACTION_REMOVE") && d.ours(m.user):
+	case m.typ == "MESSAGE_DELETE_BULK":
+		return []string{bulkRef(m.channel, m.ids)}
+	case m.typ == "MESSAGE_REACTION_ADD" && d.ours(m.user):
 		return []string{m.typ + ":" + about}
+	case m.typ == "MESSAGE_REACTION_REMOVE":
+		return []string{"unreacted:" + about + ":" + m.reaction}
 	case m.typ == "THREAD_CREATE" && d.ours(m.user):
 		return []string{"thread:" + string(m.parent())}
 	}
