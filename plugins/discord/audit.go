@@ -307,8 +307,8 @@ func (d *Discord) settle(ctx context.Context, m *message) error {
 	return err
 }
 
-// lookWho asks the audit log once for the last entry about a target that has not been heard of: those in the list have their events, and this is
-// another's, of somebody who was kicked, came back and leaves, say.
+// lookWho asks the audit log once for the last entry about a target. One of a kick that is in the list has its event: this is another leave, of
+// somebody who was kicked and came back.
 func (d *Discord) lookWho(ctx context.Context, m *message, list []joined) (json.RawMessage, error) {
 	q := url.Values{"action_type": {itoa(actorOf[m.typ][0])}, "limit": {"50"}}
 	var out auditPage
@@ -320,7 +320,8 @@ func (d *Discord) lookWho(ctx context.Context, m *message, list []joined) (json.
 		if err != nil || e.TargetID != m.target() || snowflakeTime(e.ID).Sub(m.received).Abs() > nearby {
 			continue
 		}
-		if !slices.ContainsFunc(list, func(j joined) bool { return j.Entry == e.ID }) {
+		known := slices.ContainsFunc(list, func(j joined) bool { return j.Entry == e.ID })
+		if !known || m.typ != "GUILD_MEMBER_REMOVE" { // nothing else is done without an entry: it was told of twice
 			return raw, nil
 		}
 	}
