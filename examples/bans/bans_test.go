@@ -183,7 +183,7 @@ var wireOf = map[string][]string{
 		"GET forum/admin/users/42 as system", // who suspended somebody, which the forum told of
 		"PATCH discord/channels/1101/messages/{vote} as bot",
 		"POST github/app/installations/1005/access_tokens as app", "GET github/orgs/acme/members/joshua as installation", "DELETE github/orgs/acme/members/joshua as installation", "PUT github/orgs/acme/blocks/joshua as installation",
-		"POST discord/users/@me/channels as bot", "POST discord/channels/{direct}/messages as bot", // refused: who was banned shares no server with the bot
+		"GET discord/guilds/1000/members/111 as bot", // who was banned cannot be written to there
 		"GET forum/admin/users/42 as system", "POST forum/posts as system",
 		"PATCH discord/channels/1101/messages/{vote} as bot",
 	},
@@ -203,7 +203,7 @@ var wireOf = map[string][]string{
 		"PUT discord/guilds/1000/bans/111 as bot",
 		"PATCH discord/channels/1101/messages/{vote} as bot",
 		"GET forum/admin/users/42 as system", "PUT forum/admin/users/42/suspend as system",
-		"POST discord/users/@me/channels as bot", "POST discord/channels/{direct}/messages as bot",
+		"GET discord/guilds/1000/members/111 as bot",
 		"GET forum/admin/users/42 as system", "POST forum/posts as system", "GET forum/admin/users/42 as system",
 		"PATCH discord/channels/1101/messages/{vote} as bot",
 	},
@@ -212,15 +212,12 @@ var wireOf = map[string][]string{
 // names puts names in the place of IDs that are made on the way, and joins what is repeated.
 func names(calls []string) []string {
 	for i, c := range calls {
-		calls[i] = madeMessage.ReplaceAllString(madeChannel.ReplaceAllString(c, "/channels/{direct}/"), "/messages/{vote} ")
+		calls[i] = madeMessage.ReplaceAllString(c, "/messages/{vote} ")
 	}
 	return slices.Compact(calls)
 }
 
-var (
-	madeMessage = regexp.MustCompile(`/messages/[0-9]{15,} `)
-	madeChannel = regexp.MustCompile(`/channels/[0-9]{15,}/`)
-)
+var madeMessage = regexp.MustCompile(`/messages/[0-9]{15,} `)
 
 // TestOffences plays scenarios A1, A2 and A3: an offence on each of the platforms.
 func TestOffences(t *testing.T) {

@@ -222,12 +222,12 @@ func TestVotesAndABanWithAKillBetweenAnyTwoSteps(t *testing.T) {
 		open   func(t *testing.T) store.Store
 		stride int
 	}{
-		"memory": {func(*testing.T) store.Store { return memory.New() }, 7},
+		"memory": {func(*testing.T) store.Store { return memory.New() }, 17},
 		"sqlite": {func(t *testing.T) store.Store {
 			s, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))
 			require.NoError(t, err)
 			return s
-		}, 60},
+		}, 150},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := c.open(t)
