@@ -318,7 +318,7 @@ func (w *world) told(k *record) {
 	require.NotZero(t, decided)
 }
 
-var every = flag.Int("every", 43, "after how many steps more the next program is killed; 1 is every one")
+var every = flag.Int("every", 71, "after how many steps more the next program is killed; 1 is every one")
 
 // TestOffencesWithAKillBetweenAnyTwoSteps plays each scenario again and again with a program that is killed once, each time a bit later.
 func TestOffencesWithAKillBetweenAnyTwoSteps(t *testing.T) {
@@ -332,7 +332,7 @@ func TestOffencesWithAKillBetweenAnyTwoSteps(t *testing.T) {
 				st, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))
 				require.NoError(t, err)
 				return st
-			}, 4},
+			}, 3},
 		} {
 			t.Run(on+" "+name, func(t *testing.T) {
 				w := newWorld(t, s.open(t))

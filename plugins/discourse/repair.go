@@ -85,7 +85,7 @@ func (d *Discourse) failed(ctx context.Context, hook int64, after attempt) (all 
 }
 
 // maxHeld is how many bytes of attempts are held at once.
-const maxHeld = 4 << 20
+const maxHeld = 1 << 20
 
 // oldest holds the oldest of the attempts that it is given, in their order.
 type oldest struct {

@@ -364,7 +364,7 @@ func TestALargeGapIsRepairedBitByBit(t *testing.T) {
 	r.due()
 	r.forum.Set(func(s *fakediscourse.Settings) { s.RetryWebHookEvents = false })
 	fault := r.fake.Fail(fakediscourse.Fault{Delivery: "*", Times: -1, CloseBefore: true})
-	const answers = 80
+	const answers = 30
 	for n := range answers {
 		_, err := r.forum.Reply("Carla", topic, itoa(int64(n))+" "+strings.Repeat("There is a fine place beside the old mill. ", 700))
 		require.NoError(t, err)
