@@ -311,6 +311,7 @@ func TestALostAnswerPostsOnce(t *testing.T) {
 			<-dead
 			_, err := w.say(slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
 			if name == "not yet" && gateway.CodeOf(err) == gateway.Unknown { // Slack does it only now, and may be slower than we look
+				require.Eventually(t, func() bool { return len(w.w.Messages("CHALL")) == 1 }, 10*time.Second, time.Millisecond) // our clock does not wait for it
 				w.later(gateway.RetryAfter(err))
 				_, err = w.say(slack.Message{Channel: "CHALL", Text: "once"}, gateway.Once("id"))
 			}
