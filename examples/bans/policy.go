@@ -74,7 +74,8 @@ func (p *policy) heard(ctx context.Context, c *gateway.Community, e gateway.Even
 	}
 	for _, v := range k.Verdicts {
 		if v.Does == votes && v.Result == "" {
-			failed = append(failed, p.ask(ctx, c, k, v))
+			_, err := p.ask(ctx, c, k, v)
+			failed = append(failed, err)
 		}
 	}
 	return errors.Join(failed...)
@@ -85,21 +86,21 @@ func (p *policy) counts(reason string) bool {
 	return reason == "" || slices.ContainsFunc(p.reasons, func(r string) bool { return strings.HasPrefix(strings.ToLower(reason), r) })
 }
 
-// ask has the moderators vote on one account. Neither the person nor anybody who is linked to them has a say, by whatever account.
-func (p *policy) ask(ctx context.Context, c *gateway.Community, k *record, v verdict) error {
+// ask has the moderators vote on one account. Neither the person nor anybody who is linked to them has a say, by whatever account. Asked again it
+// gives the vote that there is.
+func (p *policy) ask(ctx context.Context, c *gateway.Community, k *record, v verdict) (gateway.Process, error) {
 	inst, err := c.Instance(ctx, "discord")
 	if err != nil {
-		return err
+		return gateway.Process{}, err
 	}
 	closing := c.Now().Add(p.open) // of the vote that this name has already, if there is one, nothing changes
-	_, err = inst.Start(ctx, "vote", discord.Vote{Channel: p.channel, Ask: vote.Ask{
+	return inst.Start(ctx, "vote", discord.Vote{Channel: p.channel, Ask: vote.Ask{
 		Title: fmt.Sprintf("Ban the %s account %s too?", v.Account.Plugin, v.Account.UserID),
 		Details: fmt.Sprintf("Its person was banned on %s: %s.\nThat it is theirs is only %s.\n%s",
 			k.Offence.Account.Plugin, orNone(k.Offence.Reason), v.Strength, reference{k.Person, k.ID, v.Account}),
 		EligibleVoters: []string{p.moderators}, IneligibleVoters: []string{gateway.PersonKey(k.Person)},
 		Quorum: p.approvals, CloseWhenDecided: true, ClosingAt: &closing,
 	}}, k.act("vote", v.Account))
-	return err
 }
 
 // decided acts on the moderators' decision.
@@ -116,12 +117,16 @@ func (p *policy) decided(ctx context.Context, c *gateway.Community, proc gateway
 	if err != nil || k == nil {
 		return err
 	}
-	i := slices.IndexFunc(k.Verdicts, func(v verdict) bool { return v.Account == ref.Account && v.Result == "" })
+	i := slices.IndexFunc(k.Verdicts, func(v verdict) bool { return v.Account == ref.Account && v.Does == votes && v.Result == "" })
 	ctx = gateway.WithReason(ctx, gateway.Reason{By: "bans", Rule: rule, Text: orNone(k.Offence.Reason)})
 	if i < 0 {
 		return p.finish(ctx, c, k) // we were here before, and were killed perhaps
 	}
 	v := &k.Verdicts[i]
+	own, err := p.ask(ctx, c, k, *v)
+	if err != nil || own.ID != proc.ID { // anybody's vote can have details that look like ours
+		return err
+	}
 	if yes, err := approvals(proc); err != nil {
 		return err
 	} else if yes < p.approvals {

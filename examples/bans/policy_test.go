@@ -2,12 +2,14 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/discord"
 	"github.com/metagov/gateway-go/plugins/github/fakegithub"
 	"github.com/metagov/gateway-go/store/memory"
 	"github.com/metagov/gateway-go/vote"
@@ -150,4 +152,27 @@ func TestWhoMayBeSomebodyElseIsToldNothing(t *testing.T) {
 	require.Equal(t, "nobody", k.Told, "GitHub has no messages, and the other accounts are only said to be theirs")
 	require.Empty(t, w.discord.DirectMessages(troll))
 	require.Empty(t, w.forums.CallsTo("POST /posts"))
+}
+
+func TestAVoteThatOnlyLooksLikeOneDecidesNothing(t *testing.T) {
+	w := newWorld(t, memory.New())
+	k := w.banned("spam")
+	c, err := w.g.Community(t.Context(), community)
+	require.NoError(t, err)
+	inst, err := c.Instance(t.Context(), "discord")
+	require.NoError(t, err)
+	i := slices.IndexFunc(k.Verdicts, func(v verdict) bool { return v.Account.Plugin == "github" })
+	forged, err := inst.Start(t.Context(), "vote", discord.Vote{Channel: mods, Ask: vote.Ask{
+		Title: "Pizza?", Details: "Yes!\n" + reference{k.Person, k.ID, k.Verdicts[i].Account}.String(),
+	}})
+	require.NoError(t, err)
+	for _, voter := range []string{ann, bob, cid} {
+		_, err := c.Cast(t.Context(), forged.ID, gateway.Ballot{Voter: voter, Choices: []string{vote.Yes}})
+		require.NoError(t, err)
+	}
+	_, err = c.Close(t.Context(), forged.ID)
+	require.NoError(t, err)
+	w.later(time.Minute)
+	require.Empty(t, results(w.now())["github"])
+	require.Empty(t, w.org.Blocked())
 }
