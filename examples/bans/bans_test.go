@@ -94,7 +94,7 @@ func (w *world) decide() {
 	var p gateway.Process
 	w.until("a vote is open", func(c *gateway.Community) error {
 		list, err := c.Processes(t.Context(), "", 10, gateway.StatusPending)
-		if err == nil && len(list) == 0 {
+		if err == nil && (len(list) == 0 || list[0].URL == "") { // a start that is under way has its message yet to be written down
 			err = errors.New("there is none")
 		}
 		if err == nil {

@@ -40,14 +40,14 @@ func (l *link) listen() error {
 		select {
 		case <-beat.C:
 			if err := l.beat(ctx, s); err != nil {
-				l.end(s, stop)
+				l.end(stop)
 				return err
 			}
 		case <-ctx.Done():
-			l.end(s, stop)
+			l.end(stop)
 			return ctx.Err()
 		case err := <-l.failed:
-			l.end(s, stop)
+			l.end(stop)
 			return err
 		case <-l.closed:
 			l.current.Store(false)
@@ -83,7 +83,7 @@ func (l *link) open(ctx context.Context, s *discordgo.Session) error {
 	select { // the connection is cut; what was under way ends with it
 	case err := <-done:
 		if err == nil {
-			_ = s.Close() // it may be closed
+			l.noticed()
 		}
 	case <-time.After(settling):
 	}
@@ -194,10 +194,18 @@ func (l *link) session(ctx context.Context) (*discordgo.Session, error) {
 	return s, nil
 }
 
-// end stops what the session has started. Where the program is told to end, the connection is cut already: the library would wait for it.
-func (l *link) end(s *discordgo.Session, stop func()) {
+// end cuts the connection and waits until the library has noticed: it closes the session itself then. To close it from here would change the connection
+// under the goroutine that reads (discordgo 0.29 looks at it without its lock when Discord asks for a heartbeat).
+func (l *link) end(stop func()) {
 	stop()
-	_ = s.Close() // it may be closed
+	l.noticed()
+}
+
+func (l *link) noticed() {
+	select {
+	case <-l.closed:
+	case <-time.After(3 * settling): // it is in the middle of keeping an event; it ends with that
+	}
 }
 
 // dialer connects so that the end of the context cuts the connection: the library reads without a deadline.

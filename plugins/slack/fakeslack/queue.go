@@ -145,16 +145,26 @@ func (q *queue) try(ctx context.Context, d *delivery, fault *Injected) {
 	if reason == "" {
 		return
 	}
+	if q.waits(d, a, reason) {
+		if now, _ := q.s.sock.connected(); now { // the next connection has come already
+			q.resend()
+		}
+	}
+}
+
+// waits plans the next attempt. lost says that the socket took it along, so that it is for the next one.
+func (q *queue) waits(d *delivery, a Answer, reason string) (lost bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if d.retries >= len(retryAfter) || a.Header.Get("X-Slack-No-Retry") == "1" {
 		d.log.GivenUp = true
-		return
+		return false
 	}
 	d.reason, d.late = reason, false
 	d.due = q.s.opt.Now().Add(retryAfter[d.retries])
 	d.retries++
 	q.waiting = append(q.waiting, d)
+	return d.socket && reason == "connection_failed"
 }
 
 // retryAfter is how long Slack waits after each failure: nearly at once, a minute, five minutes.

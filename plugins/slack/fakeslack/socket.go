@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type socketConn struct {
 	ws     *websocket.Conn
 	write  sync.Mutex
 	closed chan struct{}
+	end    sync.Once
 }
 
 func newSockets(s *Server) *sockets {
@@ -140,18 +142,18 @@ func (c *socketConn) send(v any) error {
 	return nil
 }
 
+// remove ends a connection. It is gone from the list before anybody hears of it.
 func (k *sockets) remove(c *socketConn) {
-	c.ws.Close()
-	close(c.closed)
-	k.mu.Lock()
-	for i, x := range k.conns {
-		if x == c {
-			k.conns = append(k.conns[:i:i], k.conns[i+1:]...)
-			break
+	c.end.Do(func() {
+		k.mu.Lock()
+		if i := slices.Index(k.conns, c); i >= 0 {
+			k.conns = slices.Delete(slices.Clone(k.conns), i, i+1)
 		}
-	}
-	k.mu.Unlock()
-	k.notify()
+		k.mu.Unlock()
+		c.ws.Close()
+		close(c.closed)
+		k.notify()
+	})
 }
 
 func (k *sockets) notify() {
@@ -195,6 +197,7 @@ func (k *sockets) send(ctx context.Context, d *delivery, lastReason string) (Ans
 		envelope["retry_attempt"], envelope["retry_reason"] = retries, lastReason
 	}
 	if err := c.send(envelope); err != nil {
+		k.remove(c)
 		return Answer{}, err
 	}
 	select {
@@ -242,7 +245,7 @@ func (s *Server) Disconnect(reason string) {
 			// A client that is gone needs no word.
 			_ = c.send(object{"type": "disconnect", "reason": reason, "debug_info": object{"host": "applink-fake"}})
 		}
-		c.ws.Close()
+		s.sock.remove(c)
 	}
 }
 
