@@ -30,6 +30,7 @@ long: FUZZTIME ?= 200000x # a number and not a time: at the end of a time the fu
 long: ## everything about time, load and crashes in its long form: an hour or more
 	go test ./internal/crash -kills $(KILLS) -timeout 60m -v
 	go test ./examples/bans -every 1 -timeout 60m
+	go test -run TestAnEffectIsThereOnce -deaths 1 .
 	go test ./store/memory ./store/sqlite ./vote ./internal/pace -rapid.checks $(CHECKS) -timeout 60m
 	go test -run 'Outcomes|ListModel|Tamper|EndpointsHear' -rapid.checks $(CHECKS) -timeout 60m .
 	$(MAKE) race

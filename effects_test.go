@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -98,6 +99,8 @@ func (s *slowPost) look(_ *forum, ctx context.Context, in post) (posted, gateway
 	return posted{}, gateway.DidNot, nil
 }
 
+var deaths = flag.Int("deaths", 3, "at every how-manieth transaction a program dies; 1 is every one")
+
 // At whichever transaction the program dies, whatever the platform did and however late it shows it: the effect is there once, and whoever asks
 // under the same name hears of it in the end.
 func TestAnEffectIsThereOnceWheneverTheProgramDies(t *testing.T) {
@@ -125,9 +128,9 @@ func TestAnEffectIsThereOnceWheneverTheProgramDies(t *testing.T) {
 					continue // the same transactions, and slow
 				}
 				t.Run(fmt.Sprintf("%s/%s/alone=%v", storeName, name, alone), func(t *testing.T) {
-					step := 3
-					if storeName == "memory" && !alone && strings.HasSuffix(name, "lost") {
-						step = 1 // the others' transactions are mostly the same
+					step := *deaths
+					if storeName != "memory" || alone || !strings.HasSuffix(name, "lost") {
+						step *= 3 // their transactions are mostly the same
 					}
 					for nth := 1; ; nth += step {
 						reached := false

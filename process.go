@@ -350,9 +350,10 @@ func closing(row store.Process) (c vote.Closing) {
 	return c
 }
 
-// Close closes a running process now, whatever its closing time: no ballot counts any more, and its outcome is made. One that reads its platform
-// ([Least]) is read once more before; where that fails, what was known counts, and the outcome says so. Close
-// returns when that is done, or, with status closing, when the platform is needed and cannot be reached. Closing again is harmless.
+// Close closes a running process now, whatever its closing time: no ballot counts any more, and its outcome is made. Deliveries that were taken before
+// and put off are received first, and a process that reads its platform ([Least]) is read once more; where that fails, what was known counts, and the
+// outcome says so. Close returns when that is done, or, with status closing, when the platform is needed and cannot be reached, or, with the status
+// unchanged, when such deliveries cannot be received within Options.Timeout: the end follows by itself. Closing again is harmless.
 func (c *Community) Close(ctx context.Context, process string) (Process, error) {
 	return c.end(ctx, process, vote.Closing{By: vote.ByDriver})
 }
@@ -378,6 +379,13 @@ func (c *Community) end(ctx context.Context, process string, why vote.Closing) (
 		return Process{}, err // a paused instance's processes stand still
 	}
 	if row.Status == store.Pending && !why.Cancel {
+		late, err := c.g.catchUp(ctx, row.Instance)
+		if err != nil {
+			return Process{}, err
+		}
+		if late {
+			return c.endLater(ctx, row, why)
+		}
 		why.Note = c.g.lookNow(ctx, row, inst)
 	}
 	why.At = c.g.now()
@@ -395,6 +403,27 @@ func (c *Community) end(ctx context.Context, process string, why vote.Closing) (
 		}
 	}
 	return c.g.snapshot(ctx, process)
+}
+
+// endLater leaves the end of a process to the scheduler.
+func (c *Community) endLater(ctx context.Context, row store.Process, why vote.Closing) (Process, error) {
+	raw, err := json.Marshal(why)
+	if err != nil {
+		return Process{}, Errorf(Internal, "encoding why process %s is closed: %w", row.ID, err)
+	}
+	now := c.g.now()
+	err = c.g.update(ctx, func(tx store.Tx) error {
+		if err := tx.Unschedule(taskClose, row.ID); err != nil {
+			return err
+		}
+		return tx.Schedule(store.Task{
+			Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: now, Created: now, Payload: raw,
+		})
+	})
+	if err != nil {
+		return Process{}, storeError(err, "closing process %s", row.ID)
+	}
+	return c.g.snapshot(ctx, row.ID)
 }
 
 // Command asks a running process for one of its commands and waits for the answer. With [Once] asking again gives the first answer.

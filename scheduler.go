@@ -254,10 +254,14 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	} else if late {
 		return &nextRun{20 * time.Millisecond}
 	}
-	if row.Status == store.Pending && why.By == vote.ByTime {
+	switch {
+	case row.Status != store.Pending:
+	case why.By == vote.ByTime:
 		if why.Note, err = g.lastLook(ctx, row); err != nil {
 			return err
 		}
+	case why.By == vote.ByDriver:
+		why.Note = g.lookNow(ctx, row, inst)
 	}
 	return g.shut(ctx, t.Key, why, inst)
 }

@@ -118,6 +118,29 @@ func (g *Gateway) reread(ctx context.Context, t store.Task) (*plug, *Delivery, a
 	return p, del, message, nil
 }
 
+// catchUp receives what was taken for an instance and put off, as its code had failed or hung: ballots among it were cast in time. Where some is left
+// when the time for it is over, late says so.
+func (g *Gateway) catchUp(ctx context.Context, instance string) (late bool, err error) {
+	within, cancel := context.WithTimeout(ctx, g.o.Timeout)
+	defer cancel()
+	for pause := time.Duration(0); ; pause = 20 * time.Millisecond {
+		if late, err = g.catchingUp(ctx, instance); err != nil || !late {
+			return late, err
+		}
+		select {
+		case <-within.Done():
+			return true, ctx.Err()
+		case <-time.After(pause):
+		}
+		if err := g.receiveEarlier(ctx, store.Task{Instance: instance, Key: afterAll}); err != nil {
+			return true, err
+		}
+	}
+}
+
+// afterAll is behind every task's key.
+const afterAll = "\xff"
+
 // receiveEarlier takes what waits before a delivery to the same instance, so that it is received in the order in which it came
 // although tasks run side by side. What fails, or has failed, is left to its own task.
 func (g *Gateway) receiveEarlier(ctx context.Context, t store.Task) error {

@@ -1,0 +1,57 @@
+package gateway_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// A ballot that was acknowledged and put off, because the plugin's code failed just then, is in the outcome of a vote that its driver closes right after it.
+func TestADriverClosesAfterWhatWasPutOff(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		c, inst := r.town("a", "S1")
+		p := r.poll(inst, voteAsk())
+		require.NoError(t, inst.Pause(t.Context(), "so that the next delivery opens it"))
+		require.NoError(t, inst.Resume(t.Context()))
+		r.api.fails("open S1", errBoom)
+		require.Equal(t, 200, r.click(p.ID, "u1", "yes").Code)
+		r.api.on("open S1", func(context.Context) error { return nil })
+		p, err := c.Close(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, r.outcome(p).Turnout.Voters)
+	})
+}
+
+// Where the plugin hangs so that nothing can be received, the end of the vote waits for it; what a driver calls off does not.
+func TestAnEndWaitsForWhatWasPutOff(t *testing.T) {
+	r := newRig(t, gateway.Options{Timeout: time.Second})
+	c, inst := r.town("a", "S1")
+	p, q := r.poll(inst, voteAsk()), r.poll(inst, voteAsk())
+	leave := make(chan struct{})
+	r.api.on("receive trouble", func(context.Context) error { <-leave; return nil })
+	require.Equal(t, 200, r.deliver(forumMessage{ID: "1", Site: "S1", Kind: "trouble", At: r.clock.now()}).Code)
+	require.Equal(t, 200, r.click(p.ID, "u1", "yes").Code)
+	close(leave)
+
+	p, err := c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusPending, p.Status)
+	q, err = c.Cancel(t.Context(), q.ID)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusCompleted, q.Status)
+
+	gateway.Patience(r.Gateway)
+	r.wait(time.Minute)
+	r.wait(time.Second) // an end that met what it waits for comes again
+	p = r.process(c, p.ID)
+	out := r.outcome(p)
+	require.EqualValues(t, 1, out.Turnout.Voters)
+	require.Equal(t, vote.ByDriver, out.ClosedBy)
+}
