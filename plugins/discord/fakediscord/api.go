@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Call is one request to the API.
@@ -105,36 +107,26 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 	if judgeErr != nil {
 		s.judged = append(s.judged, judgeErr)
 	}
-	fault := s.takeFault(func(f *Fault) bool { return f.Delivery == "" && (f.Route == "*" || f.Route == r.call.Route) })
+	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
 
-	if fault != nil && fault.before(w, hr, s, r.call) {
-		return
-	}
-	s.mu.Lock()
-	var answer Answer
-	switch {
-	case found != nil:
-		answer = refusal(found)
-	case judgeErr != nil:
-		answer = refusal(invalid("_judge", "OPENAPI", judgeErr.Error()))
-	default:
-		answer = r.run(version)
-	}
-	if fault == nil || !fault.f.HoldAnswer && !fault.f.LoseAnswer {
-		r.call.Answer = answer
-	}
-	s.mu.Unlock()
-
-	if fault != nil && fault.f.HoldAnswer {
-		fault.hold(hr, s)
-		s.record(r.call, answer)
-	}
-	if fault != nil && fault.f.LoseAnswer {
-		abort(w)
-		return
-	}
-	writeAnswer(w, answer)
+	fault.Play(w, hr, func() fake.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		var answer Answer
+		switch {
+		case found != nil:
+			answer = refusal(found)
+		case judgeErr != nil:
+			answer = refusal(invalid("_judge", "OPENAPI", judgeErr.Error()))
+		default:
+			answer = r.run(version)
+		}
+		if !fault.Withholds() {
+			r.call.Answer = answer
+		}
+		return fake.Answer(answer)
+	}, func(a fake.Answer) { s.record(r.call, Answer(a)) })
 }
 
 // judge shows the request to Options.Judge, with a body of its own.
@@ -151,14 +143,6 @@ func (s *Server) record(call *Call, a Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	call.Answer = a
-}
-
-func writeAnswer(w http.ResponseWriter, a Answer) {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a client that is gone needs no answer
 }
 
 // splitPath takes "/api/v10/x" apart; the version is empty for unversioned paths.

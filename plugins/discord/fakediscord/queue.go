@@ -8,6 +8,8 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Delivery is one thing that the fake told the app, or did not tell it and why.
@@ -147,28 +149,24 @@ func (q *queue) run() {
 
 // first makes the first attempt, with the faults that were asked for.
 func (q *queue) first(d *delivery) {
-	q.s.mu.Lock()
-	fault := q.s.deliveryFault(d.log.Type)
-	q.s.mu.Unlock()
-	if fault != nil && fault.f.Drop {
+	fault := q.s.faults.Delivery(d.log.Type)
+	if fault.Drop {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		d.log.Dropped = "lost on purpose"
 		return
 	}
-	if fault != nil && (fault.f.Late > 0 || fault.f.Reorder) {
+	if fault.Late > 0 || fault.Reorder {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		d.due = q.s.opt.Now().Add(fault.f.Late)
+		d.due = q.s.opt.Now().Add(fault.Late)
 		q.waiting = append(q.waiting, d)
 		return
 	}
 	q.try(q.s.stop, d, fault)
-	if fault != nil {
-		for range fault.f.Duplicate {
-			a, err := q.s.attempt(q.s.stop, d.log, nil)
-			q.tried(d.log, a, err)
-		}
+	for range fault.Duplicate {
+		a, err := q.s.attempt(q.s.stop, d.log, fake.Strike{})
+		q.tried(d.log, a, err)
 	}
 }
 
@@ -176,7 +174,7 @@ func (q *queue) first(d *delivery) {
 // minutes, and not the steps.
 var retryAfter = [...]time.Duration{time.Second, 4 * time.Second, 16 * time.Second, time.Minute, 4 * time.Minute}
 
-func (q *queue) try(ctx context.Context, d *delivery, fault *Injected) {
+func (q *queue) try(ctx context.Context, d *delivery, fault fake.Strike) {
 	a, err := q.s.attempt(ctx, d.log, fault)
 	q.tried(d.log, a, err)
 	if err == nil && a.OK() {
@@ -252,7 +250,7 @@ func (s *Server) SendLate(ctx context.Context) int {
 	q.mu.Unlock()
 	sort.SliceStable(due, func(i, j int) bool { return due[i].due.Before(due[j].due) })
 	for _, d := range due {
-		q.try(ctx, d, nil)
+		q.try(ctx, d, fake.Strike{})
 	}
 	n := len(due) + len(timers)
 	s.mu.Lock()

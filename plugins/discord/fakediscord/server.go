@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is not Discord's.
@@ -87,15 +89,15 @@ type Server struct {
 	calls    []*Call
 	judged   []error
 	refused  []string
-	faults   []*Injected
 	limits   map[string]*bucket
 	global   bucket
 	sessions []*session
 	identify int // how many sessions were started
 	moving   int // clients that are asked to reconnect first
 
-	queue *queue
-	conns connections
+	faults *fake.Faults
+	queue  *queue
+	conns  connections
 }
 
 // New starts a fake Discord. Close it when done.
@@ -125,6 +127,7 @@ func New(o Options) *Server {
 	}
 	s.botToken = s.app.BotToken
 	s.users[id] = &user{id: id, name: "gateway", bot: true}
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.conns.open = map[*conn]bool{}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
@@ -147,11 +150,6 @@ func newKey(seed []byte) ed25519.PrivateKey {
 func (s *Server) Close() {
 	s.cancel()
 	s.queue.stop()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.conns.closeAll()
 	s.http.CloseClientConnections()
 	s.http.Close()

@@ -7,6 +7,8 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Delivery is one thing that the fake told a webhook, or did not tell it and why. Each webhook that listens has one of its own.
@@ -57,7 +59,7 @@ type queue struct {
 }
 
 func newQueue(s *Server) *queue {
-	return &queue{s: s, changed: make(chan struct{}), wake: make(chan struct{}, 1)}
+	return &queue{s: s, to: sender{client: fake.NoRedirects(nil)}, changed: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 func (q *queue) record(d *Delivery) {
@@ -126,29 +128,25 @@ func (q *queue) run() {
 
 // first makes the first attempt, with the faults that were asked for, and lets go of what it overtook.
 func (q *queue) first(d *delivery) {
-	q.s.mu.Lock()
-	fault := q.s.deliveryFault(d.log.Event)
-	q.s.mu.Unlock()
-	if fault != nil && q.aside(d, &fault.f) {
+	fault := q.s.faults.Delivery(d.log.Event)
+	if q.aside(d, fault) {
 		return
 	}
 	q.try(q.s.stop, d, fault)
-	if fault != nil {
-		for range fault.f.Duplicate {
-			q.s.attempt(q.s.stop, d, nil)
-		}
+	for range fault.Duplicate {
+		q.s.attempt(q.s.stop, d, fake.Strike{})
 	}
 	q.mu.Lock()
 	held := q.held
 	q.held = nil
 	q.mu.Unlock()
 	for _, h := range held {
-		q.try(q.s.stop, h, nil)
+		q.try(q.s.stop, h, fake.Strike{})
 	}
 }
 
 // aside puts a delivery away that is lost, late or overtaken, and says whether it did.
-func (q *queue) aside(d *delivery, f *Fault) bool {
+func (q *queue) aside(d *delivery, f fake.Strike) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -165,18 +163,13 @@ func (q *queue) aside(d *delivery, f *Fault) bool {
 	return true
 }
 
-// deliveryFault is takeFault for a delivery of an event. The caller holds s.mu.
-func (s *Server) deliveryFault(event string) *Injected {
-	return s.takeFault(func(f *Fault) bool { return f.Delivery == "*" || f.Delivery != "" && f.Delivery == event })
-}
-
 // retryAfter is how long Discourse waits before each retry: powers of five in minutes (checked 2026-11).
 var retryAfter = [...]time.Duration{time.Minute, 5 * time.Minute, 25 * time.Minute, 125 * time.Minute}
 
 // try makes one attempt, and plans the next if the forum retries: not if there was no answer at all, nor after 404 and 410.
-func (q *queue) try(ctx context.Context, d *delivery, fault *Injected) {
-	a, sent, err := q.s.attempt(ctx, d, fault)
-	if !sent || err == nil && a.OK() {
+func (q *queue) try(ctx context.Context, d *delivery, fault fake.Strike) {
+	a, there, err := q.s.attempt(ctx, d, fault)
+	if !there || err == nil && a.OK() {
 		return
 	}
 	q.s.mu.Lock()
@@ -236,10 +229,7 @@ func (s *Server) SendLate(ctx context.Context) int {
 	q.mu.Unlock()
 	sort.SliceStable(due, func(i, j int) bool { return due[i].due.Before(due[j].due) })
 	for _, d := range due {
-		s.mu.Lock()
-		fault := s.deliveryFault(d.log.Event)
-		s.mu.Unlock()
-		q.try(ctx, d, fault)
+		q.try(ctx, d, s.faults.Delivery(d.log.Event))
 	}
 	return len(due)
 }

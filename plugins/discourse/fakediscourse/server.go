@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is no forum of the fake.
@@ -44,9 +46,9 @@ type Server struct {
 	calls   []*Call
 	judged  []error
 	refused []string
-	faults  []*Injected
 
-	queue *queue
+	faults *fake.Faults
+	queue  *queue
 }
 
 // New starts a fake without a forum. Close it when done.
@@ -59,6 +61,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{opt: o}
 	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.http = httptest.NewServer(s)
 	s.wg.Go(s.queue.run)
@@ -69,11 +72,6 @@ func New(o Options) *Server {
 func (s *Server) Close() {
 	s.cancel()
 	s.queue.stop()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Call is one request to the API or the login.
@@ -99,38 +101,32 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 	if judged != nil {
 		s.judged = append(s.judged, judged)
 	}
-	fault := s.requestFault(r.call.Route)
+	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
-	if fault != nil && fault.before(w, hr, s, r.call) {
-		return
-	}
 
-	s.mu.Lock()
-	var answer Answer
-	if judged != nil {
-		answer = refusal(unprocessable("Invalid request.\n\n" + judged.Error()))
-	} else {
-		answer = r.run()
-	}
-	lost := fault != nil && (fault.f.HoldAnswer || fault.f.LoseAnswer)
-	if !lost {
-		r.call.Answer = answer
-	}
-	s.mu.Unlock()
-	s.finish(w, hr, fault, r.call, answer)
+	s.play(w, hr, fault, r.call, func() Answer {
+		if judged != nil {
+			return refusal(unprocessable("Invalid request.\n\n" + judged.Error()))
+		}
+		return r.run()
+	})
 }
 
-// finish sends the answer, with what a fault does to it.
-func (s *Server) finish(w http.ResponseWriter, hr *http.Request, fault *Injected, call *Call, a Answer) {
-	if fault != nil && fault.f.HoldAnswer {
-		fault.hold(hr.Context(), s)
-		s.record(call, a)
-	}
-	if fault != nil && fault.f.LoseAnswer {
-		abort(w)
-		return
-	}
-	writeAnswer(w, a)
+// play answers a request with what act does under s.mu, or with what a fault does to it.
+func (s *Server) play(w http.ResponseWriter, hr *http.Request, fault fake.Strike, call *Call, act func() Answer) {
+	fault.Play(w, hr, func() fake.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		a := act()
+		if !fault.Withholds() {
+			call.Answer = a
+		}
+		return fake.Answer(a)
+	}, func(a fake.Answer) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		call.Answer = Answer(a)
+	})
 }
 
 // judge shows the request to Options.Judge, with a body of its own, and with its address by name: descriptions know no other.
@@ -144,20 +140,6 @@ func (s *Server) judge(hr *http.Request, path string, body []byte) error {
 		r.URL.Path, r.URL.RawPath = plain, path
 	}
 	return s.opt.Judge(r)
-}
-
-func (s *Server) record(call *Call, a Answer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	call.Answer = a
-}
-
-func writeAnswer(w http.ResponseWriter, a Answer) {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a client that is gone needs no answer
 }
 
 // run checks in order: the headers, who asks, the rate, what is asked for, the permission, and then acts.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Delivery is one event that the fake delivered to the app's webhook, or did not and why.
@@ -128,27 +130,25 @@ func (q *queue) run() {
 
 // first makes the attempt, with the faults that were asked for.
 func (q *queue) first(d *delivery) {
-	fault := q.s.deliveryFault(d.log)
-	if fault != nil && q.puts(d, &fault.f) {
+	fault := q.s.faults.Delivery(d.log.Event, d.log.Event+" "+d.log.Action)
+	if q.puts(d, fault) {
 		return
 	}
 	q.try(q.s.stop, d, fault)
-	if fault != nil {
-		for range fault.f.Duplicate {
-			q.try(q.s.stop, d, nil)
-		}
+	for range fault.Duplicate {
+		q.try(q.s.stop, d, fake.Strike{})
 	}
 	q.mu.Lock()
 	held := q.held
 	q.held = nil
 	q.mu.Unlock()
 	for _, h := range held {
-		q.try(q.s.stop, h, nil)
+		q.try(q.s.stop, h, fake.Strike{})
 	}
 }
 
 // puts drops a delivery or puts it off, and says so.
-func (q *queue) puts(d *delivery, f *Fault) bool {
+func (q *queue) puts(d *delivery, f fake.Strike) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -167,7 +167,7 @@ func (q *queue) puts(d *delivery, f *Fault) bool {
 
 // try makes one attempt and writes it down. GitHub does not try again by itself
 // (https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries, 2026-11).
-func (q *queue) try(ctx context.Context, d *delivery, fault *Injected) Attempt {
+func (q *queue) try(ctx context.Context, d *delivery, fault fake.Strike) Attempt {
 	a := q.s.attempt(ctx, d, fault)
 	q.s.mu.Lock()
 	a.ID = q.s.id()
@@ -219,7 +219,7 @@ func (s *Server) SendLate(ctx context.Context) int {
 	})
 	q.mu.Unlock()
 	for _, d := range due {
-		q.try(ctx, d, nil)
+		q.try(ctx, d, fake.Strike{})
 	}
 	return len(due)
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is not GitHub's.
@@ -85,9 +87,9 @@ type Server struct {
 	judged   []error
 	refused  []string
 	emails   bool // the app has the account permission for addresses
-	faults   []*Injected
 
-	queue *queue
+	faults *fake.Faults
+	queue  *queue
 }
 
 // New starts a fake GitHub. Close it when done.
@@ -117,6 +119,7 @@ func New(o Options) *Server {
 		WebhookSecret: orElse(o.WebhookSecret, "fake-webhook-secret-"+randomText(8)),
 	}
 	s.bot = s.addAccount(s.app.Slug+"[bot]", "Bot")
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s, s.app.WebhookSecret)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.wg.Go(s.queue.run)
@@ -133,11 +136,6 @@ func newKey() *rsa.PrivateKey {
 func (s *Server) Close() {
 	s.cancel()
 	s.queue.stop()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()

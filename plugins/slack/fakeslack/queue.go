@@ -8,6 +8,8 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // delivery is one thing to deliver. Its fields are guarded by queue.mu once it is queued.
@@ -107,36 +109,34 @@ func (q *queue) run() {
 
 // first makes the first attempt, with the faults that were asked for.
 func (q *queue) first(d *delivery) {
-	fault := q.s.deliveryFault(d)
-	if fault != nil && (fault.f.Reorder || fault.f.Late > 0) {
+	fault := q.s.faults.Delivery(d.log.Type)
+	if fault.Reorder || fault.Late > 0 {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if fault.f.Reorder {
+		if fault.Reorder {
 			q.held = append(q.held, d)
 			return
 		}
-		d.due, d.late = q.s.opt.Now().Add(fault.f.Late), true
+		d.due, d.late = q.s.opt.Now().Add(fault.Late), true
 		q.waiting = append(q.waiting, d)
 		return
 	}
 	q.try(q.s.stop, d, fault)
-	if fault != nil {
-		for range fault.f.Duplicate {
-			a, reason, _ := q.s.attempt(q.s.stop, d, nil, "")
-			q.note(d, 0, "", a, reason)
-		}
+	for range fault.Duplicate {
+		a, reason, _ := q.s.attempt(q.s.stop, d, fake.Strike{}, "")
+		q.note(d, 0, "", a, reason)
 	}
 	q.mu.Lock()
 	held := q.held
 	q.held = nil
 	q.mu.Unlock()
 	for _, h := range held {
-		q.try(q.s.stop, h, nil)
+		q.try(q.s.stop, h, fake.Strike{})
 	}
 }
 
 // try attempts and plans the next attempt.
-func (q *queue) try(ctx context.Context, d *delivery, fault *Injected) {
+func (q *queue) try(ctx context.Context, d *delivery, fault fake.Strike) {
 	q.mu.Lock()
 	num, last := d.retries, d.reason
 	q.mu.Unlock()
@@ -227,7 +227,7 @@ func (s *Server) RetryDue(ctx context.Context) int {
 	q.mu.Unlock()
 	sort.SliceStable(due, func(i, j int) bool { return due[i].due.Before(due[j].due) })
 	for _, d := range due {
-		q.try(ctx, d, s.deliveryFault(d))
+		q.try(ctx, d, s.faults.Delivery(d.log.Type))
 	}
 	return len(due)
 }

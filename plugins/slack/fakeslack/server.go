@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is not Slack's.
@@ -67,14 +69,14 @@ type Server struct {
 	codes       map[string]*oauthCode
 	calls       []*Call
 	refused     []string
-	faults      []*Injected
 	limits      map[string][]time.Time
 	triggers    map[string]*trigger
 	hooks       map[string]*responseHook
 
-	keys  signingKeys
-	queue *queue
-	sock  *sockets
+	keys   signingKeys
+	faults *fake.Faults
+	queue  *queue
+	sock   *sockets
 }
 
 // New starts a fake Slack. Close it when done.
@@ -101,6 +103,7 @@ func New(o Options) *Server {
 	app := &token{kind: kindApp, scopes: []string{"connections:write", "authorizations:read"}, text: "xapp" + "-fake-" + secretText(8)}
 	s.app.AppToken = app.text
 	s.tokens[app.text] = app
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.sock = newSockets(s)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
@@ -113,11 +116,6 @@ func (s *Server) Close() {
 	s.cancel()
 	s.queue.stop()
 	s.sock.closeAll()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()
