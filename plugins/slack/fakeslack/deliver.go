@@ -168,12 +168,12 @@ func (s *Server) deliverNow(ctx context.Context, log *Delivery, payload []byte) 
 	s.queue.mu.Lock()
 	s.queue.log = append(s.queue.log, d.log)
 	s.queue.mu.Unlock()
-	fault := s.faults.Delivery(d.log.Type)
+	try := fake.Try{Strike: s.faults.Delivery(d.log.Type)}
 	var a Answer
 	var failed error
-	for range 1 + fault.Duplicate {
-		answer, reason, err := s.attempt(ctx, d, fault, "")
-		s.queue.finish(d, 0, "", answer, reason)
+	for range 1 + try.Duplicate {
+		answer, reason, err := s.attempt(ctx, d, try)
+		s.queue.note(d, try, answer, reason)
 		if a.Status == 0 {
 			a, failed = answer, err
 		}
@@ -202,12 +202,12 @@ func (d *delivery) httpBody() []byte {
 var errNoURL = errors.New("no request URL is set and no socket is connected")
 
 // attempt sends once. The reason is Slack's word for a failure.
-func (s *Server) attempt(ctx context.Context, d *delivery, fault fake.Strike, lastReason string) (a Answer, reason string, err error) {
-	sent, err := fault.Deliver(ctx, s.opt.AckTimeout, func(ctx context.Context) (fake.Answer, error) {
+func (s *Server) attempt(ctx context.Context, d *delivery, try fake.Try) (a Answer, reason string, err error) {
+	sent, err := try.Deliver(ctx, s.opt.AckTimeout, func(ctx context.Context) (fake.Answer, error) {
 		if s.overSocket() {
-			return s.sock.send(ctx, d, lastReason)
+			return s.sock.send(ctx, d, try)
 		}
-		return s.post(ctx, d, lastReason)
+		return s.post(ctx, d, try)
 	})
 	switch {
 	case err == nil && sent.Status >= 200 && sent.Status <= 299:
@@ -233,9 +233,9 @@ func (s *Server) overSocket() bool {
 	return connected || ever && s.queue.url == ""
 }
 
-func (s *Server) post(ctx context.Context, d *delivery, lastReason string) (fake.Answer, error) {
+func (s *Server) post(ctx context.Context, d *delivery, try fake.Try) (fake.Answer, error) {
 	s.queue.mu.Lock()
-	target, client, num := s.queue.url, s.queue.client, d.retries
+	target, client := s.queue.url, s.queue.client
 	s.queue.mu.Unlock()
 	if target == "" {
 		return fake.Answer{}, errNoURL
@@ -247,9 +247,9 @@ func (s *Server) post(ctx context.Context, d *delivery, lastReason string) (fake
 		if d.log.Kind == "events_api" {
 			r.Header.Set("Content-Type", "application/json")
 		}
-		if num > 0 {
-			r.Header.Set("X-Slack-Retry-Num", strconv.Itoa(num))
-			r.Header.Set("X-Slack-Retry-Reason", lastReason)
+		if try.Retry > 0 {
+			r.Header.Set("X-Slack-Retry-Num", strconv.Itoa(try.Retry))
+			r.Header.Set("X-Slack-Retry-Reason", try.Reason)
 		}
 		s.Sign(r, body)
 	})

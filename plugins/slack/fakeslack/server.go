@@ -107,14 +107,13 @@ func New(o Options) *Server {
 	s.queue = newQueue(s)
 	s.sock = newSockets(s)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
-	s.wg.Go(s.queue.run)
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
 // Close stops the server, its sockets and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
 	s.sock.closeAll()
 	s.http.CloseClientConnections()
 	s.http.Close()

@@ -173,10 +173,9 @@ func (k *sockets) connected() (now, ever bool) {
 }
 
 // send delivers through one of the connections, in turn, and waits for the acknowledgement.
-func (k *sockets) send(ctx context.Context, d *delivery, lastReason string) (fake.Answer, error) {
+func (k *sockets) send(ctx context.Context, d *delivery, try fake.Try) (fake.Answer, error) {
 	k.s.queue.mu.Lock()
 	d.socket = true
-	retries := d.retries
 	k.s.queue.mu.Unlock()
 	id := uuidText()
 	ch := make(chan json.RawMessage, 1)
@@ -196,7 +195,7 @@ func (k *sockets) send(ctx context.Context, d *delivery, lastReason string) (fak
 	}()
 	envelope := object{"envelope_id": id, "type": d.log.Kind, "payload": json.RawMessage(d.payload), "accepts_response_payload": d.log.Kind != "events_api"}
 	if d.log.Kind == "events_api" {
-		envelope["retry_attempt"], envelope["retry_reason"] = retries, lastReason
+		envelope["retry_attempt"], envelope["retry_reason"] = try.Retry, try.Reason
 	}
 	if err := c.send(envelope); err != nil {
 		k.remove(c)
