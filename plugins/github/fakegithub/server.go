@@ -122,7 +122,7 @@ func New(o Options) *Server {
 	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s, s.app.WebhookSecret)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
-	s.wg.Go(s.queue.run)
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
@@ -135,7 +135,6 @@ func newKey() *rsa.PrivateKey {
 // Close stops the server and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()
