@@ -107,9 +107,7 @@ func (s *Server) attempt(ctx context.Context, d *delivery, fault fake.Strike) (a
 	}
 	s.mu.Unlock()
 	if dropped != "" {
-		s.queue.mu.Lock()
-		d.log.Dropped = dropped
-		s.queue.mu.Unlock()
+		s.queue.change(func() { d.log.Dropped = dropped })
 		return Answer{}, false, nil
 	}
 	sent, err := fault.Deliver(ctx, s.opt.AckTimeout, func(ctx context.Context) (fake.Answer, error) { return s.post(ctx, d, id) })
@@ -138,9 +136,9 @@ func (s *Server) tried(d *delivery, id int64, a Answer, err error) {
 	d.hook.tried(hookEvent{id: id, status: status, event: d.log.Event, body: string(d.log.Body), answer: a, at: at,
 		headers: d.hook.f.headers(d.hook, d.log.Event, d.log.Type, id, d.log.Body)})
 	s.mu.Unlock()
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	d.log.Attempts = append(d.log.Attempts, Attempt{At: at, EventID: id, Answer: a, Failed: failed})
+	s.queue.change(func() {
+		d.log.Attempts = append(d.log.Attempts, Attempt{At: at, EventID: id, Answer: a, Failed: failed})
+	})
 }
 
 func (s *Server) post(ctx context.Context, d *delivery, id int64) (fake.Answer, error) {

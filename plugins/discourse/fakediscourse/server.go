@@ -64,14 +64,13 @@ func New(o Options) *Server {
 	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.http = httptest.NewServer(s)
-	s.wg.Go(s.queue.run)
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
 // Close stops the server and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()
