@@ -194,7 +194,7 @@ func (m *message) open(me string) bool {
 // last sequence number: for two, as clients also send one of their own now and then, while they are still at what they read last.
 // It must not be called by a handler that a delivery is waiting for.
 func (s *Server) Flush(ctx context.Context) error {
-	if err := s.queue.flush(ctx); err != nil {
+	if err := s.queue.Flush(ctx); err != nil {
 		return err
 	}
 	type wait struct {

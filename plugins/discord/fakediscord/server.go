@@ -131,7 +131,7 @@ func New(o Options) *Server {
 	s.queue = newQueue(s)
 	s.conns.open = map[*conn]bool{}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
-	s.wg.Go(s.queue.run)
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
@@ -149,7 +149,6 @@ func newKey(seed []byte) ed25519.PrivateKey {
 // Close stops the server, its sockets and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
 	s.conns.closeAll()
 	s.http.CloseClientConnections()
 	s.http.Close()
