@@ -3,11 +3,9 @@ package fakediscourse
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -41,12 +39,12 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex // guards all below, and everything reachable from it
-	forums  []*Forum
-	calls   []*Call
-	judged  []error
-	refused []string
+	mu     sync.Mutex // guards all below, and everything reachable from it
+	forums []*Forum
+	calls  []*Call
+	judged []error
 
+	net    *fake.Network
 	faults *fake.Faults
 	queue  *queue
 }
@@ -64,6 +62,7 @@ func New(o Options) *Server {
 	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.http = httptest.NewServer(s)
+	s.net = &fake.Network{URL: s.http.URL, Base: s.http.Client().Transport, Ours: s.isForumHost, Own: true, Outside: ErrHost}
 	s.wg.Go(s.queue.Run)
 	return s
 }
@@ -82,52 +81,15 @@ func (s *Server) URL() string { return s.http.URL }
 // Client returns a client whose requests to the forums' hosts, by http or https, reach the fake.
 // A request to any other host fails with an error that wraps [ErrHost] and is listed by [Server.Refused], so that a test sees
 // a program that follows foreign URLs.
-func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &transport{s: s, base: s.http.Client().Transport}}
-}
+func (s *Server) Client() *http.Client { return s.net.Client() }
 
 // Refused lists the URLs that clients of [Server.Client] asked for outside the forums, in order.
-func (s *Server) Refused() []string {
+func (s *Server) Refused() []string { return s.net.Refused() }
+
+func (s *Server) isForumHost(host string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.refused...)
-}
-
-type transport struct {
-	s    *Server
-	base http.RoundTripper
-}
-
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !t.s.isForumURL(r.URL) {
-		if r.Body != nil {
-			r.Body.Close()
-		}
-		t.s.mu.Lock()
-		t.s.refused = append(t.s.refused, r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)
-		t.s.mu.Unlock()
-		return nil, fmt.Errorf("%w: host %q", ErrHost, r.URL.Host)
-	}
-	out := r.Clone(r.Context())
-	out.Host = r.URL.Host
-	out.URL.Scheme = "http"
-	out.URL.Host = strings.TrimPrefix(t.s.http.URL, "http://")
-	return t.base.RoundTrip(out)
-}
-
-func (s *Server) isForumURL(u *url.URL) bool {
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return false
-	}
-	if "http://"+u.Host == s.http.URL {
-		return true
-	}
-	if p := u.Port(); p != "" && p != "80" && p != "443" {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.forumOf(u.Hostname()) != nil
+	return s.forumOf(host) != nil
 }
 
 // forumOf finds a forum by its host, or by one that it moved away from. The caller holds s.mu.
