@@ -61,11 +61,7 @@ func (s *Server) CallsTo(route string) []Call {
 }
 
 // Judged lists what [Options].Judge objected to, in order.
-func (s *Server) Judged() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.judged)
-}
+func (s *Server) Judged() []error { return s.judge.Objected() }
 
 // request is one call while it runs, under s.mu.
 type request struct {
@@ -100,13 +96,10 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 	if r.route != nil {
 		r.call.Route = r.route.name()
 	}
-	judgeErr := s.judge(hr, body)
+	judgeErr := s.judge.Look(hr, body)
 
 	s.mu.Lock()
 	s.calls = append(s.calls, r.call)
-	if judgeErr != nil {
-		s.judged = append(s.judged, judgeErr)
-	}
 	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
 
@@ -127,16 +120,6 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 		}
 		return fake.Answer(answer)
 	}, func(a fake.Answer) { s.record(r.call, Answer(a)) })
-}
-
-// judge shows the request to Options.Judge, with a body of its own.
-func (s *Server) judge(hr *http.Request, body []byte) error {
-	if s.opt.Judge == nil {
-		return nil
-	}
-	r := hr.Clone(hr.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return s.opt.Judge(r)
 }
 
 func (s *Server) record(call *Call, a Answer) {

@@ -86,13 +86,13 @@ type Server struct {
 	hooks    map[string]*interaction // by token
 	nonces   map[string]nonceUse
 	calls    []*Call
-	judged   []error
 	limits   map[string]*bucket
 	global   bucket
 	sessions []*session
 	identify int // how many sessions were started
 	moving   int // clients that are asked to reconnect first
 
+	judge  *fake.Judge
 	net    *fake.Network
 	faults *fake.Faults
 	queue  *queue
@@ -126,6 +126,7 @@ func New(o Options) *Server {
 	}
 	s.botToken = s.app.BotToken
 	s.users[id] = &user{id: id, name: "gateway", bot: true}
+	s.judge = &fake.Judge{By: o.Judge}
 	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.conns.open = map[*conn]bool{}

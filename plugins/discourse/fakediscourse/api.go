@@ -1,11 +1,9 @@
 package fakediscourse
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,11 +51,7 @@ func (s *Server) CallsTo(route string) []Call {
 }
 
 // Judged lists what [Options].Judge objected to, in order.
-func (s *Server) Judged() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.judged)
-}
+func (s *Server) Judged() []error { return s.judge.Objected() }
 
 // request is one call while it runs, under s.mu.
 type request struct {
@@ -100,14 +94,11 @@ func (f *Forum) serve(w http.ResponseWriter, hr *http.Request) {
 	if r.route != nil {
 		r.call.Route = r.route.name()
 	}
-	judgeErr := s.judge(hr, body)
+	judgeErr := s.judge.Look(hr, body)
 
 	s.mu.Lock()
 	r.call.Forum = f.base
 	s.calls = append(s.calls, r.call)
-	if judgeErr != nil {
-		s.judged = append(s.judged, judgeErr)
-	}
 	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
 
@@ -124,16 +115,6 @@ func (f *Forum) serve(w http.ResponseWriter, hr *http.Request) {
 		defer s.mu.Unlock()
 		r.call.Answer = Answer(a)
 	})
-}
-
-// judge shows the request to Options.Judge, with a body of its own.
-func (s *Server) judge(hr *http.Request, body []byte) error {
-	if s.opt.Judge == nil {
-		return nil
-	}
-	r := hr.Clone(hr.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return s.opt.Judge(r)
 }
 
 // run checks in order: whether the forum is there, rate, who asks, the form, and then acts.

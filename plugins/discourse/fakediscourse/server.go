@@ -42,8 +42,8 @@ type Server struct {
 	mu     sync.Mutex // guards all below, and everything reachable from it
 	forums []*Forum
 	calls  []*Call
-	judged []error
 
+	judge  *fake.Judge
 	net    *fake.Network
 	faults *fake.Faults
 	queue  *queue
@@ -59,6 +59,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{opt: o}
 	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.judge = &fake.Judge{By: o.Judge}
 	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.http = httptest.NewServer(s)

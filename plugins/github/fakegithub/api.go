@@ -1,13 +1,11 @@
 package fakegithub
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,11 +52,7 @@ func (s *Server) CallsTo(route string) []Call {
 }
 
 // Judged lists what [Options].Judge objected to, in order.
-func (s *Server) Judged() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.judged)
-}
+func (s *Server) Judged() []error { return s.judge.Objected() }
 
 // request is one call while it runs, under s.mu.
 type request struct {
@@ -94,13 +88,10 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 	if r.route != nil {
 		r.call.Route = r.route.name()
 	}
-	judged := s.judge(hr, path, body)
+	judged := s.judge.Look(byName(hr, path), body)
 
 	s.mu.Lock()
 	s.calls = append(s.calls, r.call)
-	if judged != nil {
-		s.judged = append(s.judged, judged)
-	}
 	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
 
@@ -129,17 +120,15 @@ func (s *Server) play(w http.ResponseWriter, hr *http.Request, fault fake.Strike
 	})
 }
 
-// judge shows the request to Options.Judge, with a body of its own, and with its address by name: descriptions know no other.
-func (s *Server) judge(hr *http.Request, path string, body []byte) error {
-	if s.opt.Judge == nil {
-		return nil
+// byName is a request with its address by name: descriptions know no other.
+func byName(hr *http.Request, path string) *http.Request {
+	plain, err := url.PathUnescape(path)
+	if err != nil || path == hr.URL.EscapedPath() {
+		return hr
 	}
 	r := hr.Clone(hr.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if plain, err := url.PathUnescape(path); err == nil && path != hr.URL.EscapedPath() {
-		r.URL.Path, r.URL.RawPath = plain, path
-	}
-	return s.opt.Judge(r)
+	r.URL.Path, r.URL.RawPath = plain, path
+	return r
 }
 
 // run checks in order: the headers, who asks, the rate, what is asked for, the permission, and then acts.

@@ -83,9 +83,9 @@ type Server struct {
 	codes    map[string]*oauthCode
 	limits   map[string]*bucket
 	calls    []*Call
-	judged   []error
 	emails   bool // the app has the account permission for addresses
 
+	judge  *fake.Judge
 	net    *fake.Network
 	faults *fake.Faults
 	queue  *queue
@@ -118,6 +118,7 @@ func New(o Options) *Server {
 		WebhookSecret: orElse(o.WebhookSecret, "fake-webhook-secret-"+randomText(8)),
 	}
 	s.bot = s.addAccount(s.app.Slug+"[bot]", "Bot")
+	s.judge = &fake.Judge{By: o.Judge}
 	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s, s.app.WebhookSecret)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
