@@ -17,16 +17,20 @@ const module = "github.com/metagov/gateway-go"
 // may lists, for each package (or "dir/..." for all below it), which packages of this module it may import. What is not listed
 // may import nothing of it.
 var may = map[string][]string{
-	"":                        {"store", "store/sqlite", "vote", "internal/guard", "internal/keyproof", "internal/pace", "internal/schema", "internal/seal"},
-	"store/memory":            {"store"},
-	"store/sqlite":            {"store", "store/internal/sqlstore"},
-	"store/internal/sqlstore": {"store"},
-	"store/storetest":         {"store", "store/memory"},
-	"gatewaytest":             {"", "store", "store/memory", "vote", "internal/schema"},
-	"internal/mortal":         {"store"},
-	"plugins/...":             {"", "vote"},
-	"claims/...":              {""},
-	"examples/...":            {"", "vote", "plugins/...", "claims/...", "store/memory", "store/sqlite"},
+	"":                                {"store", "store/sqlite", "vote", "internal/guard", "internal/keyproof", "internal/pace", "internal/schema", "internal/seal"},
+	"store/memory":                    {"store"},
+	"store/sqlite":                    {"store", "store/internal/sqlstore"},
+	"store/internal/sqlstore":         {"store"},
+	"store/storetest":                 {"store", "store/memory"},
+	"gatewaytest":                     {"", "store", "store/memory", "vote", "internal/schema"},
+	"internal/mortal":                 {"store"},
+	"plugins/...":                     {"", "vote"},
+	"plugins/slack/fakeslack":         {"internal/fake"},
+	"plugins/discord/fakediscord":     {"internal/fake"},
+	"plugins/github/fakegithub":       {"internal/fake"},
+	"plugins/discourse/fakediscourse": {"internal/fake"},
+	"claims/...":                      {""},
+	"examples/...":                    {"", "vote", "plugins/...", "claims/...", "store/memory", "store/sqlite"},
 }
 
 // only says which package alone may import a library.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Call is one request to the API.
@@ -59,11 +61,7 @@ func (s *Server) CallsTo(route string) []Call {
 }
 
 // Judged lists what [Options].Judge objected to, in order.
-func (s *Server) Judged() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.judged)
-}
+func (s *Server) Judged() []error { return s.judge.Objected() }
 
 // request is one call while it runs, under s.mu.
 type request struct {
@@ -98,67 +96,36 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 	if r.route != nil {
 		r.call.Route = r.route.name()
 	}
-	judgeErr := s.judge(hr, body)
+	judgeErr := s.judge.Look(hr, body)
 
 	s.mu.Lock()
 	s.calls = append(s.calls, r.call)
-	if judgeErr != nil {
-		s.judged = append(s.judged, judgeErr)
-	}
-	fault := s.takeFault(func(f *Fault) bool { return f.Delivery == "" && (f.Route == "*" || f.Route == r.call.Route) })
+	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
 
-	if fault != nil && fault.before(w, hr, s, r.call) {
-		return
-	}
-	s.mu.Lock()
-	var answer Answer
-	switch {
-	case found != nil:
-		answer = refusal(found)
-	case judgeErr != nil:
-		answer = refusal(invalid("_judge", "OPENAPI", judgeErr.Error()))
-	default:
-		answer = r.run(version)
-	}
-	if fault == nil || !fault.f.HoldAnswer && !fault.f.LoseAnswer {
-		r.call.Answer = answer
-	}
-	s.mu.Unlock()
-
-	if fault != nil && fault.f.HoldAnswer {
-		fault.hold(hr, s)
-		s.record(r.call, answer)
-	}
-	if fault != nil && fault.f.LoseAnswer {
-		abort(w)
-		return
-	}
-	writeAnswer(w, answer)
-}
-
-// judge shows the request to Options.Judge, with a body of its own.
-func (s *Server) judge(hr *http.Request, body []byte) error {
-	if s.opt.Judge == nil {
-		return nil
-	}
-	r := hr.Clone(hr.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return s.opt.Judge(r)
+	fault.Play(w, hr, func() fake.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		var answer Answer
+		switch {
+		case found != nil:
+			answer = refusal(found)
+		case judgeErr != nil:
+			answer = refusal(invalid("_judge", "OPENAPI", judgeErr.Error()))
+		default:
+			answer = r.run(version)
+		}
+		if !fault.Withholds() {
+			r.call.Answer = answer
+		}
+		return fake.Answer(answer)
+	}, func(a fake.Answer) { s.record(r.call, Answer(a)) })
 }
 
 func (s *Server) record(call *Call, a Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	call.Answer = a
-}
-
-func writeAnswer(w http.ResponseWriter, a Answer) {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a client that is gone needs no answer
 }
 
 // splitPath takes "/api/v10/x" apart; the version is empty for unversioned paths.

@@ -1,20 +1,18 @@
 package fakediscord
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
-)
 
-var errLost = errors.New("fakediscord: lost on purpose")
+	"github.com/metagov/gateway-go/internal/fake"
+)
 
 // SetRequestURL says where interactions and webhook events are delivered. A nil client is a plain http.Client. An empty URL
 // switches both off: interactions then come through the Gateway.
@@ -24,14 +22,9 @@ func (s *Server) SetRequestURL(url string, client *http.Client) {
 
 // SetURLs is [Server.SetRequestURL] with an address of its own for webhook events.
 func (s *Server) SetURLs(interactions, events string, client *http.Client) {
-	c := http.Client{}
-	if client != nil {
-		c = *client
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	s.queue.url, s.queue.events, s.queue.client = interactions, events, &c
+	s.queue.url, s.queue.events, s.queue.client = interactions, events, fake.NoRedirects(client)
 }
 
 // Sign puts Discord's signature of the body, at the fake's time, on a request.
@@ -64,7 +57,7 @@ func (s *Server) Send(ctx context.Context, payload []byte) (Answer, error) {
 		log.Type = head.Event.Type
 	}
 	s.queue.record(log)
-	a, err := s.attempt(ctx, log, nil)
+	a, err := s.attempt(ctx, log, fake.Strike{})
 	s.queue.tried(log, a, err)
 	return a, err
 }
@@ -101,7 +94,7 @@ func (s *Server) Probe(ctx context.Context) error {
 // SendBadly delivers a ping with a bad signature: "wrong", "missing", "other body" or "no hex".
 func (s *Server) SendBadly(ctx context.Context, how string) (Answer, error) {
 	body := rawJSON(object{"id": "2", "application_id": s.app.AppID, "type": interactionPing, "token": "fake-ping", "version": 1})
-	return s.post(ctx, &Delivery{Kind: "interaction", Body: body}, func(r *http.Request) {
+	a, err := s.post(ctx, &Delivery{Kind: "interaction", Body: body}, func(r *http.Request) {
 		s.Sign(r, body)
 		switch how {
 		case "missing":
@@ -114,26 +107,25 @@ func (s *Server) SendBadly(ctx context.Context, how string) (Answer, error) {
 			r.Header.Set("X-Signature-Ed25519", hex.EncodeToString(make([]byte, ed25519.SignatureSize)))
 		}
 	})
+	if err != nil {
+		return Answer{}, fmt.Errorf("fakediscord: %w", err)
+	}
+	return Answer(a), nil
 }
 
 // attempt sends once by HTTP.
-func (s *Server) attempt(ctx context.Context, log *Delivery, fault *Injected) (Answer, error) {
-	if fault != nil && (fault.f.CloseBefore || fault.f.Drop) {
-		return Answer{}, errLost
+func (s *Server) attempt(ctx context.Context, log *Delivery, fault fake.Strike) (Answer, error) {
+	fault.CloseBefore = fault.CloseBefore || fault.Drop // of an interaction a person hears that it was lost
+	a, err := fault.Deliver(ctx, s.opt.AckTimeout, func(ctx context.Context) (fake.Answer, error) {
+		return s.post(ctx, log, func(r *http.Request) { s.Sign(r, log.Body) })
+	})
+	if err != nil {
+		return Answer{}, fmt.Errorf("fakediscord: %w", err)
 	}
-	if fault != nil && fault.f.Hold {
-		fault.holdDelivery(ctx, s)
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.opt.AckTimeout)
-	defer cancel()
-	a, err := s.post(ctx, log, func(r *http.Request) { s.Sign(r, log.Body) })
-	if fault != nil && fault.f.LoseAnswer {
-		return Answer{}, errLost
-	}
-	return a, err
+	return Answer(a), nil
 }
 
-func (s *Server) post(ctx context.Context, log *Delivery, sign func(*http.Request)) (Answer, error) {
+func (s *Server) post(ctx context.Context, log *Delivery, sign func(*http.Request)) (fake.Answer, error) {
 	q := s.queue
 	q.mu.Lock()
 	target, client := q.url, q.client
@@ -142,25 +134,13 @@ func (s *Server) post(ctx context.Context, log *Delivery, sign func(*http.Reques
 	}
 	q.mu.Unlock()
 	if target == "" {
-		return Answer{}, errors.New("fakediscord: no request URL is set")
+		return fake.Answer{}, errors.New("no request URL is set")
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(log.Body))
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakediscord: deliver to %s: %w", target, err)
-	}
-	r.Header.Set("User-Agent", "Discord-Interactions/1.0 (+https://discord.com)")
-	r.Header.Set("Content-Type", "application/json")
-	sign(r)
-	res, err := client.Do(r)
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakediscord: deliver to %s: %w", target, err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakediscord: read the answer of %s: %w", target, err)
-	}
-	return Answer{Status: res.StatusCode, Header: res.Header, Body: b}, nil
+	return fake.Post(ctx, client, target, log.Body, func(r *http.Request) {
+		r.Header.Set("User-Agent", "Discord-Interactions/1.0 (+https://discord.com)")
+		r.Header.Set("Content-Type", "application/json")
+		sign(r)
+	})
 }
 
 // webhookEvent queues a webhook event. The caller holds s.mu.

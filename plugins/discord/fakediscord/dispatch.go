@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Intents of the Gateway; those of GUILD_MEMBERS, GUILD_PRESENCES and MESSAGE_CONTENT are privileged (checked 2026-11).
@@ -88,10 +90,10 @@ func (s *Server) tell(name string, g *Guild, d object, m *message) {
 	} else {
 		guild = g.id
 	}
-	fault := s.deliveryFault(name)
+	fault := s.faults.Delivery(name)
 	log := s.note(name, guild, "")
 	log.Body = rawJSON(d)
-	if fault != nil && (fault.f.Drop || fault.f.CloseBefore) {
+	if fault.Drop || fault.CloseBefore {
 		log.Dropped = "lost on purpose"
 		return
 	}
@@ -143,20 +145,18 @@ func (s *Server) Dispatch(name string, data json.RawMessage) error {
 }
 
 // play sends a dispatch as the fault says.
-func (se *session) play(s *Server, d dispatch, fault *Injected) {
-	if fault != nil && fault.f.Reorder {
+func (se *session) play(s *Server, d dispatch, fault fake.Strike) {
+	if fault.Reorder {
 		se.held = append(se.held, d)
 		return
 	}
-	if fault != nil && fault.f.Late > 0 {
-		s.queue.later(s.opt.Now().Add(fault.f.Late), func() { se.send(d.name, d.body) })
+	if fault.Late > 0 {
+		s.queue.later(s.opt.Now().Add(fault.Late), func() { se.send(d.name, d.body) })
 		return
 	}
 	se.send(d.name, d.body)
-	if fault != nil {
-		for range fault.f.Duplicate {
-			se.send(d.name, d.body)
-		}
+	for range fault.Duplicate {
+		se.send(d.name, d.body)
 	}
 	held := se.held
 	se.held = nil
@@ -194,7 +194,7 @@ func (m *message) open(me string) bool {
 // last sequence number: for two, as clients also send one of their own now and then, while they are still at what they read last.
 // It must not be called by a handler that a delivery is waiting for.
 func (s *Server) Flush(ctx context.Context) error {
-	if err := s.queue.flush(ctx); err != nil {
+	if err := s.queue.Flush(ctx); err != nil {
 		return err
 	}
 	type wait struct {

@@ -1,14 +1,13 @@
 package fakediscord
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
-	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Fault is something that goes wrong on purpose, set by [Server.Fail].
@@ -42,134 +41,36 @@ type Fault struct {
 	Late      time.Duration // it is sent by SendLate once so much time has passed
 }
 
-// Injected is a fault that was set.
-type Injected struct {
-	s    *Server
-	f    Fault
-	left int
-	hits int
-	hit  chan struct{}
-	free chan struct{}
-	once sync.Once
-}
+// Injected is a fault that was set. Hits is how often it struck, Wait waits until it did at least once (for Hold, the request then waits
+// for Release), Release lets go of everything that Hold or HoldAnswer holds, now and later, and Remove takes the fault away and releases.
+type Injected = fake.Injected
 
 // Fail sets a fault. Several can be set; they are used in the order in which they were.
 func (s *Server) Fail(f Fault) *Injected {
-	in := &Injected{s: s, f: f, left: f.Times, hit: make(chan struct{}), free: make(chan struct{})}
-	if f.Times == 0 {
-		in.left = 1
-	}
-	if in.f.Route == "" {
-		in.f.Route = "*"
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, in)
-	return in
+	return s.faults.Set(fake.Fault{
+		Request: f.Route, Delivery: f.Delivery, Times: f.Times, Skip: f.Skip, Answer: f.answer,
+		CloseBefore: f.CloseBefore, Hold: f.Hold, LoseAnswer: f.LoseAnswer, HoldAnswer: f.HoldAnswer,
+		Drop: f.Drop, Duplicate: f.Duplicate, Reorder: f.Reorder, Late: f.Late,
+	})
 }
 
-// Hits is how often the fault struck.
-func (i *Injected) Hits() int {
-	i.s.mu.Lock()
-	defer i.s.mu.Unlock()
-	return i.hits
-}
-
-// Wait waits until the fault struck at least once; for Hold, the request is then waiting for Release.
-func (i *Injected) Wait(ctx context.Context) error {
-	select {
-	case <-i.hit:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Release lets go of everything that Hold or HoldAnswer holds, now and later.
-func (i *Injected) Release() { i.release() }
-
-func (i *Injected) release() { i.once.Do(func() { close(i.free) }) }
-
-// Remove takes the fault away and releases what it holds.
-func (i *Injected) Remove() {
-	i.release()
-	i.s.mu.Lock()
-	defer i.s.mu.Unlock()
-	i.s.faults = slices.DeleteFunc(i.s.faults, func(f *Injected) bool { return f == i })
-}
-
-// takeFault uses up the first fault that fits. The caller holds s.mu.
-func (s *Server) takeFault(fits func(*Fault) bool) *Injected {
-	for _, in := range s.faults {
-		if in.left == 0 || !fits(&in.f) {
-			continue
-		}
-		if in.f.Skip > 0 {
-			in.f.Skip--
-			continue
-		}
-		if in.left > 0 {
-			in.left--
-		}
-		in.hits++
-		if in.hits == 1 {
-			close(in.hit)
-		}
-		return in
-	}
-	return nil
-}
-
-// deliveryFault is takeFault for a delivery of a name. The caller holds s.mu.
-func (s *Server) deliveryFault(name string) *Injected {
-	return s.takeFault(func(f *Fault) bool { return f.Delivery == "*" || f.Delivery != "" && f.Delivery == name })
-}
-
-// before plays the part of the fault that comes before acting, and says whether the request is over.
-func (i *Injected) before(w http.ResponseWriter, r *http.Request, s *Server, call *Call) bool {
-	f := &i.f
-	if f.Hold {
-		i.hold(r, s)
-	}
-	if f.CloseBefore {
-		abort(w)
-		return true
-	}
-	var a Answer
+// answer is what the fault answers instead of acting, if it does.
+func (f Fault) answer() (fake.Answer, bool) {
 	switch {
 	case f.RetryAfter > 0:
-		a = refusal(limited(f.RetryAfter, orElse(f.Scope, "user")))
+		return fake.Answer(refusal(limited(f.RetryAfter, orElse(f.Scope, "user")))), true
 	case f.Code != 0:
-		a = refusal(refuse(f.Code))
+		return fake.Answer(refusal(refuse(f.Code))), true
 	case f.Body != "":
-		a = Answer{Status: f.Status, Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, Body: []byte(f.Body)}
-		if a.Status == 0 {
-			a.Status = http.StatusOK
+		status := f.Status
+		if status == 0 {
+			status = http.StatusOK
 		}
+		return fake.Answer{Status: status, Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, Body: []byte(f.Body)}, true
 	case f.Status != 0:
-		a = refusal(plain(f.Status))
-	default:
-		return false
+		return fake.Answer(refusal(plain(f.Status))), true
 	}
-	s.record(call, a)
-	writeAnswer(w, a)
-	return true
-}
-
-func (i *Injected) hold(r *http.Request, s *Server) {
-	select {
-	case <-i.free:
-	case <-r.Context().Done():
-	case <-s.stop.Done():
-	}
-}
-
-func (i *Injected) holdDelivery(ctx context.Context, s *Server) {
-	select {
-	case <-i.free:
-	case <-ctx.Done():
-	case <-s.stop.Done():
-	}
+	return fake.Answer{}, false
 }
 
 // limited is the answer to too many requests.
@@ -190,13 +91,4 @@ func limited(after time.Duration, scope string) error {
 	}
 	return &apiError{status: http.StatusTooManyRequests, message: message, header: h,
 		extra: object{"retry_after": seconds, "global": scope == "global"}}
-}
-
-// abort closes the connection without an answer.
-func abort(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if c, _, err := h.Hijack(); err == nil {
-			c.Close()
-		}
-	}
 }

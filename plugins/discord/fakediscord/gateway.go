@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // connections are the open sockets.
@@ -50,10 +52,7 @@ func (r *request) getGatewayBot() (any, error) {
 
 // serveGateway runs one connection to its end.
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	fault := s.takeFault(func(f *Fault) bool { return f.Delivery == "" && (f.Route == "*" || f.Route == gatewayRoute) })
-	s.mu.Unlock()
-	if fault != nil && fault.before(w, r, s, &Call{}) {
+	if s.faults.Request(gatewayRoute).Before(w, r, func(fake.Answer) {}) {
 		return
 	}
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}

@@ -5,7 +5,7 @@ import "slices"
 // joined tells of a guild that is there from now on. The caller holds s.mu.
 func (s *Server) joined(g *Guild) {
 	log := s.note("GUILD_CREATE", g.id, "")
-	if fault := s.deliveryFault("GUILD_CREATE"); fault != nil && fault.f.Drop {
+	if s.faults.Delivery("GUILD_CREATE").Drop {
 		log.Dropped = "lost on purpose"
 		return
 	}

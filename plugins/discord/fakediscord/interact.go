@@ -211,16 +211,12 @@ func (s *Server) deliver(i *interaction, body object) (Reply, error) {
 		s.settle()
 		return s.Reply(i.token), nil
 	}
-	fault := s.deliveryFault(name)
+	fault := s.faults.Delivery(name)
 	s.mu.Unlock()
 	s.queue.record(log)
-	copies := 1
-	if fault != nil {
-		copies += fault.f.Duplicate
-	}
 	var first Answer
 	var failed error
-	for n := range copies {
+	for n := range 1 + fault.Duplicate {
 		a, err := s.attempt(context.Background(), log, fault)
 		s.queue.tried(log, a, err)
 		if n == 0 {

@@ -75,7 +75,7 @@ func (s *Server) Authorize(ctx context.Context, authorizeURL, user string, o ...
 	if err != nil {
 		return nil, fmt.Errorf("fakediscord: authorize: %w", err)
 	}
-	if !isDiscordURL(u) && !strings.HasPrefix(authorizeURL, s.URL()+"/") {
+	if !s.net.Reaches(u) && !strings.HasPrefix(authorizeURL, s.URL()+"/") {
 		return nil, notAllowed("%s is not a page of Discord", u.Redacted())
 	}
 	q := u.Query()

@@ -5,9 +5,10 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"sort"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Delivery is one thing that the fake told the app, or did not tell it and why.
@@ -29,31 +30,18 @@ type Attempt struct {
 	Failed string // "" for success
 }
 
-// delivery is a webhook event to deliver. Its fields are guarded by queue.mu once it is queued.
-type delivery struct {
-	log     *Delivery
-	seq     int64
-	retries int
-	due     time.Time
-}
-
-// queue delivers webhook events one after the other, on its own goroutine. Lock order: Server.mu before queue.mu.
+// queue delivers webhook events one after the other, on its own goroutine, and keeps the log of all that was told. Lock order:
+// Server.mu before queue.mu.
 type queue struct {
+	*fake.Queue[*Delivery]
 	s *Server
 
-	mu      sync.Mutex
-	url     string
-	events  string
-	client  *http.Client
-	items   []*delivery
-	waiting []*delivery
-	timers  []timer
-	added   int64
-	done    int64
-	changed chan struct{}
-	wake    chan struct{}
-	stopped bool
-	log     []*Delivery
+	mu     sync.Mutex // guards all below, and the entries of the log
+	url    string
+	events string
+	client *http.Client
+	timers []timer
+	log    []*Delivery
 }
 
 // timer is something that SendLate does, with Server.mu held.
@@ -63,7 +51,17 @@ type timer struct {
 }
 
 func newQueue(s *Server) *queue {
-	return &queue{s: s, changed: make(chan struct{}), wake: make(chan struct{}, 1), client: http.DefaultClient}
+	q := &queue{s: s}
+	q.Queue = fake.NewQueue(s.stop, fake.Courier[*Delivery]{
+		Now:    s.opt.Now,
+		Strike: func(d *Delivery) fake.Strike { return s.faults.Delivery(d.Type) },
+		Send:   q.send,
+		// Discord documents exponential backoff for up to ten minutes, and not the steps.
+		Schedule: []time.Duration{time.Second, 4 * time.Second, 16 * time.Second, time.Minute, 4 * time.Minute},
+		GaveUp:   func(d *Delivery) { q.change(func() { d.GivenUp = true }) },
+		Dropped:  func(d *Delivery) { q.change(func() { d.Dropped = "lost on purpose" }) },
+	})
+	return q
 }
 
 // note writes the log of deliveries.
@@ -73,124 +71,37 @@ func (s *Server) note(name, guild, dropped string) *Delivery {
 	return d
 }
 
-func (q *queue) record(d *Delivery) {
+// change writes in the log.
+func (q *queue) change(write func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.log = append(q.log, d)
+	write()
 }
 
+func (q *queue) record(d *Delivery) { q.change(func() { q.log = append(q.log, d) }) }
+
 func (q *queue) later(at time.Time, do func()) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.timers = append(q.timers, timer{at, do})
+	q.change(func() { q.timers = append(q.timers, timer{at, do}) })
 }
 
 // add queues a webhook event.
 func (q *queue) add(log *Delivery) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.log = append(q.log, log)
 	if q.events == "" {
 		log.Dropped = "no webhook events URL"
 	}
-	if log.Dropped != "" || q.stopped {
-		return
-	}
-	q.added++
-	q.items = append(q.items, &delivery{log: log, seq: q.added})
-	q.signal()
-}
-
-func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
+	dropped := log.Dropped != ""
+	q.mu.Unlock()
+	if !dropped {
+		q.Add(log)
 	}
 }
 
-func (q *queue) stop() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.stopped = true
-	q.signal()
-}
-
-func (q *queue) run() {
-	for {
-		q.mu.Lock()
-		if q.stopped {
-			q.mu.Unlock()
-			return
-		}
-		var d *delivery
-		if len(q.items) > 0 {
-			d = q.items[0]
-			q.items = q.items[1:]
-		}
-		q.mu.Unlock()
-		if d == nil {
-			select {
-			case <-q.wake:
-			case <-q.s.stop.Done():
-				return
-			}
-			continue
-		}
-		q.first(d)
-		q.mu.Lock()
-		q.done = d.seq
-		close(q.changed)
-		q.changed = make(chan struct{})
-		q.mu.Unlock()
-	}
-}
-
-// first makes the first attempt, with the faults that were asked for.
-func (q *queue) first(d *delivery) {
-	q.s.mu.Lock()
-	fault := q.s.deliveryFault(d.log.Type)
-	q.s.mu.Unlock()
-	if fault != nil && fault.f.Drop {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		d.log.Dropped = "lost on purpose"
-		return
-	}
-	if fault != nil && (fault.f.Late > 0 || fault.f.Reorder) {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		d.due = q.s.opt.Now().Add(fault.f.Late)
-		q.waiting = append(q.waiting, d)
-		return
-	}
-	q.try(q.s.stop, d, fault)
-	if fault != nil {
-		for range fault.f.Duplicate {
-			a, err := q.s.attempt(q.s.stop, d.log, nil)
-			q.tried(d.log, a, err)
-		}
-	}
-}
-
-// retryAfter is how long Discord waits after each failure of a webhook event. It documents exponential backoff for up to ten
-// minutes, and not the steps.
-var retryAfter = [...]time.Duration{time.Second, 4 * time.Second, 16 * time.Second, time.Minute, 4 * time.Minute}
-
-func (q *queue) try(ctx context.Context, d *delivery, fault *Injected) {
-	a, err := q.s.attempt(ctx, d.log, fault)
-	q.tried(d.log, a, err)
-	if err == nil && a.OK() {
-		return
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if d.retries >= len(retryAfter) {
-		d.log.GivenUp = true
-		return
-	}
-	d.due = q.s.opt.Now().Add(retryAfter[d.retries])
-	d.retries++
-	q.waiting = append(q.waiting, d)
+func (q *queue) send(ctx context.Context, log *Delivery, t fake.Try) fake.Result {
+	a, err := q.s.attempt(ctx, log, t.Strike)
+	q.tried(log, a, err)
+	return fake.Result{Failed: err != nil || !a.OK()}
 }
 
 func (q *queue) tried(log *Delivery, a Answer, err error) {
@@ -201,62 +112,34 @@ func (q *queue) tried(log *Delivery, a Answer, err error) {
 		failed = http.StatusText(a.Status)
 	}
 	at := q.s.opt.Now()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	log.Attempts = append(log.Attempts, Attempt{At: at, Answer: a, Failed: failed})
+	q.change(func() { log.Attempts = append(log.Attempts, Attempt{At: at, Answer: a, Failed: failed}) })
 }
 
-// flush waits until everything that was queued before it was attempted once.
-func (q *queue) flush(ctx context.Context) error {
+// due takes the timers that are.
+func (q *queue) due() []timer {
+	now := q.s.opt.Now()
 	q.mu.Lock()
-	want := q.added
-	q.mu.Unlock()
-	for {
-		q.mu.Lock()
-		done, changed := q.done, q.changed
-		q.mu.Unlock()
-		if done >= want {
-			return nil
+	defer q.mu.Unlock()
+	var due []timer
+	q.timers = slices.DeleteFunc(q.timers, func(t timer) bool {
+		if t.at.After(now) {
+			return false
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-q.s.stop.Done():
-			return context.Canceled
-		}
-	}
+		due = append(due, t)
+		return true
+	})
+	return due
 }
 
 // SendLate sends what is due by the fake's clock: retries of webhook events, late deliveries, and those that nothing overtook.
 // It returns how many there were. Nothing is retried without it.
 func (s *Server) SendLate(ctx context.Context) int {
-	q, now := s.queue, s.opt.Now()
-	q.mu.Lock()
-	var due []*delivery
-	q.waiting = slices.DeleteFunc(q.waiting, func(d *delivery) bool {
-		if d.due.After(now) {
-			return false
-		}
-		due = append(due, d)
-		return true
-	})
-	var timers []timer
-	q.timers = slices.DeleteFunc(q.timers, func(t timer) bool {
-		if t.at.After(now) {
-			return false
-		}
-		timers = append(timers, t)
-		return true
-	})
-	q.mu.Unlock()
-	sort.SliceStable(due, func(i, j int) bool { return due[i].due.Before(due[j].due) })
-	for _, d := range due {
-		q.try(ctx, d, nil)
-	}
-	n := len(due) + len(timers)
+	n := s.queue.SendDue(ctx)
+	due := s.queue.due()
+	n += len(due)
 	s.mu.Lock()
-	for _, t := range timers {
+	defer s.mu.Unlock()
+	for _, t := range due {
 		t.do()
 	}
 	for _, se := range s.sessions {
@@ -267,7 +150,6 @@ func (s *Server) SendLate(ctx context.Context) int {
 			se.send(h.name, h.body)
 		}
 	}
-	s.mu.Unlock()
 	return n
 }
 

@@ -2,8 +2,9 @@ package fakediscord
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 type auth int
@@ -145,7 +146,7 @@ func findRoute(method, path string) (*route, map[string]string, error) {
 	known, best, score := false, (*route)(nil), -1
 	var found map[string]string
 	for _, r := range routes {
-		vars, n, ok := match(r.parts, parts)
+		vars, n, ok := fake.MatchPath(r.parts, parts)
 		if !ok {
 			continue
 		}
@@ -161,27 +162,4 @@ func findRoute(method, path string) (*route, map[string]string, error) {
 		return nil, nil, plain(http.StatusMethodNotAllowed)
 	}
 	return nil, nil, plain(http.StatusNotFound)
-}
-
-// match compares a path with a pattern, and counts the literal parts.
-func match(pattern, parts []string) (vars map[string]string, literal int, ok bool) {
-	if len(pattern) != len(parts) {
-		return nil, 0, false
-	}
-	vars = map[string]string{}
-	for i, p := range pattern {
-		if !strings.HasPrefix(p, "{") {
-			if p != parts[i] {
-				return nil, 0, false
-			}
-			literal++
-			continue
-		}
-		v, err := url.PathUnescape(parts[i])
-		if err != nil || v == "" {
-			return nil, 0, false
-		}
-		vars[strings.Trim(p, "{}")] = v
-	}
-	return vars, literal, true
 }

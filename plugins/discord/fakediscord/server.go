@@ -9,12 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is not Discord's.
@@ -85,17 +86,17 @@ type Server struct {
 	hooks    map[string]*interaction // by token
 	nonces   map[string]nonceUse
 	calls    []*Call
-	judged   []error
-	refused  []string
-	faults   []*Injected
 	limits   map[string]*bucket
 	global   bucket
 	sessions []*session
 	identify int // how many sessions were started
 	moving   int // clients that are asked to reconnect first
 
-	queue *queue
-	conns connections
+	judge  *fake.Judge
+	net    *fake.Network
+	faults *fake.Faults
+	queue  *queue
+	conns  connections
 }
 
 // New starts a fake Discord. Close it when done.
@@ -125,10 +126,13 @@ func New(o Options) *Server {
 	}
 	s.botToken = s.app.BotToken
 	s.users[id] = &user{id: id, name: "gateway", bot: true}
+	s.judge = &fake.Judge{By: o.Judge}
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.conns.open = map[*conn]bool{}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
-	s.wg.Go(s.queue.run)
+	s.net = &fake.Network{URL: s.http.URL, Base: s.http.Client().Transport, Ours: isDiscordHost, Outside: ErrHost}
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
@@ -146,12 +150,6 @@ func newKey(seed []byte) ed25519.PrivateKey {
 // Close stops the server, its sockets and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.conns.closeAll()
 	s.http.CloseClientConnections()
 	s.http.Close()
@@ -185,72 +183,29 @@ func (s *Server) ResetBotToken() string {
 // Client returns a client whose requests to discord.com and its subdomains, by http or https, reach the fake.
 // A request to any other host fails with an error that wraps [ErrHost] and is listed by [Server.Refused], so that a test sees
 // a program that follows foreign URLs.
-func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &transport{s: s, base: s.http.Client().Transport}}
-}
+func (s *Server) Client() *http.Client { return s.net.Client() }
 
 // Dialer returns a dialer for the Gateway: wss://gateway.discord.gg and its like reach the fake, other hosts fail
 // with [ErrHost]. For discordgo, set Session.Dialer.
 func (s *Server) Dialer() *websocket.Dialer {
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(addr)
-		own := addr == strings.TrimPrefix(s.http.URL, "http://")
-		if err != nil || !own && !isDiscordHost(host) {
-			s.refuse("wss://" + addr)
+		own := addr == s.net.Address()
+		if err != nil || !own && !isDiscordHost(strings.ToLower(host)) {
+			s.net.Refuse("wss://" + addr)
 			return nil, fmt.Errorf("%w: host %q", ErrHost, addr)
 		}
 		var d net.Dialer
-		return d.DialContext(ctx, network, strings.TrimPrefix(s.http.URL, "http://"))
+		return d.DialContext(ctx, network, s.net.Address())
 	}
 	// A connection by NetDialTLSContext counts as encrypted already: wss works without a certificate.
 	return &websocket.Dialer{NetDialContext: dial, NetDialTLSContext: dial, HandshakeTimeout: 10 * time.Second}
 }
 
 // Refused lists the URLs that clients of [Server.Client] and [Server.Dialer] asked for outside Discord, in order.
-func (s *Server) Refused() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]string(nil), s.refused...)
-}
-
-func (s *Server) refuse(what string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refused = append(s.refused, what)
-}
-
-type transport struct {
-	s    *Server
-	base http.RoundTripper
-}
-
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !isDiscordURL(r.URL) {
-		if r.Body != nil {
-			r.Body.Close()
-		}
-		t.s.refuse(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path)
-		return nil, fmt.Errorf("%w: host %q", ErrHost, r.URL.Host)
-	}
-	out := r.Clone(r.Context())
-	out.Host = r.URL.Hostname()
-	out.URL.Scheme = "http"
-	out.URL.Host = strings.TrimPrefix(t.s.http.URL, "http://")
-	return t.base.RoundTrip(out)
-}
-
-func isDiscordURL(u *url.URL) bool {
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return false
-	}
-	if p := u.Port(); p != "" && p != "80" && p != "443" {
-		return false
-	}
-	return isDiscordHost(u.Hostname())
-}
+func (s *Server) Refused() []string { return s.net.Refused() }
 
 func isDiscordHost(host string) bool {
-	host = strings.ToLower(host)
 	return host == "discord.com" || strings.HasSuffix(host, ".discord.com") || strings.HasSuffix(host, ".discord.gg")
 }
 

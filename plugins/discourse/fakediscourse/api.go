@@ -1,13 +1,13 @@
 package fakediscourse
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Call is one request to a forum.
@@ -51,11 +51,7 @@ func (s *Server) CallsTo(route string) []Call {
 }
 
 // Judged lists what [Options].Judge objected to, in order.
-func (s *Server) Judged() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.judged)
-}
+func (s *Server) Judged() []error { return s.judge.Objected() }
 
 // request is one call while it runs, under s.mu.
 type request struct {
@@ -98,76 +94,27 @@ func (f *Forum) serve(w http.ResponseWriter, hr *http.Request) {
 	if r.route != nil {
 		r.call.Route = r.route.name()
 	}
-	judgeErr := s.judge(hr, body)
+	judgeErr := s.judge.Look(hr, body)
 
 	s.mu.Lock()
 	r.call.Forum = f.base
 	s.calls = append(s.calls, r.call)
-	if judgeErr != nil {
-		s.judged = append(s.judged, judgeErr)
-	}
-	fault := s.takeFault(func(f *Fault) bool { return f.Delivery == "" && (f.Route == "*" || f.Route == r.call.Route) })
+	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
-	if fault != nil && s.harm(w, hr, fault, r.call) {
-		return
-	}
 
-	s.mu.Lock()
-	answer := r.run(judgeErr)
-	if fault == nil || !fault.f.HoldAnswer && !fault.f.LoseAnswer {
-		r.call.Answer = answer
-	}
-	s.mu.Unlock()
-	if fault != nil && fault.f.HoldAnswer {
-		fault.wait(hr.Context())
-		s.record(r.call, answer)
-	}
-	if fault != nil && fault.f.LoseAnswer {
-		abort(w)
-		return
-	}
-	writeAnswer(w, answer)
-}
-
-// harm plays the part of a fault that comes before acting, and says whether the request is over.
-func (s *Server) harm(w http.ResponseWriter, r *http.Request, i *Injected, call *Call) bool {
-	if i.f.Hold {
-		i.wait(r.Context())
-	}
-	if i.f.CloseBefore {
-		abort(w)
-		return true
-	}
-	a, over := i.answer()
-	if over {
-		s.record(call, a)
-		writeAnswer(w, a)
-	}
-	return over
-}
-
-// judge shows the request to Options.Judge, with a body of its own.
-func (s *Server) judge(hr *http.Request, body []byte) error {
-	if s.opt.Judge == nil {
-		return nil
-	}
-	r := hr.Clone(hr.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return s.opt.Judge(r)
-}
-
-func (s *Server) record(call *Call, a Answer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	call.Answer = a
-}
-
-func writeAnswer(w http.ResponseWriter, a Answer) {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a client that is gone needs no answer
+	fault.Play(w, hr, func() fake.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		a := r.run(judgeErr)
+		if !fault.Withholds() {
+			r.call.Answer = a
+		}
+		return fake.Answer(a)
+	}, func(a fake.Answer) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		r.call.Answer = Answer(a)
+	})
 }
 
 // run checks in order: whether the forum is there, rate, who asks, the form, and then acts.

@@ -1,20 +1,17 @@
 package fakediscourse
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-)
 
-var errLost = errors.New("fakediscourse: lost on purpose")
+	"github.com/metagov/gateway-go/internal/fake"
+)
 
 // sender is where deliveries go.
 type sender struct {
@@ -34,12 +31,7 @@ func (s *Server) SetRequestURL(base string, client *http.Client) error {
 		}
 		to.base = u
 	}
-	c := http.Client{}
-	if client != nil {
-		c = *client
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	to.client = &c
+	to.client = fake.NoRedirects(client)
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	s.queue.to = to
@@ -93,12 +85,12 @@ func (f *Forum) Send(ctx context.Context, hookID int64, event string, body []byt
 	}
 	d := &delivery{hook: h, log: &Delivery{Forum: forum, Hook: hookID, Event: event, Type: eventType(event), Body: body}}
 	f.s.queue.record(d.log)
-	a, _, err := f.s.attempt(ctx, d, nil)
+	a, _, err := f.s.attempt(ctx, d, fake.Strike{})
 	return a, err
 }
 
-// attempt sends once, and writes it down; sent is false if there is nobody any more to send it to.
-func (s *Server) attempt(ctx context.Context, d *delivery, fault *Injected) (a Answer, sent bool, err error) {
+// attempt sends once, and writes it down; there is false if there is nobody any more to send it to.
+func (s *Server) attempt(ctx context.Context, d *delivery, fault fake.Strike) (a Answer, there bool, err error) {
 	s.mu.Lock()
 	h := d.hook
 	f := h.f
@@ -115,22 +107,14 @@ func (s *Server) attempt(ctx context.Context, d *delivery, fault *Injected) (a A
 	}
 	s.mu.Unlock()
 	if dropped != "" {
-		s.queue.mu.Lock()
-		d.log.Dropped = dropped
-		s.queue.mu.Unlock()
+		s.queue.change(func() { d.log.Dropped = dropped })
 		return Answer{}, false, nil
 	}
-	if fault != nil && fault.f.Hold {
-		fault.wait(ctx)
+	sent, err := fault.Deliver(ctx, s.opt.AckTimeout, func(ctx context.Context) (fake.Answer, error) { return s.post(ctx, d, id) })
+	if err != nil {
+		err = fmt.Errorf("fakediscourse: %w", err)
 	}
-	if fault != nil && fault.f.CloseBefore {
-		err = errLost
-	} else {
-		a, err = s.post(ctx, d, id)
-	}
-	if fault != nil && fault.f.LoseAnswer {
-		a, err = Answer{}, errLost
-	}
+	a = Answer(sent)
 	s.tried(d, id, a, err)
 	return a, true, err
 }
@@ -152,12 +136,12 @@ func (s *Server) tried(d *delivery, id int64, a Answer, err error) {
 	d.hook.tried(hookEvent{id: id, status: status, event: d.log.Event, body: string(d.log.Body), answer: a, at: at,
 		headers: d.hook.f.headers(d.hook, d.log.Event, d.log.Type, id, d.log.Body)})
 	s.mu.Unlock()
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	d.log.Attempts = append(d.log.Attempts, Attempt{At: at, EventID: id, Answer: a, Failed: failed})
+	s.queue.change(func() {
+		d.log.Attempts = append(d.log.Attempts, Attempt{At: at, EventID: id, Answer: a, Failed: failed})
+	})
 }
 
-func (s *Server) post(ctx context.Context, d *delivery, id int64) (Answer, error) {
+func (s *Server) post(ctx context.Context, d *delivery, id int64) (fake.Answer, error) {
 	s.queue.mu.Lock()
 	to := s.queue.to
 	s.queue.mu.Unlock()
@@ -166,32 +150,15 @@ func (s *Server) post(ctx context.Context, d *delivery, id int64) (Answer, error
 	s.mu.Unlock()
 	u, err := url.Parse(target)
 	if err != nil {
-		return Answer{}, fmt.Errorf("fakediscourse: deliver to %s: %w", target, err)
+		return fake.Answer{}, fmt.Errorf("deliver to %s: %w", target, err)
 	}
 	if to.base != nil {
 		u.Scheme, u.Host = to.base.Scheme, to.base.Host
 		u.Path = strings.TrimSuffix(to.base.Path, "/") + u.Path
 	}
-	if to.client == nil {
-		to.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.opt.AckTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(d.log.Body))
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakediscourse: deliver to %s: %w", u.Redacted(), err)
-	}
-	s.mu.Lock()
-	d.hook.f.sign(r, d.hook, d.log.Event, d.log.Type, id, d.log.Body)
-	s.mu.Unlock()
-	res, err := to.client.Do(r)
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakediscourse: deliver to %s: %w", u.Redacted(), err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakediscourse: read the answer of %s: %w", u.Redacted(), err)
-	}
-	return Answer{Status: res.StatusCode, Header: res.Header, Body: b}, nil
+	return fake.Post(ctx, to.client, u.String(), d.log.Body, func(r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		d.hook.f.sign(r, d.hook, d.log.Event, d.log.Type, id, d.log.Body)
+	})
 }

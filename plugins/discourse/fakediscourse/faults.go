@@ -1,12 +1,11 @@
 package fakediscourse
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Fault is something that goes wrong on purpose, set by [Server.Fail].
@@ -41,87 +40,24 @@ type Fault struct {
 	Late      time.Duration // it is sent by SendLate once so much time has passed
 }
 
-// Injected is a fault that was set.
-type Injected struct {
-	s    *Server
-	f    Fault
-	left int
-	hits int
-	hit  chan struct{}
-	free chan struct{}
-	once sync.Once
-}
+// Injected is a fault that was set. Hits is how often it struck, Wait waits until it did at least once (for Hold, the request then waits
+// for Release), Release lets go of everything that Hold or HoldAnswer holds, now and later, and Remove takes the fault away and releases.
+type Injected = fake.Injected
 
 // Fail sets a fault. Several can be set; they are used in the order in which they were.
 func (s *Server) Fail(f Fault) *Injected {
-	in := &Injected{s: s, f: f, left: f.Times, hit: make(chan struct{}), free: make(chan struct{})}
-	if f.Times == 0 {
-		in.left = 1
-	}
-	if in.f.Route == "" {
-		in.f.Route = "*"
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, in)
-	return in
-}
-
-// Hits is how often the fault struck.
-func (i *Injected) Hits() int {
-	i.s.mu.Lock()
-	defer i.s.mu.Unlock()
-	return i.hits
-}
-
-// Wait waits until the fault struck at least once; for Hold, the request is then waiting for Release.
-func (i *Injected) Wait(ctx context.Context) error {
-	select {
-	case <-i.hit:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Release lets go of everything that Hold or HoldAnswer holds, now and later.
-func (i *Injected) Release() { i.release() }
-
-func (i *Injected) release() { i.once.Do(func() { close(i.free) }) }
-
-// Remove takes the fault away and releases what it holds.
-func (i *Injected) Remove() {
-	i.release()
-	i.s.mu.Lock()
-	defer i.s.mu.Unlock()
-	i.s.faults = slices.DeleteFunc(i.s.faults, func(f *Injected) bool { return f == i })
-}
-
-// takeFault uses up the first fault that fits. The caller holds s.mu.
-func (s *Server) takeFault(fits func(*Fault) bool) *Injected {
-	for _, in := range s.faults {
-		if in.left == 0 || !fits(&in.f) {
-			continue
-		}
-		if in.f.Skip > 0 {
-			in.f.Skip--
-			continue
-		}
-		if in.left > 0 {
-			in.left--
-		}
-		in.hits++
-		if in.hits == 1 {
-			close(in.hit)
-		}
-		return in
-	}
-	return nil
+	return s.faults.Set(fake.Fault{
+		Request: f.Route, Delivery: f.Delivery, Times: f.Times, Skip: f.Skip, Answer: func() (fake.Answer, bool) {
+			a, ok := f.answer()
+			return fake.Answer(a), ok
+		},
+		CloseBefore: f.CloseBefore, Hold: f.Hold, LoseAnswer: f.LoseAnswer, HoldAnswer: f.HoldAnswer,
+		Drop: f.Drop, Duplicate: f.Duplicate, Reorder: f.Reorder, Late: f.Late,
+	})
 }
 
 // answer is what the fault answers instead of acting; ok is false if it lets the request through.
-func (i *Injected) answer() (a Answer, ok bool) {
-	f := &i.f
+func (f Fault) answer() (a Answer, ok bool) {
 	switch {
 	case f.RetryAfter > 0:
 		return refusal(limited(f.RetryAfter, "admin_api_key_rate_limit")), true
@@ -142,22 +78,4 @@ func (i *Injected) answer() (a Answer, ok bool) {
 		return a, true
 	}
 	return Answer{}, false
-}
-
-// wait holds a request or a delivery until it is released, its context ends or the server closes.
-func (i *Injected) wait(ctx context.Context) {
-	select {
-	case <-i.free:
-	case <-ctx.Done():
-	case <-i.s.stop.Done():
-	}
-}
-
-// abort closes the connection without an answer.
-func abort(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if c, _, err := h.Hijack(); err == nil {
-			c.Close()
-		}
-	}
 }

@@ -3,10 +3,12 @@ package fakediscourse
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"slices"
-	"sort"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Delivery is one thing that the fake told a webhook, or did not tell it and why. Each webhook that listens has one of its own.
@@ -29,220 +31,73 @@ type Attempt struct {
 	Failed  string // "" for success
 }
 
-// delivery is a delivery while it is under way. Its fields are guarded by queue.mu once it is queued.
+// delivery is a delivery while it is under way.
 type delivery struct {
-	log     *Delivery
-	hook    *hook
-	seq     int64
-	again   int64 // the event that is delivered again by hand, under its ID of then
-	retries int
-	due     time.Time
+	log   *Delivery // guarded by queue.mu once it is queued
+	hook  *hook
+	again int64 // the event that is delivered again by hand, under its ID of then
 }
 
-// queue delivers one after the other, on its own goroutine. Lock order: Server.mu before queue.mu.
+// queue delivers one after the other, on its own goroutine, and keeps the log. Lock order: Server.mu before queue.mu.
 type queue struct {
+	*fake.Queue[*delivery]
 	s *Server
 
-	mu      sync.Mutex
-	to      sender
-	items   []*delivery
-	waiting []*delivery
-	held    []*delivery // which the next one overtakes
-	added   int64
-	done    int64
-	changed chan struct{}
-	wake    chan struct{}
-	stopped bool
-	log     []*Delivery
+	mu  sync.Mutex
+	to  sender
+	log []*Delivery
 }
 
 func newQueue(s *Server) *queue {
-	return &queue{s: s, changed: make(chan struct{}), wake: make(chan struct{}, 1)}
+	q := &queue{s: s, to: sender{client: fake.NoRedirects(nil)}}
+	q.Queue = fake.NewQueue(s.stop, fake.Courier[*delivery]{
+		Now:         s.opt.Now,
+		Strike:      func(d *delivery) fake.Strike { return s.faults.Delivery(d.log.Event) },
+		StrikeAgain: true,
+		Send:        q.send,
+		Schedule:    []time.Duration{time.Minute, 5 * time.Minute, 25 * time.Minute, 125 * time.Minute}, // powers of five (checked 2026-11)
+		GaveUp:      func(d *delivery) { q.change(func() { d.log.GivenUp = true }) },
+		Dropped:     func(d *delivery) { q.change(func() { d.log.Dropped = "lost on purpose" }) },
+	})
+	return q
 }
 
-func (q *queue) record(d *Delivery) {
+// change writes in the log.
+func (q *queue) change(write func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.log = append(q.log, d)
+	write()
 }
+
+func (q *queue) record(d *Delivery) { q.change(func() { q.log = append(q.log, d) }) }
 
 // add queues a delivery.
 func (q *queue) add(d *delivery) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.log = append(q.log, d.log)
-	if d.log.Dropped != "" || q.stopped {
-		return
-	}
-	q.added++
-	d.seq = q.added
-	q.items = append(q.items, d)
-	q.signal()
+	q.record(d.log)
+	q.Add(d)
 }
 
-func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (q *queue) stop() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.stopped = true
-	q.signal()
-}
-
-func (q *queue) run() {
-	for {
-		q.mu.Lock()
-		if q.stopped {
-			q.mu.Unlock()
-			return
-		}
-		var d *delivery
-		if len(q.items) > 0 {
-			d = q.items[0]
-			q.items = q.items[1:]
-		}
-		q.mu.Unlock()
-		if d == nil {
-			select {
-			case <-q.wake:
-			case <-q.s.stop.Done():
-				return
-			}
-			continue
-		}
-		q.first(d)
-		q.mu.Lock()
-		q.done = d.seq
-		close(q.changed)
-		q.changed = make(chan struct{})
-		q.mu.Unlock()
-	}
-}
-
-// first makes the first attempt, with the faults that were asked for, and lets go of what it overtook.
-func (q *queue) first(d *delivery) {
-	q.s.mu.Lock()
-	fault := q.s.deliveryFault(d.log.Event)
-	q.s.mu.Unlock()
-	if fault != nil && q.aside(d, &fault.f) {
-		return
-	}
-	q.try(q.s.stop, d, fault)
-	if fault != nil {
-		for range fault.f.Duplicate {
-			q.s.attempt(q.s.stop, d, nil)
-		}
-	}
-	q.mu.Lock()
-	held := q.held
-	q.held = nil
-	q.mu.Unlock()
-	for _, h := range held {
-		q.try(q.s.stop, h, nil)
-	}
-}
-
-// aside puts a delivery away that is lost, late or overtaken, and says whether it did.
-func (q *queue) aside(d *delivery, f *Fault) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch {
-	case f.Drop:
-		d.log.Dropped = "lost on purpose"
-	case f.Reorder:
-		q.held = append(q.held, d)
-	case f.Late > 0:
-		d.due = q.s.opt.Now().Add(f.Late)
-		q.waiting = append(q.waiting, d)
-	default:
-		return false
-	}
-	return true
-}
-
-// deliveryFault is takeFault for a delivery of an event. The caller holds s.mu.
-func (s *Server) deliveryFault(event string) *Injected {
-	return s.takeFault(func(f *Fault) bool { return f.Delivery == "*" || f.Delivery != "" && f.Delivery == event })
-}
-
-// retryAfter is how long Discourse waits before each retry: powers of five in minutes (checked 2026-11).
-var retryAfter = [...]time.Duration{time.Minute, 5 * time.Minute, 25 * time.Minute, 125 * time.Minute}
-
-// try makes one attempt, and plans the next if the forum retries: not if there was no answer at all, nor after 404 and 410.
-func (q *queue) try(ctx context.Context, d *delivery, fault *Injected) {
-	a, sent, err := q.s.attempt(ctx, d, fault)
-	if !sent || err == nil && a.OK() {
-		return
+// send makes one attempt. The forum tries again if it is set so, but not if there was no answer at all, nor after 404 and 410.
+func (q *queue) send(ctx context.Context, d *delivery, t fake.Try) fake.Result {
+	a, there, err := q.s.attempt(ctx, d, t.Strike)
+	if !there || err == nil && a.OK() {
+		return fake.Result{}
 	}
 	q.s.mu.Lock()
 	retries := d.hook.f.settings.RetryWebHookEvents
 	q.s.mu.Unlock()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !retries || err != nil || a.Status == 404 || a.Status == 410 || d.retries >= len(retryAfter) {
-		d.log.GivenUp = true
-		return
-	}
-	d.due = q.s.opt.Now().Add(retryAfter[d.retries])
-	d.retries++
-	q.waiting = append(q.waiting, d)
+	return fake.Result{Failed: true, Final: !retries || err != nil || a.Status == http.StatusNotFound || a.Status == http.StatusGone}
 }
 
 // Flush waits until everything that happened so far was delivered once.
-func (s *Server) Flush(ctx context.Context) error {
-	q := s.queue
-	q.mu.Lock()
-	want := q.added
-	q.mu.Unlock()
-	for {
-		q.mu.Lock()
-		done, changed := q.done, q.changed
-		q.mu.Unlock()
-		if done >= want {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.stop.Done():
-			return context.Canceled
-		}
-	}
-}
+func (s *Server) Flush(ctx context.Context) error { return s.queue.Flush(ctx) }
 
 // told is Flush for the acts of people, which return when the webhooks were told.
 func (s *Server) told() { _ = s.Flush(s.stop) }
 
 // SendLate sends what is due by the fake's clock: retries, late deliveries, and those that nothing overtook.
 // It returns how many there were. Nothing is retried without it.
-func (s *Server) SendLate(ctx context.Context) int {
-	q, now := s.queue, s.opt.Now()
-	q.mu.Lock()
-	due := q.held
-	q.held = nil
-	q.waiting = slices.DeleteFunc(q.waiting, func(d *delivery) bool {
-		if d.due.After(now) {
-			return false
-		}
-		due = append(due, d)
-		return true
-	})
-	q.mu.Unlock()
-	sort.SliceStable(due, func(i, j int) bool { return due[i].due.Before(due[j].due) })
-	for _, d := range due {
-		s.mu.Lock()
-		fault := s.deliveryFault(d.log.Event)
-		s.mu.Unlock()
-		q.try(ctx, d, fault)
-	}
-	return len(due)
-}
+func (s *Server) SendLate(ctx context.Context) int { return s.queue.SendDue(ctx) }
 
 // Deliveries returns everything that was sent, tried or dropped, in the order in which it happened.
 func (s *Server) Deliveries() []Delivery {

@@ -1,8 +1,9 @@
 package fakediscourse
 
 import (
-	"net/url"
 	"strings"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // who a route is for.
@@ -154,29 +155,11 @@ func findRoute(method, path string) (*route, map[string]string) {
 	return best, found
 }
 
-// match compares a path with a pattern, and counts the literal parts. An {id} is a number, except of a group, which a name is for too.
+// match compares a path with a pattern. An {id} is a number, except of a group, which a name is for too.
 func match(pattern, parts []string) (vars map[string]string, literal int, ok bool) {
-	if len(pattern) != len(parts) {
+	vars, literal, ok = fake.MatchPath(pattern, parts)
+	if id, named := vars["id"]; named && pattern[1] != "groups" && num(id) == 0 {
 		return nil, 0, false
 	}
-	vars = map[string]string{}
-	for i, p := range pattern {
-		if !strings.HasPrefix(p, "{") {
-			if p != parts[i] {
-				return nil, 0, false
-			}
-			literal++
-			continue
-		}
-		v, err := url.PathUnescape(parts[i])
-		if err != nil || v == "" {
-			return nil, 0, false
-		}
-		name := strings.Trim(p, "{}")
-		if name == "id" && pattern[1] != "groups" && num(v) == 0 {
-			return nil, 0, false
-		}
-		vars[name] = v
-	}
-	return vars, literal, true
+	return vars, literal, ok
 }

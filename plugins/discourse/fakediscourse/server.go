@@ -3,14 +3,14 @@ package fakediscourse
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is no forum of the fake.
@@ -39,14 +39,14 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex // guards all below, and everything reachable from it
-	forums  []*Forum
-	calls   []*Call
-	judged  []error
-	refused []string
-	faults  []*Injected
+	mu     sync.Mutex // guards all below, and everything reachable from it
+	forums []*Forum
+	calls  []*Call
 
-	queue *queue
+	judge  *fake.Judge
+	net    *fake.Network
+	faults *fake.Faults
+	queue  *queue
 }
 
 // New starts a fake without a forum. Close it when done.
@@ -59,21 +59,18 @@ func New(o Options) *Server {
 	}
 	s := &Server{opt: o}
 	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.judge = &fake.Judge{By: o.Judge}
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.http = httptest.NewServer(s)
-	s.wg.Go(s.queue.run)
+	s.net = &fake.Network{URL: s.http.URL, Base: s.http.Client().Transport, Ours: s.isForumHost, Own: true, Outside: ErrHost}
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
 // Close stops the server and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()
@@ -85,52 +82,15 @@ func (s *Server) URL() string { return s.http.URL }
 // Client returns a client whose requests to the forums' hosts, by http or https, reach the fake.
 // A request to any other host fails with an error that wraps [ErrHost] and is listed by [Server.Refused], so that a test sees
 // a program that follows foreign URLs.
-func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &transport{s: s, base: s.http.Client().Transport}}
-}
+func (s *Server) Client() *http.Client { return s.net.Client() }
 
 // Refused lists the URLs that clients of [Server.Client] asked for outside the forums, in order.
-func (s *Server) Refused() []string {
+func (s *Server) Refused() []string { return s.net.Refused() }
+
+func (s *Server) isForumHost(host string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.refused...)
-}
-
-type transport struct {
-	s    *Server
-	base http.RoundTripper
-}
-
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !t.s.isForumURL(r.URL) {
-		if r.Body != nil {
-			r.Body.Close()
-		}
-		t.s.mu.Lock()
-		t.s.refused = append(t.s.refused, r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)
-		t.s.mu.Unlock()
-		return nil, fmt.Errorf("%w: host %q", ErrHost, r.URL.Host)
-	}
-	out := r.Clone(r.Context())
-	out.Host = r.URL.Host
-	out.URL.Scheme = "http"
-	out.URL.Host = strings.TrimPrefix(t.s.http.URL, "http://")
-	return t.base.RoundTrip(out)
-}
-
-func (s *Server) isForumURL(u *url.URL) bool {
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return false
-	}
-	if "http://"+u.Host == s.http.URL {
-		return true
-	}
-	if p := u.Port(); p != "" && p != "80" && p != "443" {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.forumOf(u.Hostname()) != nil
+	return s.forumOf(host) != nil
 }
 
 // forumOf finds a forum by its host, or by one that it moved away from. The caller holds s.mu.

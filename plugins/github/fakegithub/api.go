@@ -1,15 +1,15 @@
 package fakegithub
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Call is one request to the API or the login.
@@ -52,11 +52,7 @@ func (s *Server) CallsTo(route string) []Call {
 }
 
 // Judged lists what [Options].Judge objected to, in order.
-func (s *Server) Judged() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.judged)
-}
+func (s *Server) Judged() []error { return s.judge.Objected() }
 
 // request is one call while it runs, under s.mu.
 type request struct {
@@ -92,72 +88,47 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request) {
 	if r.route != nil {
 		r.call.Route = r.route.name()
 	}
-	judged := s.judge(hr, path, body)
+	judged := s.judge.Look(byName(hr, path), body)
 
 	s.mu.Lock()
 	s.calls = append(s.calls, r.call)
-	if judged != nil {
-		s.judged = append(s.judged, judged)
-	}
-	fault := s.requestFault(r.call.Route)
+	fault := s.faults.Request(r.call.Route)
 	s.mu.Unlock()
-	if fault != nil && fault.before(w, hr, s, r.call) {
-		return
-	}
 
-	s.mu.Lock()
-	var answer Answer
-	if judged != nil {
-		answer = refusal(unprocessable("Invalid request.\n\n" + judged.Error()))
-	} else {
-		answer = r.run()
-	}
-	lost := fault != nil && (fault.f.HoldAnswer || fault.f.LoseAnswer)
-	if !lost {
-		r.call.Answer = answer
-	}
-	s.mu.Unlock()
-	s.finish(w, hr, fault, r.call, answer)
+	s.play(w, hr, fault, r.call, func() Answer {
+		if judged != nil {
+			return refusal(unprocessable("Invalid request.\n\n" + judged.Error()))
+		}
+		return r.run()
+	})
 }
 
-// finish sends the answer, with what a fault does to it.
-func (s *Server) finish(w http.ResponseWriter, hr *http.Request, fault *Injected, call *Call, a Answer) {
-	if fault != nil && fault.f.HoldAnswer {
-		fault.hold(hr.Context(), s)
-		s.record(call, a)
-	}
-	if fault != nil && fault.f.LoseAnswer {
-		abort(w)
-		return
-	}
-	writeAnswer(w, a)
+// play answers a request with what act does under s.mu, or with what a fault does to it.
+func (s *Server) play(w http.ResponseWriter, hr *http.Request, fault fake.Strike, call *Call, act func() Answer) {
+	fault.Play(w, hr, func() fake.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		a := act()
+		if !fault.Withholds() {
+			call.Answer = a
+		}
+		return fake.Answer(a)
+	}, func(a fake.Answer) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		call.Answer = Answer(a)
+	})
 }
 
-// judge shows the request to Options.Judge, with a body of its own, and with its address by name: descriptions know no other.
-func (s *Server) judge(hr *http.Request, path string, body []byte) error {
-	if s.opt.Judge == nil {
-		return nil
+// byName is a request with its address by name: descriptions know no other.
+func byName(hr *http.Request, path string) *http.Request {
+	plain, err := url.PathUnescape(path)
+	if err != nil || path == hr.URL.EscapedPath() {
+		return hr
 	}
 	r := hr.Clone(hr.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if plain, err := url.PathUnescape(path); err == nil && path != hr.URL.EscapedPath() {
-		r.URL.Path, r.URL.RawPath = plain, path
-	}
-	return s.opt.Judge(r)
-}
-
-func (s *Server) record(call *Call, a Answer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	call.Answer = a
-}
-
-func writeAnswer(w http.ResponseWriter, a Answer) {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // a client that is gone needs no answer
+	r.URL.Path, r.URL.RawPath = plain, path
+	return r
 }
 
 // run checks in order: the headers, who asks, the rate, what is asked for, the permission, and then acts.

@@ -1,32 +1,25 @@
 package fakegithub
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // SetRequestURL says where the app's webhook is. A nil client is a plain http.Client. An empty URL switches deliveries off.
 func (s *Server) SetRequestURL(url string, client *http.Client) {
-	c := http.Client{}
-	if client != nil {
-		c = *client
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // GitHub follows none
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	s.queue.url, s.queue.client = url, &c
+	s.queue.url, s.queue.client = url, fake.NoRedirects(client)
 }
 
 // Sign puts GitHub's signatures of the body on a request: by SHA-256, and the old one by SHA-1.
@@ -58,7 +51,7 @@ func (s *Server) Send(ctx context.Context, event string, payload []byte) (Answer
 	s.queue.mu.Lock()
 	s.queue.log = append(s.queue.log, log)
 	s.queue.mu.Unlock()
-	a := s.queue.try(ctx, &delivery{log: log}, nil)
+	a := s.queue.try(ctx, &delivery{log: log}, fake.Strike{})
 	if a.Answer.Status == 0 {
 		return a.Answer, fmt.Errorf("fakegithub: deliver %s: %s", event, a.Failed)
 	}
@@ -80,54 +73,27 @@ func guid() string {
 }
 
 // attempt sends once.
-func (s *Server) attempt(ctx context.Context, d *delivery, fault *Injected) Attempt {
+func (s *Server) attempt(ctx context.Context, d *delivery, fault fake.Strike) Attempt {
 	out := Attempt{At: s.opt.Now(), Redelivery: d.again}
-	if fault != nil && fault.f.CloseBefore {
-		out.Failed = "failed to connect to host"
-		return out
-	}
-	if fault != nil && fault.f.Hold {
-		fault.hold(ctx, s)
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.opt.AckTimeout)
-	defer cancel()
-	var err error
-	out.Answer, out.header, err = s.post(ctx, d.log)
+	a, err := fault.Deliver(ctx, s.opt.AckTimeout, func(ctx context.Context) (fake.Answer, error) {
+		s.queue.mu.Lock()
+		target, client := s.queue.url, s.queue.client
+		s.queue.mu.Unlock()
+		return fake.Post(ctx, client, target, d.log.Body, func(r *http.Request) {
+			s.head(r, d.log)
+			out.header = r.Header
+		})
+	})
+	out.Answer = Answer(a)
 	switch {
-	case err != nil && timedOut(err), fault != nil && fault.f.LoseAnswer:
-		out.Answer, out.Failed = Answer{}, "timed out"
+	case fake.TimedOut(err):
+		out.Failed = "timed out"
 	case err != nil:
 		out.Failed = "failed to connect to host"
 	case !out.Answer.OK():
 		out.Failed = fmt.Sprintf("Invalid HTTP Response: %d", out.Answer.Status)
 	}
 	return out
-}
-
-func timedOut(err error) bool {
-	var n net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()
-}
-
-func (s *Server) post(ctx context.Context, d *Delivery) (Answer, http.Header, error) {
-	s.queue.mu.Lock()
-	target, client := s.queue.url, s.queue.client
-	s.queue.mu.Unlock()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(d.Body))
-	if err != nil {
-		return Answer{}, nil, fmt.Errorf("fakegithub: deliver to %s: %w", target, err)
-	}
-	s.head(r, d)
-	res, err := client.Do(r)
-	if err != nil {
-		return Answer{}, r.Header, fmt.Errorf("fakegithub: deliver to %s: %w", target, err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
-		return Answer{}, r.Header, fmt.Errorf("fakegithub: read the answer of %s: %w", target, err)
-	}
-	return Answer{Status: res.StatusCode, Header: res.Header, Body: b}, r.Header, nil
 }
 
 // head writes a delivery's headers (https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers, 2026-11).

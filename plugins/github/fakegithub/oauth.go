@@ -184,18 +184,9 @@ func (s *Server) serveSite(w http.ResponseWriter, hr *http.Request) {
 	call := &Call{Method: hr.Method, Path: hr.URL.Path, Route: hr.Method + " " + hr.URL.Path, Query: hr.URL.Query(), Body: body, Auth: "client", At: s.opt.Now()}
 	s.mu.Lock()
 	s.calls = append(s.calls, call)
-	fault := s.requestFault(call.Route)
+	fault := s.faults.Request(call.Route)
 	s.mu.Unlock()
-	if fault != nil && fault.before(w, hr, s, call) {
-		return
-	}
-	s.mu.Lock()
-	a := s.accessToken(hr, body)
-	if fault == nil || !fault.f.HoldAnswer && !fault.f.LoseAnswer {
-		call.Answer = a
-	}
-	s.mu.Unlock()
-	s.finish(w, hr, fault, call, a)
+	s.play(w, hr, fault, call, func() Answer { return s.accessToken(hr, body) })
 }
 
 // params reads what was sent, in the address or the body, as a form or as JSON.

@@ -11,11 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is not GitHub's.
@@ -82,12 +83,12 @@ type Server struct {
 	codes    map[string]*oauthCode
 	limits   map[string]*bucket
 	calls    []*Call
-	judged   []error
-	refused  []string
 	emails   bool // the app has the account permission for addresses
-	faults   []*Injected
 
-	queue *queue
+	judge  *fake.Judge
+	net    *fake.Network
+	faults *fake.Faults
+	queue  *queue
 }
 
 // New starts a fake GitHub. Close it when done.
@@ -117,9 +118,12 @@ func New(o Options) *Server {
 		WebhookSecret: orElse(o.WebhookSecret, "fake-webhook-secret-"+randomText(8)),
 	}
 	s.bot = s.addAccount(s.app.Slug+"[bot]", "Bot")
+	s.judge = &fake.Judge{By: o.Judge}
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s, s.app.WebhookSecret)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
-	s.wg.Go(s.queue.run)
+	s.net = &fake.Network{URL: s.http.URL, Base: s.http.Client().Transport, Ours: isGitHubHost, Outside: ErrHost}
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
@@ -132,12 +136,6 @@ func newKey() *rsa.PrivateKey {
 // Close stops the server and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()
@@ -152,53 +150,12 @@ func (s *Server) App() App { return s.app }
 // Client returns a client whose requests to github.com and api.github.com, by http or https, reach the fake.
 // A request to any other host fails with an error that wraps [ErrHost] and is listed by [Server.Refused], so that a test sees
 // a program that follows foreign URLs.
-func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &transport{s: s, base: s.http.Client().Transport}}
-}
+func (s *Server) Client() *http.Client { return s.net.Client() }
 
 // Refused lists the URLs that clients of [Server.Client] asked for outside GitHub, in order.
-func (s *Server) Refused() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]string(nil), s.refused...)
-}
+func (s *Server) Refused() []string { return s.net.Refused() }
 
-type transport struct {
-	s    *Server
-	base http.RoundTripper
-}
-
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !isGitHubURL(r.URL) {
-		if r.Body != nil {
-			r.Body.Close()
-		}
-		t.s.mu.Lock()
-		t.s.refused = append(t.s.refused, r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)
-		t.s.mu.Unlock()
-		return nil, fmt.Errorf("%w: host %q", ErrHost, r.URL.Host)
-	}
-	out := r.Clone(r.Context())
-	out.Host = r.URL.Hostname()
-	out.URL.Scheme = "http"
-	out.URL.Host = strings.TrimPrefix(t.s.http.URL, "http://")
-	res, err := t.base.RoundTrip(out)
-	if res != nil {
-		res.Request = r
-	}
-	return res, err
-}
-
-func isGitHubURL(u *url.URL) bool {
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return false
-	}
-	if p := u.Port(); p != "" && p != "80" && p != "443" {
-		return false
-	}
-	host := strings.ToLower(u.Hostname())
-	return host == "github.com" || host == "api.github.com"
-}
+func isGitHubHost(host string) bool { return host == "github.com" || host == "api.github.com" }
 
 // serve routes by the name that the client asked for; on the fake's own address every path is served.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {

@@ -1,7 +1,6 @@
 package fakeslack
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,13 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Delivery is one event that the fake sent or tried to send to the app, or an interaction.
@@ -43,14 +42,9 @@ type Attempt struct {
 // SetRequestURL says where events, interactivity and commands are delivered. A nil client is a plain http.Client.
 // An empty URL switches deliveries off. A connected socket takes precedence.
 func (s *Server) SetRequestURL(url string, client *http.Client) {
-	c := http.Client{}
-	if client != nil {
-		c = *client
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	s.queue.url, s.queue.client = url, &c
+	s.queue.url, s.queue.client = url, fake.NoRedirects(client)
 }
 
 // Sign puts Slack's signature of the body, at the fake's time, on a request.
@@ -174,16 +168,12 @@ func (s *Server) deliverNow(ctx context.Context, log *Delivery, payload []byte) 
 	s.queue.mu.Lock()
 	s.queue.log = append(s.queue.log, d.log)
 	s.queue.mu.Unlock()
-	copies := 1
-	fault := s.deliveryFault(d)
-	if fault != nil {
-		copies += fault.f.Duplicate
-	}
+	try := fake.Try{Strike: s.faults.Delivery(d.log.Type)}
 	var a Answer
 	var failed error
-	for range copies {
-		answer, reason, err := s.attempt(ctx, d, fault, "")
-		s.queue.finish(d, 0, "", answer, reason)
+	for range 1 + try.Duplicate {
+		answer, reason, err := s.attempt(ctx, d, try)
+		s.queue.note(d, try, answer, reason)
 		if a.Status == 0 {
 			a, failed = answer, err
 		}
@@ -209,36 +199,29 @@ func (d *delivery) httpBody() []byte {
 	return []byte(url.Values{"payload": {string(d.payload)}}.Encode())
 }
 
-var errNoURL = errors.New("fakeslack: no request URL is set and no socket is connected")
+var errNoURL = errors.New("no request URL is set and no socket is connected")
 
 // attempt sends once. The reason is Slack's word for a failure.
-func (s *Server) attempt(ctx context.Context, d *delivery, fault *Injected, lastReason string) (a Answer, reason string, err error) {
-	if fault != nil && fault.f.CloseBefore {
-		return a, "connection_failed", errors.New("fakeslack: the delivery was lost on purpose")
-	}
-	if fault != nil && fault.f.Hold {
-		fault.holdDelivery(ctx, s)
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.opt.AckTimeout)
-	defer cancel()
-	if s.overSocket() {
-		a, err = s.sock.send(ctx, d, lastReason)
-	} else {
-		a, err = s.post(ctx, d, lastReason)
-	}
+func (s *Server) attempt(ctx context.Context, d *delivery, try fake.Try) (a Answer, reason string, err error) {
+	sent, err := try.Deliver(ctx, s.opt.AckTimeout, func(ctx context.Context) (fake.Answer, error) {
+		if s.overSocket() {
+			return s.sock.send(ctx, d, try)
+		}
+		return s.post(ctx, d, try)
+	})
 	switch {
-	case err == nil && a.Status >= 200 && a.Status <= 299:
+	case err == nil && sent.Status >= 200 && sent.Status <= 299:
 	case err == nil:
 		reason = "http_error"
-	case isTimeout(err):
+	case fake.TimedOut(err):
 		reason = "http_timeout"
 	default:
 		reason = "connection_failed"
 	}
-	if fault != nil && fault.f.LoseAnswer {
-		return Answer{}, "http_timeout", errors.New("fakeslack: the answer was lost on purpose")
+	if err != nil {
+		err = fmt.Errorf("fakeslack: %w", err)
 	}
-	return a, reason, err
+	return Answer(sent), reason, err
 }
 
 // overSocket says whether deliveries go by Socket Mode: while a socket is connected, and for an app without a request URL also
@@ -250,41 +233,24 @@ func (s *Server) overSocket() bool {
 	return connected || ever && s.queue.url == ""
 }
 
-func isTimeout(err error) bool {
-	var n net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()
-}
-
-func (s *Server) post(ctx context.Context, d *delivery, lastReason string) (Answer, error) {
+func (s *Server) post(ctx context.Context, d *delivery, try fake.Try) (fake.Answer, error) {
 	s.queue.mu.Lock()
-	target, client, num := s.queue.url, s.queue.client, d.retries
+	target, client := s.queue.url, s.queue.client
 	s.queue.mu.Unlock()
 	if target == "" {
-		return Answer{}, errNoURL
+		return fake.Answer{}, errNoURL
 	}
 	body := d.httpBody()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakeslack: deliver to %s: %w", target, err)
-	}
-	r.Header.Set("User-Agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if d.log.Kind == "events_api" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if num > 0 {
-		r.Header.Set("X-Slack-Retry-Num", strconv.Itoa(num))
-		r.Header.Set("X-Slack-Retry-Reason", lastReason)
-	}
-	s.Sign(r, body)
-	res, err := client.Do(r)
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakeslack: deliver to %s: %w", target, err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
-		return Answer{}, fmt.Errorf("fakeslack: read the answer of %s: %w", target, err)
-	}
-	return Answer{Status: res.StatusCode, Header: res.Header, Body: b}, nil
+	return fake.Post(ctx, client, target, body, func(r *http.Request) {
+		r.Header.Set("User-Agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if d.log.Kind == "events_api" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		if try.Retry > 0 {
+			r.Header.Set("X-Slack-Retry-Num", strconv.Itoa(try.Retry))
+			r.Header.Set("X-Slack-Retry-Reason", try.Reason)
+		}
+		s.Sign(r, body)
+	})
 }

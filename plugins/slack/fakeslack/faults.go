@@ -1,12 +1,11 @@
 package fakeslack
 
 import (
-	"context"
 	"net/http"
-	"slices"
 	"strconv"
-	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Fault is something that goes wrong on purpose, set by [Server.Fail].
@@ -37,101 +36,22 @@ type Fault struct {
 	Late      time.Duration // it is sent by RetryDue once so much time has passed
 }
 
-// Injected is a fault that was set.
-type Injected struct {
-	s    *Server
-	f    Fault
-	left int
-	hits int
-	hit  chan struct{}
-	free chan struct{}
-	once sync.Once
-}
+// Injected is a fault that was set. Hits is how often it struck, Wait waits until it did at least once (for Hold, the request then waits
+// for Release), Release lets go of everything that Hold or HoldAnswer holds, now and later, and Remove takes the fault away and releases.
+type Injected = fake.Injected
 
 // Fail sets a fault. Several can be set; they are used in the order in which they were.
 func (s *Server) Fail(f Fault) *Injected {
-	in := &Injected{s: s, f: f, left: f.Times, hit: make(chan struct{}), free: make(chan struct{})}
-	if f.Times == 0 {
-		in.left = 1
-	}
-	if in.f.Method == "" {
-		in.f.Method = "*"
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, in)
-	return in
+	return s.faults.Set(fake.Fault{
+		Request: f.Method, Delivery: f.Delivery, Times: f.Times, Skip: f.Skip, Answer: f.answer,
+		CloseBefore: f.CloseBefore, Hold: f.Hold, LoseAnswer: f.LoseAnswer, HoldAnswer: f.HoldAnswer,
+		Duplicate: f.Duplicate, Reorder: f.Reorder, Late: f.Late,
+	})
 }
 
-// Hits is how often the fault struck.
-func (i *Injected) Hits() int {
-	i.s.mu.Lock()
-	defer i.s.mu.Unlock()
-	return i.hits
-}
-
-// Wait waits until the fault struck at least once; for Hold, the request is then waiting for Release.
-func (i *Injected) Wait(ctx context.Context) error {
-	select {
-	case <-i.hit:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Release lets go of everything that Hold or HoldAnswer holds, now and later.
-func (i *Injected) Release() { i.release() }
-
-func (i *Injected) release() { i.once.Do(func() { close(i.free) }) }
-
-// Remove takes the fault away and releases what it holds.
-func (i *Injected) Remove() {
-	i.release()
-	i.s.mu.Lock()
-	defer i.s.mu.Unlock()
-	i.s.faults = slices.DeleteFunc(i.s.faults, func(f *Injected) bool { return f == i })
-}
-
-// takeFault uses up the first fault that fits. The caller holds s.mu.
-func (s *Server) takeFault(fits func(*Fault) bool) *Injected {
-	for _, in := range s.faults {
-		if in.left == 0 || !fits(&in.f) {
-			continue
-		}
-		if in.f.Skip > 0 {
-			in.f.Skip--
-			continue
-		}
-		if in.left > 0 {
-			in.left--
-		}
-		in.hits++
-		if in.hits == 1 {
-			close(in.hit)
-		}
-		return in
-	}
-	return nil
-}
-
-func (s *Server) deliveryFault(d *delivery) *Injected {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.takeFault(func(f *Fault) bool { return f.Delivery == "*" || f.Delivery != "" && f.Delivery == d.log.Type })
-}
-
-// before plays the part of the fault that comes before acting, and says whether the request is over.
-func (i *Injected) before(w http.ResponseWriter, r *http.Request, s *Server, call *Call) bool {
-	f := &i.f
-	if f.Hold {
-		i.hold(r, s)
-	}
-	if f.CloseBefore {
-		abort(w)
-		return true
-	}
-	a := Answer{Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Status: f.Status}
+// answer is what the fault answers instead of acting, if it does.
+func (f Fault) answer() (a fake.Answer, ok bool) {
+	a = fake.Answer{Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Status: f.Status}
 	switch {
 	case f.RetryAfter > 0:
 		a.Status = http.StatusTooManyRequests
@@ -143,37 +63,10 @@ func (i *Injected) before(w http.ResponseWriter, r *http.Request, s *Server, cal
 		a.Header.Set("Content-Type", "text/html; charset=utf-8")
 		a.Body = []byte(f.Body)
 	default:
-		return false
+		return a, false
 	}
 	if a.Status == 0 {
 		a.Status = http.StatusOK
 	}
-	s.record(call, a)
-	writeAnswer(w, a)
-	return true
-}
-
-func (i *Injected) hold(r *http.Request, s *Server) {
-	select {
-	case <-i.free:
-	case <-r.Context().Done():
-	case <-s.stop.Done():
-	}
-}
-
-func (i *Injected) holdDelivery(ctx context.Context, s *Server) {
-	select {
-	case <-i.free:
-	case <-ctx.Done():
-	case <-s.stop.Done():
-	}
-}
-
-// abort closes the connection without an answer.
-func abort(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if c, _, err := h.Hijack(); err == nil {
-			c.Close()
-		}
-	}
+	return a, true
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 const (
@@ -66,23 +68,14 @@ func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 		call.Problems = problemOf(readJSONArgs(body, call.Args))
 	}
 	s.calls = append(s.calls, call)
-	fault := s.takeFault(func(f *Fault) bool { return f.Delivery == "" && (f.Method == "*" || f.Method == "response_url") })
+	fault := s.faults.Request(call.Method)
 	s.mu.Unlock()
-	if fault != nil && fault.before(w, r, s, call) {
-		return
-	}
-	s.mu.Lock()
-	answer := s.useHook(r, call, body)
-	call.Answer = answer
-	s.mu.Unlock()
-	if fault != nil && fault.f.HoldAnswer {
-		fault.hold(r, s)
-	}
-	if fault != nil && fault.f.LoseAnswer {
-		abort(w)
-		return
-	}
-	writeAnswer(w, answer)
+	fault.Play(w, r, func() fake.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		call.Answer = s.useHook(r, call, body)
+		return fake.Answer(call.Answer)
+	}, func(a fake.Answer) { s.record(call, Answer(a)) })
 }
 
 func problemOf(err error) []string {

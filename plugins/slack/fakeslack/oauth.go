@@ -53,7 +53,7 @@ func (s *Server) Authorize(ctx context.Context, authorizeURL, workspace, user st
 	if err != nil {
 		return nil, fmt.Errorf("fakeslack: authorize: %w", err)
 	}
-	if !isSlackURL(u) && !strings.HasPrefix(authorizeURL, s.URL()+"/") {
+	if !s.net.Reaches(u) && !strings.HasPrefix(authorizeURL, s.URL()+"/") {
 		return nil, notAllowed("%s is not a page of Slack", u.Redacted())
 	}
 	signIn := u.Path == "/openid/connect/authorize"

@@ -7,10 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // ErrHost is wrapped by every error of [Server.Client] for a request to a host that is not Slack's.
@@ -66,15 +67,15 @@ type Server struct {
 	refresh     map[string]*token
 	codes       map[string]*oauthCode
 	calls       []*Call
-	refused     []string
-	faults      []*Injected
 	limits      map[string][]time.Time
 	triggers    map[string]*trigger
 	hooks       map[string]*responseHook
 
-	keys  signingKeys
-	queue *queue
-	sock  *sockets
+	keys   signingKeys
+	net    *fake.Network
+	faults *fake.Faults
+	queue  *queue
+	sock   *sockets
 }
 
 // New starts a fake Slack. Close it when done.
@@ -101,23 +102,19 @@ func New(o Options) *Server {
 	app := &token{kind: kindApp, scopes: []string{"connections:write", "authorizations:read"}, text: "xapp" + "-fake-" + secretText(8)}
 	s.app.AppToken = app.text
 	s.tokens[app.text] = app
+	s.faults = fake.NewFaults(s.stop)
 	s.queue = newQueue(s)
 	s.sock = newSockets(s)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
-	s.wg.Go(s.queue.run)
+	s.net = &fake.Network{URL: s.http.URL, Base: s.http.Client().Transport, Ours: isSlackHost, Outside: ErrHost}
+	s.wg.Go(s.queue.Run)
 	return s
 }
 
 // Close stops the server, its sockets and its deliveries, and waits for them.
 func (s *Server) Close() {
 	s.cancel()
-	s.queue.stop()
 	s.sock.closeAll()
-	s.mu.Lock()
-	for _, f := range s.faults {
-		f.release()
-	}
-	s.mu.Unlock()
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.wg.Wait()
@@ -132,51 +129,13 @@ func (s *Server) App() App { return s.app }
 // Client returns a client whose requests to slack.com, www.slack.com and hooks.slack.com, by http or https, reach the fake.
 // A request to any other host fails with an error that wraps [ErrHost] and is listed by [Server.Refused], so that a test sees
 // a program that follows foreign URLs.
-func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &transport{s: s, base: s.http.Client().Transport}}
-}
+func (s *Server) Client() *http.Client { return s.net.Client() }
 
 // Refused lists the URLs that clients of [Server.Client] asked for outside Slack, in order.
-func (s *Server) Refused() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]string(nil), s.refused...)
-}
+func (s *Server) Refused() []string { return s.net.Refused() }
 
-type transport struct {
-	s    *Server
-	base http.RoundTripper
-}
-
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !isSlackURL(r.URL) {
-		if r.Body != nil {
-			r.Body.Close()
-		}
-		t.s.mu.Lock()
-		t.s.refused = append(t.s.refused, r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)
-		t.s.mu.Unlock()
-		return nil, fmt.Errorf("%w: host %q", ErrHost, r.URL.Host)
-	}
-	out := r.Clone(r.Context())
-	out.Host = r.URL.Hostname()
-	out.URL.Scheme = "http"
-	out.URL.Host = strings.TrimPrefix(t.s.http.URL, "http://")
-	return t.base.RoundTrip(out)
-}
-
-func isSlackURL(u *url.URL) bool {
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return false
-	}
-	if p := u.Port(); p != "" && p != "80" && p != "443" {
-		return false
-	}
-	switch strings.ToLower(u.Hostname()) {
-	case "slack.com", "www.slack.com", "hooks.slack.com":
-		return true
-	}
-	return false
+func isSlackHost(host string) bool {
+	return host == "slack.com" || host == "www.slack.com" || host == "hooks.slack.com"
 }
 
 // serve routes by the name that the client asked for; on the fake's own address every path is served.

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
-var errSocketClosed = errors.New("fakeslack: the socket closed before the acknowledgement")
+var errSocketClosed = errors.New("the socket closed before the acknowledgement")
 
 // sockets are the Socket Mode connections. Its mutex is taken last of all.
 type sockets struct {
@@ -137,7 +139,7 @@ func (c *socketConn) send(v any) error {
 	c.write.Lock()
 	defer c.write.Unlock()
 	if err := c.ws.WriteMessage(websocket.TextMessage, rawJSON(v)); err != nil {
-		return fmt.Errorf("fakeslack: write to socket: %w", err)
+		return fmt.Errorf("write to socket: %w", err)
 	}
 	return nil
 }
@@ -171,17 +173,16 @@ func (k *sockets) connected() (now, ever bool) {
 }
 
 // send delivers through one of the connections, in turn, and waits for the acknowledgement.
-func (k *sockets) send(ctx context.Context, d *delivery, lastReason string) (Answer, error) {
+func (k *sockets) send(ctx context.Context, d *delivery, try fake.Try) (fake.Answer, error) {
 	k.s.queue.mu.Lock()
 	d.socket = true
-	retries := d.retries
 	k.s.queue.mu.Unlock()
 	id := uuidText()
 	ch := make(chan json.RawMessage, 1)
 	k.mu.Lock()
 	if len(k.conns) == 0 {
 		k.mu.Unlock()
-		return Answer{}, errSocketClosed
+		return fake.Answer{}, errSocketClosed
 	}
 	c := k.conns[k.seq%len(k.conns)]
 	k.seq++
@@ -194,19 +195,19 @@ func (k *sockets) send(ctx context.Context, d *delivery, lastReason string) (Ans
 	}()
 	envelope := object{"envelope_id": id, "type": d.log.Kind, "payload": json.RawMessage(d.payload), "accepts_response_payload": d.log.Kind != "events_api"}
 	if d.log.Kind == "events_api" {
-		envelope["retry_attempt"], envelope["retry_reason"] = retries, lastReason
+		envelope["retry_attempt"], envelope["retry_reason"] = try.Retry, try.Reason
 	}
 	if err := c.send(envelope); err != nil {
 		k.remove(c)
-		return Answer{}, err
+		return fake.Answer{}, err
 	}
 	select {
 	case payload := <-ch:
-		return Answer{Status: http.StatusOK, Header: http.Header{}, Body: payload}, nil
+		return fake.Answer{Status: http.StatusOK, Header: http.Header{}, Body: payload}, nil
 	case <-c.closed:
-		return Answer{}, errSocketClosed
+		return fake.Answer{}, errSocketClosed
 	case <-ctx.Done():
-		return Answer{}, ctx.Err()
+		return fake.Answer{}, ctx.Err()
 	}
 }
 

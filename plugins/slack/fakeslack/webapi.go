@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/metagov/gateway-go/internal/fake"
 )
 
 // Call is one request to the Web API, or one use of a response_url (Method "response_url").
@@ -121,50 +123,29 @@ func (s *Server) serveAPI(w http.ResponseWriter, hr *http.Request, name string) 
 	if tok != nil {
 		call.Token, call.User, call.Team = string(tok.kind), tok.user, tok.team
 	}
-	fault := s.takeFault(func(f *Fault) bool { return f.Delivery == "" && (f.Method == "*" || f.Method == name) })
+	fault := s.faults.Request(name)
 	s.mu.Unlock()
 
-	if fault != nil && fault.before(w, hr, s, call) {
-		return
-	}
-
-	s.mu.Lock()
-	r := &request{s: s, tok: tok, call: call, args: args, http: hr}
-	out, err := r.run(name, tokenText, argErr)
-	answer := r.answer(out, err)
-	if fault != nil && fault.f.LoseAnswer {
-		answer.Status = 0 // the effect is real, the answer never arrives
-	}
-	if fault == nil || !fault.f.HoldAnswer {
-		call.Answer = answer
-	}
-	s.mu.Unlock()
-
-	if fault != nil {
-		if fault.f.HoldAnswer {
-			fault.hold(hr, s)
-			s.record(call, answer)
+	fault.Play(w, hr, func() fake.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		r := &request{s: s, tok: tok, call: call, args: args, http: hr}
+		out, err := r.run(name, tokenText, argErr)
+		answer := r.answer(out, err)
+		if fault.LoseAnswer {
+			answer.Status = 0 // the effect is real, the answer never arrives
 		}
-		if fault.f.LoseAnswer {
-			abort(w)
-			return
+		if !fault.HoldAnswer {
+			call.Answer = answer
 		}
-	}
-	writeAnswer(w, answer)
+		return fake.Answer(answer)
+	}, func(a fake.Answer) { s.record(call, Answer(a)) })
 }
 
 func (s *Server) record(call *Call, a Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	call.Answer = a
-}
-
-func writeAnswer(w http.ResponseWriter, a Answer) {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.Status)
-	w.Write(a.Body)
 }
 
 // run checks in Slack's order: method, token, scope, arguments, rate, and then acts.
