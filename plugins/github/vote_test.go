@@ -362,7 +362,7 @@ func TestGitHubIsDownAtClosing(t *testing.T) {
 
 // Ten thousand comments, some of the longest among them, are read page by page.
 func TestTenThousandComments(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, func(_ *github.App, o *gateway.Options) { o.Timeout = time.Minute })
 	p := r.start("issue-comment-vote", vote.Ask{Title: "x"}, nil)
 	r.hub.mu.Lock()
 	long := strings.Repeat("\u0001", 65_000)
