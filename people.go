@@ -420,7 +420,7 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := tx.PutAccount(a); err != nil {
 		return a, err
 	}
-	ev, news := store.Evidence{ID: e.proof}, true
+	ev, news := store.Evidence{ID: e.proof}, !e.known
 	if e.proof == "" {
 		if ev, news, err = g.keepEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0); err != nil {
 			return a, err
