@@ -71,8 +71,14 @@ func (g *Gateway) reholdIn(ctx context.Context, tx store.Tx, row store.Process, 
 	}
 	// Who may vote follows from whose the entries are now: an excluded person's other account does not count once it is known as theirs.
 	more, err := g.bar(tx, row, r, holds, final)
-	if err != nil || !changed && !more || row.Status != store.Pending {
+	if err != nil || row.Status != store.Pending {
 		return err
+	}
+	if !changed && !more {
+		if a == nil || !a.CloseWhenDecided {
+			return nil
+		}
+		return g.closeDecided(tx, row, a) // how many may vote follows too, and with that what is decided
 	}
 	if err := g.auditReheld(ctx, tx, row, holds); err != nil {
 		return err
