@@ -485,3 +485,50 @@ func TestShortestTimeAfterTheClosingTime(t *testing.T) {
 	r.wait(10*time.Minute + time.Second)
 	require.Equal(t, vote.ByTime, r.outcome(r.process(c, p.ID)).ClosedBy)
 }
+
+// A ballot that comes between the look whether a vote is decided and its closing counts, and the vote goes on if it changes that.
+func TestAChangeBeforeADecidedVoteCloses(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		c, inst := r.town("town", "S1")
+		closing := r.clock.now().Add(time.Hour)
+		p := r.poll(inst, vote.Ask{Title: "v", EligibleVoters: []string{"a", "b", "c"}, CloseWhenDecided: true, ClosingAt: &closing})
+		for _, voter := range []string{"a", "b"} {
+			require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, r.clock.now()))
+		}
+		r.again()
+		changed := false
+		r.api.on("open S1", func(ctx context.Context) error { // by which the vote was found to be decided
+			if changed {
+				return nil
+			}
+			changed = true
+			return r.store.Update(ctx, func(tx store.Tx) error {
+				_, err := tx.Cast(store.Ballot{Process: p.ID, Voter: "a", Choices: []store.Choice{{Choice: vote.No, Weight: int64(vote.One)}}, At: r.clock.now().Add(1000), Now: r.clock.now()})
+				return err
+			})
+		})
+		r.due()
+		c, err := r.Gateway.Community(t.Context(), "town")
+		require.NoError(t, err)
+		require.True(t, changed)
+		require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status)
+		r.wait(time.Hour)
+		require.Equal(t, vote.ByTime, r.outcome(r.process(c, p.ID)).ClosedBy)
+	})
+}
+
+// A vote that is decided when it is given more time still closes when its shortest time is over.
+func TestDecidedAndGivenMoreTime(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	c, inst := r.town("town", "S1")
+	closing := r.clock.now().Add(time.Hour)
+	p := r.poll(inst, vote.Ask{EligibleVoters: []string{"a", "b", "c"}, CloseWhenDecided: true, MinMinutes: 10, ClosingAt: &closing})
+	for _, voter := range []string{"a", "b"} {
+		require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, r.clock.now()))
+	}
+	_, err := c.Command(t.Context(), p.ID, "extend", extension{Minutes: 600})
+	require.NoError(t, err)
+	r.wait(11 * time.Minute)
+	require.Equal(t, vote.ByDecision, r.outcome(r.process(c, p.ID)).ClosedBy)
+}

@@ -69,7 +69,13 @@ func (s *Step) SetURL(url string) { s.row.URL = url }
 func (s *Step) CloseAt(t time.Time) {
 	s.row.CloseAt = t.UTC().Truncate(time.Microsecond)
 	id := s.row.ID
-	s.effect = append(s.effect, func(tx store.Tx) error { return tx.Unschedule(taskClose, id) })
+	s.effect = append(s.effect, func(tx store.Tx) error {
+		err := tx.Unschedule(taskClose, id)
+		if err != nil || s.asked == nil || !s.asked.CloseWhenDecided || s.row.Status != store.Pending {
+			return err
+		}
+		return s.g.closeDecided(tx, s.row, s.asked) // where it is decided already
+	})
 	if !t.IsZero() {
 		s.schedule(taskClose, t)
 	}

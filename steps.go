@@ -264,6 +264,11 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *o
 		if err != nil || row.Status != store.Created && row.Status != store.Pending {
 			return err
 		}
+		if why.By == vote.ByDecision && row.Status == store.Pending { // ballots may have come since somebody looked
+			if still, err := g.decidedStill(tx, row); err != nil || !still {
+				return err
+			}
+		}
 		if row.Closing, err = json.Marshal(why); err != nil {
 			return err
 		}
