@@ -86,6 +86,13 @@ func checkText(name string, data json.RawMessage) error {
 	return nil
 }
 
+func checkAccount(name, quality string, data json.RawMessage) error {
+	if len(quality) > maxName {
+		return Errorf(Invalid, "the quality has %d bytes, at most %d are possible", len(quality), maxName)
+	}
+	return checkText(name, data)
+}
+
 // Person finds who stands for an ID now, with all accounts: the person itself, or the one into whom it was merged, at any depth. NotFound:
 // nobody in this community has or had that ID, or they were erased.
 func (c *Community) Person(ctx context.Context, id string) (Person, error) {
@@ -310,7 +317,7 @@ func (c *Community) UpdateAccount(ctx context.Context, a AccountRef, u AccountUp
 		if u.Data != nil {
 			row.Data = u.Data
 		}
-		if err := checkText(row.Name, row.Data); err != nil {
+		if err := checkAccount(row.Name, row.Quality, row.Data); err != nil {
 			return err
 		}
 		row.Updated = c.g.now()
@@ -340,7 +347,7 @@ type NewAccount struct {
 // Link links an account to a person, on the ground that is given: by default an admin's word. Linking it to the same person again adds the
 // ground to what is known. Conflict: it is somebody else's. Denied: the community does not link people this way. NotFound: there is no such person.
 func (c *Community) Link(ctx context.Context, person string, n NewAccount, e Ground) (Account, error) {
-	if err := checkText(n.Name, n.Data); err != nil {
+	if err := checkAccount(n.Name, n.Quality, n.Data); err != nil {
 		return Account{}, err
 	}
 	if e.Kind == Inferred {
