@@ -532,3 +532,42 @@ func TestDecidedAndGivenMoreTime(t *testing.T) {
 	r.wait(11 * time.Minute)
 	require.Equal(t, vote.ByDecision, r.outcome(r.process(c, p.ID)).ClosedBy)
 }
+
+// Who may vote live is looked at when they vote: a link later takes no ballot away, and a parting does where nothing of what is left allowed it.
+func TestLiveBallotsAndLinks(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, inst := r.town("town", "S1")
+		ann, bob := person(t, c, ref("ann")), person(t, c, ref("bob"), ref("bob2"))
+		role := func(user, name string) {
+			_, err := c.Grant(ctx, gateway.Claim{Subject: gateway.AccountKey("forum", "S1", user), Kind: gateway.ClaimRole, Name: "local/" + name})
+			require.NoError(t, err)
+		}
+		link := func(p gateway.Person, user string) {
+			_, err := c.Link(ctx, p.ID, gateway.NewAccount{AccountRef: ref(user)}, gateway.Ground{})
+			require.NoError(t, err)
+		}
+		role("ann", "steward")
+		role("bob2", "steward")
+		role("eve", "out")
+		p := r.poll(inst, vote.Ask{
+			EligibleVoters: []string{gateway.RoleKey("local", "steward")}, IneligibleVoters: []string{gateway.RoleKey("local", "out")}, Eligibility: vote.Live,
+		})
+		now := r.clock.now()
+		require.NoError(t, cast(t, c, p.ID, "ann", vote.Yes, now))
+		require.NoError(t, cast(t, c, p.ID, "bob", vote.No, now))
+		require.NoError(t, c.RevokeClaim(ctx, gateway.AccountKey("forum", "S1", "ann"), gateway.ClaimRole, "local/steward", ""))
+		link(ann, "ann2")
+		require.Equal(t, [3]int64{1, 1, 2}, tallied(t, c, p.ID), "she had the role when she voted")
+		require.ErrorIs(t, cast(t, c, p.ID, "ann2", vote.No, now.Add(1)), gateway.Denied, "and has it no more")
+		require.NoError(t, c.Unlink(ctx, ref("bob2")))
+		require.Equal(t, [3]int64{1, 0, 1}, tallied(t, c, p.ID), "nobody whom bob is known to be had it")
+		link(bob, "bob3")
+		require.Equal(t, [3]int64{1, 0, 1}, tallied(t, c, p.ID), "nor does another link bring it back")
+		link(bob, "bob2")
+		require.Equal(t, [3]int64{1, 1, 2}, tallied(t, c, p.ID))
+		link(ann, "eve")
+		require.Equal(t, [3]int64{0, 1, 1}, tallied(t, c, p.ID), "who is excluded by any account is out")
+	})
+}

@@ -444,7 +444,7 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := g.identityChanged(ctx, tx, c); err != nil || !fresh {
 		return a, err
 	}
-	return a, g.rehold(ctx, tx, a.Community, []store.Account{a}, nil)
+	return a, g.rehold(ctx, tx, a.Community, []store.Account{a}, nil, true)
 }
 
 func first(a, b string) string {
@@ -472,5 +472,5 @@ func (g *Gateway) unlinkTx(ctx context.Context, tx store.Tx, a Account) error {
 	if err := g.identityChanged(ctx, tx, change{kind: AccountUnlinked, community: a.community, person: a.Person, subject: a.key(), account: &row}); err != nil {
 		return err
 	}
-	return g.rehold(ctx, tx, a.community, []store.Account{row}, []string{a.Person})
+	return g.rehold(ctx, tx, a.community, []store.Account{row}, []string{a.Person}, false)
 }
