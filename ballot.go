@@ -16,7 +16,7 @@ import (
 // It counts when the process is pending, its time is not after the process's closing time, the voter may vote, and the choices are
 // among those that were asked. Of two ballots of one voter the one with the later time counts, whichever arrives first.
 // What casting it returns otherwise: Conflict, the process takes no ballots (any more), or the voter has voted and votes may not be
-// changed; Denied, the voter may not vote, and the message says why; Invalid, the question or choice does not
+// changed; Denied, the voter may not vote, and the message says why; NotFound, there is no such person; Invalid, the question or choice does not
 // exist, or there are too few or too many. Nothing has changed then.
 type Ballot struct {
 	Voter    string         // who votes: a user ID on the process's own platform, or another account or a person ([AccountKey], [PersonKey])
@@ -141,6 +141,14 @@ func (g *Gateway) cast(tx store.Tx, row store.Process, a *asked, b Ballot) (Rece
 	s, ok := list.subject(b.Voter)
 	if !ok || s.kind != kindAccount && s.kind != kindPerson || s.id == anyone {
 		return Receipt{}, Errorf(Invalid, "the voter %q is neither an account nor a person", b.Voter)
+	}
+	if s, err = s.complete(tx, row.Community); err != nil {
+		return Receipt{}, err
+	}
+	if s.kind == kindPerson { // an ID that was never anybody's, or is erased, must not be one more voter
+		if _, err := standing(tx, row.Community, s.id); err != nil {
+			return Receipt{}, storeError(err, "person %s", s.id)
+		}
 	}
 	b.Voter = list.key(s)
 	holder, err := list.holder(tx, row.Community, b.Voter)

@@ -51,7 +51,8 @@ type Answer struct {
 	Callback  *string `json:"callback_url,omitempty"` // NEAR: the address that the wallet was told to answer to, if it was
 	Account   string  `json:"account,omitempty"`      // NEAR: the account that the key is said to be of; [Options.KeyOwner] is asked
 	// Link links what the key is of to the subject's person, as an account of plugin "near", "ethereum", "ed25519" or "secp256k1" on the request's
-	// Network: a NEAR account needs Account, the others are known by address or key. The community has to link people by [ByLogin].
+	// Network: a NEAR account needs Account, the others are known by address or key. Where the subject is an account it hangs on that one, and is as surely
+	// the person's as it is. The community has to link people by [ByLogin].
 	Link bool `json:"link,omitempty"`
 }
 
@@ -238,6 +239,14 @@ func (c *Community) linkKey(ctx context.Context, tx store.Tx, s Settings, kept c
 	ground := Ground{Kind: KeyChallenge, Issuer: ourPlugin}
 	if err := c.g.checkGround(s, &ground); err != nil {
 		return err
+	}
+	if about, _ := parseSubject(kept.Subject); about.kind == kindAccount {
+		// Shown was that this account holds the key: it is as surely the person's as the account is, and no more.
+		ev, news, err := c.g.keepEvidence(tx, c.row.Slug, AccountKey(kept.Kind, kept.Network, account), kept.Subject, ground, 0)
+		if err != nil {
+			return err
+		}
+		ground.proof, ground.known = ev.ID, !news
 	}
 	_, err = c.g.linkTx(ctx, tx, person, store.Account{
 		Community: c.row.Slug, Plugin: kept.Kind, PlatformID: kept.Network, UserID: account, LinkType: KeyChallenge,

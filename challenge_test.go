@@ -276,3 +276,50 @@ func TestAKeysAccount(t *testing.T) {
 		require.Equal(t, w.edKey(), claim.Name, "of the key alone")
 	})
 }
+
+// A key that an account has shown to hold is as surely a person's as that account is.
+func TestAKeyHangsOnTheAccountThatShowedIt(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, _ := r.town("town", "S1")
+		ann := person(t, c)
+		for a, kind := range map[gateway.AccountRef]string{hub("ann"): gateway.OneLogin, ref("perhaps-ann"): gateway.Unproven} {
+			_, err := c.Link(ctx, ann.ID, gateway.NewAccount{AccountRef: a}, gateway.Ground{Kind: kind})
+			require.NoError(t, err)
+		}
+		w := newWallet("mallory's")
+		for range 2 {
+			ch, err := c.Challenge(ctx, gateway.ChallengeRequest{
+				Subject: gateway.AccountKey("forum", "S1", "perhaps-ann"), Kind: gateway.KeyEthereum, Recipient: "gov.example", Network: "eip155:1",
+			})
+			require.NoError(t, err)
+			a := w.answer(t, gateway.KeyEthereum, ch)
+			a.Link = true
+			_, err = c.AnswerChallenge(ctx, a)
+			require.NoError(t, err)
+		}
+		wallet := gateway.AccountRef{Plugin: "ethereum", PlatformID: "eip155:1", UserID: w.address()}
+		strength := func(a gateway.AccountRef) gateway.Strength {
+			link, err := c.Strength(ctx, wallet, a)
+			require.NoError(t, err)
+			return link.Strength
+		}
+		require.Equal(t, gateway.Proven, strength(ref("perhaps-ann")))
+		require.Equal(t, gateway.Unverified, strength(hub("ann")), "nothing has shown that the wallet is Ann's")
+		known, err := c.Evidence(ctx, wallet)
+		require.NoError(t, err)
+		require.Len(t, known, 1, "answered again is renewed")
+		linked := 0
+		changes, err := c.History(ctx, ann.ID, 0, 0)
+		require.NoError(t, err)
+		for _, ch := range changes {
+			if ch.Kind == gateway.AccountLinked || ch.Kind == gateway.EvidenceAdded {
+				linked++
+			}
+		}
+		require.Equal(t, 3, linked)
+		require.NoError(t, c.Unlink(ctx, ref("perhaps-ann")))
+		require.Equal(t, gateway.None, strength(hub("ann")), "and when that account is parted nothing is left of it")
+	})
+}

@@ -297,9 +297,38 @@ func (c *Community) Consent(ctx context.Context, person, to string) error {
 	return err
 }
 
-// WithdrawConsent ends a person's consent. NotFound: there is none.
+// WithdrawConsent ends a person's consent, also where somebody gave it who was merged into them since. NotFound: there is none.
 func (c *Community) WithdrawConsent(ctx context.Context, person, to string) error {
-	return c.RevokeClaim(ctx, PersonKey(person), ClaimConsent, to, local)
+	return storeError(c.identity(ctx, func(tx store.Tx, _ Settings) error {
+		root, err := standing(tx, c.row.Slug, person)
+		if err != nil {
+			return err
+		}
+		faces, err := facesOf(tx, c.row.Slug, root.ID)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, face := range faces {
+			rows, err := tx.Claims(c.row.Slug, face)
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				if row.Kind != ClaimConsent || row.Name != to {
+					continue
+				}
+				found = true
+				if err := c.g.revokeClaim(ctx, tx, row); err != nil {
+					return err
+				}
+			}
+		}
+		if !found {
+			return store.ErrNotFound
+		}
+		return nil
+	}), "the consent of person %s to %s", person, to)
 }
 
 // Consents says whether a person has agreed to something and has not withdrawn it.

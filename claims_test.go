@@ -544,3 +544,29 @@ func TestSecretsOfClaims(t *testing.T) {
 	require.ErrorIs(t, err, gateway.Invalid)
 	require.ErrorContains(t, err, "Options.Seal")
 }
+
+// A consent that was given before two people turned out to be one is theirs, and theirs to withdraw.
+func TestWithdrawnAfterAMerge(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, _ := r.town("town", "S1")
+		ann, bob := person(t, c, ref("ann")), person(t, c, ref("bob"))
+		require.NoError(t, c.Consent(ctx, bob.ID, "news"))
+		_, err := c.Merge(ctx, ann.ID, bob.ID, gateway.Ground{})
+		require.NoError(t, err)
+		consents := func(id string) bool {
+			ok, err := c.Consents(ctx, id, "news")
+			require.NoError(t, err)
+			return ok
+		}
+		require.True(t, consents(ann.ID))
+		require.ErrorIs(t, c.WithdrawConsent(ctx, ann.ID, "letters"), gateway.NotFound)
+		require.NoError(t, c.WithdrawConsent(ctx, ann.ID, "news"))
+		require.False(t, consents(ann.ID))
+		require.False(t, consents(bob.ID))
+		require.NoError(t, c.Consent(ctx, ann.ID, "news"))
+		require.NoError(t, c.WithdrawConsent(ctx, bob.ID, "news"), "whoever stands for them is meant")
+		require.False(t, consents(ann.ID))
+	})
+}

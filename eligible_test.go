@@ -407,3 +407,167 @@ func TestCloseWhenDecided(t *testing.T) {
 		require.Equal(t, gateway.StatusCompleted, r.process(c, p.ID).Status, "a and b are one of three")
 	})
 }
+
+// Who is nobody has no vote, and who is named without a platform is who they are.
+func TestVotersWhoAreNobody(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, inst := r.town("town", "S1")
+		other, _ := r.town("other", "S2")
+		ann, bob := person(t, c, ref("ann")), person(t, c, ref("bob"))
+		elsewhere := person(t, other, ref("ann"))
+		_, err := c.Merge(ctx, ann.ID, bob.ID, gateway.Ground{})
+		require.NoError(t, err)
+		now := r.clock.now()
+		p := r.poll(inst, vote.Ask{})
+		short := gateway.AccountKey("forum", "", "ann")
+		require.NoError(t, cast(t, c, p.ID, "ann", vote.Yes, now))
+		require.NoError(t, cast(t, c, p.ID, short, vote.No, now.Add(1)))
+		require.Equal(t, [3]int64{0, 1, 1}, tallied(t, c, p.ID), "the platform may be left out")
+		for _, nobody := range []string{"nobody", elsewhere.ID} {
+			require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(nobody), vote.Yes, now), gateway.NotFound)
+		}
+		require.NoError(t, c.ErasePerson(ctx, ann.ID))
+		for _, id := range []string{ann.ID, bob.ID} {
+			require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(id), vote.Yes, now.Add(time.Second)), gateway.NotFound, "somebody who was erased does not vote again")
+		}
+		require.Equal(t, [3]int64{0, 1, 1}, tallied(t, c, p.ID))
+
+		cid := person(t, c, ref("cid"), ref("cid2"))
+		short = gateway.AccountKey("forum", "", "cid")
+		p = r.poll(inst, vote.Ask{Title: "not", IneligibleVoters: []string{short}})
+		require.ErrorIs(t, cast(t, c, p.ID, "cid2", vote.Yes, now), gateway.Denied, "excluded without saying where")
+		p = r.poll(inst, vote.Ask{Title: "only", EligibleVoters: []string{short}, Weights: []vote.VoterWeight{{Voter: short, Weight: 3 * vote.One}}})
+		require.NoError(t, cast(t, c, p.ID, gateway.PersonKey(cid.ID), vote.Yes, now))
+		got, err := c.Close(ctx, p.ID)
+		require.NoError(t, err)
+		require.Equal(t, 3*vote.One, r.outcome(got).Turnout.Weight)
+		require.EqualValues(t, 1, r.outcome(got).Turnout.Eligible)
+
+		_, err = c.Enable(ctx, "forum", forumConfig{Site: "S3", Token: "x"}, "second")
+		require.NoError(t, err)
+		_, err = inst.Start(ctx, "poll", poll{vote.Ask{Title: "which", IneligibleVoters: []string{"x", short}}})
+		require.ErrorIs(t, err, gateway.Invalid)
+		require.ErrorContains(t, err, "/ineligible_voters/1")
+		p = r.poll(inst, vote.Ask{Title: "several"})
+		require.ErrorIs(t, cast(t, c, p.ID, short, vote.Yes, now), gateway.Invalid)
+	})
+}
+
+// Who may vote changes what is decided, as ballots do.
+func TestDecidedByALink(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, inst := r.town("town", "S1")
+		cid := person(t, c, ref("c"))
+		p := r.poll(inst, vote.Ask{EligibleVoters: []string{"a", "b", "c", "d"}, CloseWhenDecided: true})
+		for _, voter := range []string{"a", "b"} {
+			require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, r.clock.now()))
+		}
+		r.due()
+		require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status, "two of four")
+		_, err := c.Link(ctx, cid.ID, gateway.NewAccount{AccountRef: ref("d")}, gateway.Ground{})
+		require.NoError(t, err)
+		r.due()
+		require.Equal(t, vote.ByDecision, r.outcome(r.process(c, p.ID)).ClosedBy, "two of three")
+	})
+}
+
+// Who closes a vote before its shortest time is over does not put its closing time off.
+func TestShortestTimeAfterTheClosingTime(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	c, inst := r.town("town", "S1")
+	closing := r.clock.now().Add(10 * time.Minute)
+	p := r.poll(inst, vote.Ask{MinMinutes: 60, ClosingAt: &closing})
+	require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "close", User: "a", Process: p.ID, At: r.clock.now()}).Code)
+	r.wait(10*time.Minute + time.Second)
+	require.Equal(t, vote.ByTime, r.outcome(r.process(c, p.ID)).ClosedBy)
+}
+
+// A ballot that comes between the look whether a vote is decided and its closing counts, and the vote goes on if it changes that.
+func TestAChangeBeforeADecidedVoteCloses(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		c, inst := r.town("town", "S1")
+		closing := r.clock.now().Add(time.Hour)
+		p := r.poll(inst, vote.Ask{Title: "v", EligibleVoters: []string{"a", "b", "c"}, CloseWhenDecided: true, ClosingAt: &closing})
+		for _, voter := range []string{"a", "b"} {
+			require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, r.clock.now()))
+		}
+		r.again()
+		changed := false
+		r.api.on("open S1", func(ctx context.Context) error { // by which the vote was found to be decided
+			if changed {
+				return nil
+			}
+			changed = true
+			return r.store.Update(ctx, func(tx store.Tx) error {
+				_, err := tx.Cast(store.Ballot{Process: p.ID, Voter: "a", Choices: []store.Choice{{Choice: vote.No, Weight: int64(vote.One)}}, At: r.clock.now().Add(1000), Now: r.clock.now()})
+				return err
+			})
+		})
+		r.due()
+		c, err := r.Gateway.Community(t.Context(), "town")
+		require.NoError(t, err)
+		require.True(t, changed)
+		require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status)
+		r.wait(time.Hour)
+		require.Equal(t, vote.ByTime, r.outcome(r.process(c, p.ID)).ClosedBy)
+	})
+}
+
+// A vote that is decided when it is given more time still closes when its shortest time is over.
+func TestDecidedAndGivenMoreTime(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	c, inst := r.town("town", "S1")
+	closing := r.clock.now().Add(time.Hour)
+	p := r.poll(inst, vote.Ask{EligibleVoters: []string{"a", "b", "c"}, CloseWhenDecided: true, MinMinutes: 10, ClosingAt: &closing})
+	for _, voter := range []string{"a", "b"} {
+		require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, r.clock.now()))
+	}
+	_, err := c.Command(t.Context(), p.ID, "extend", extension{Minutes: 600})
+	require.NoError(t, err)
+	r.wait(11 * time.Minute)
+	require.Equal(t, vote.ByDecision, r.outcome(r.process(c, p.ID)).ClosedBy)
+}
+
+// Who may vote live is looked at when they vote: a link later takes no ballot away, and a parting does where nothing of what is left allowed it.
+func TestLiveBallotsAndLinks(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		ctx := t.Context()
+		c, inst := r.town("town", "S1")
+		ann, bob := person(t, c, ref("ann")), person(t, c, ref("bob"), ref("bob2"))
+		role := func(user, name string) {
+			_, err := c.Grant(ctx, gateway.Claim{Subject: gateway.AccountKey("forum", "S1", user), Kind: gateway.ClaimRole, Name: "local/" + name})
+			require.NoError(t, err)
+		}
+		link := func(p gateway.Person, user string) {
+			_, err := c.Link(ctx, p.ID, gateway.NewAccount{AccountRef: ref(user)}, gateway.Ground{})
+			require.NoError(t, err)
+		}
+		role("ann", "steward")
+		role("bob2", "steward")
+		role("eve", "out")
+		p := r.poll(inst, vote.Ask{
+			EligibleVoters: []string{gateway.RoleKey("local", "steward")}, IneligibleVoters: []string{gateway.RoleKey("local", "out")}, Eligibility: vote.Live,
+		})
+		now := r.clock.now()
+		require.NoError(t, cast(t, c, p.ID, "ann", vote.Yes, now))
+		require.NoError(t, cast(t, c, p.ID, "bob", vote.No, now))
+		require.NoError(t, c.RevokeClaim(ctx, gateway.AccountKey("forum", "S1", "ann"), gateway.ClaimRole, "local/steward", ""))
+		link(ann, "ann2")
+		require.Equal(t, [3]int64{1, 1, 2}, tallied(t, c, p.ID), "she had the role when she voted")
+		require.ErrorIs(t, cast(t, c, p.ID, "ann2", vote.No, now.Add(1)), gateway.Denied, "and has it no more")
+		require.NoError(t, c.Unlink(ctx, ref("bob2")))
+		require.Equal(t, [3]int64{1, 0, 1}, tallied(t, c, p.ID), "nobody whom bob is known to be had it")
+		link(bob, "bob3")
+		require.Equal(t, [3]int64{1, 0, 1}, tallied(t, c, p.ID), "nor does another link bring it back")
+		link(bob, "bob2")
+		require.Equal(t, [3]int64{1, 1, 2}, tallied(t, c, p.ID))
+		link(ann, "eve")
+		require.Equal(t, [3]int64{0, 1, 1}, tallied(t, c, p.ID), "who is excluded by any account is out")
+	})
+}

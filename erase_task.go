@@ -68,7 +68,7 @@ func (g *Gateway) eraseKept(ctx context.Context, tx store.Tx, community string, 
 	if len(gone) == 0 {
 		return nil
 	}
-	return g.rehold(ctx, tx, community, gone, e.People)
+	return g.rehold(ctx, tx, community, gone, e.People, false)
 }
 
 // leave deletes who belonged to an organization that was erased.

@@ -250,6 +250,8 @@ func TestExportPerson(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{gateway.AdminAsserted: 4, gateway.BothLogins: 1, gateway.Inferred: 1}, kinds, "each once")
 		require.NotEmpty(t, e.History)
+		require.NotContains(t, raw.String(), "bob\"", "whose account looks alike is not theirs to know")
+		require.NotContains(t, raw.String(), "and bob")
 	})
 }
 

@@ -110,6 +110,7 @@ type Ground struct {
 	Data    json.RawMessage // more about it; no secrets
 
 	proof  string // ID of the evidence between two accounts that it is: no other is kept
+	known  bool   // that evidence is no news
 	prompt string // ID of the prompt that brought it about
 }
 
@@ -253,7 +254,7 @@ func (c *Community) AddEvidence(ctx context.Context, a, b AccountRef, e Ground) 
 func (c *Community) RevokeEvidence(ctx context.Context, id, reason string) error {
 	return storeError(c.identity(ctx, func(tx store.Tx, s Settings) error {
 		e, err := tx.Evidence(c.row.Slug, id)
-		if err != nil {
+		if err != nil || !e.Revoked.IsZero() {
 			return err
 		}
 		if err := c.g.revoke(tx, e, reason); err != nil {

@@ -46,7 +46,8 @@ type BallotExport struct {
 }
 
 // ExportPerson writes what the community knows about a person as JSON, a [PersonExport]: for them to see. It has no secrets, and nothing of what
-// platforms sent or plugins keep. NotFound: nobody has that ID.
+// platforms sent or plugins keep. Of evidence that leads to somebody else, such as a suggestion, it does not say to whom, nor repeats its data. NotFound:
+// nobody has that ID.
 func (c *Community) ExportPerson(ctx context.Context, id string, w io.Writer) error {
 	out := PersonExport{
 		Community: c.row.Slug, At: c.g.now(), Merged: []Person{}, Evidence: []Evidence{}, Claims: []Claim{}, Tokens: []TokenExport{}, History: []Change{}, Ballots: []BallotExport{},
@@ -108,7 +109,7 @@ func (c *Community) exportKnown(tx store.Tx, s Settings, keys erasing, out *Pers
 		for _, e := range known {
 			if !seen[e.ID] {
 				seen[e.ID] = true
-				out.Evidence = append(out.Evidence, c.g.evidenceOf(s, e))
+				out.Evidence = append(out.Evidence, hideOthers(c.g.evidenceOf(s, e), subjects))
 			}
 		}
 		claims, err := tx.Claims(c.row.Slug, subject)
@@ -130,6 +131,16 @@ func (c *Community) exportKnown(tx store.Tx, s Settings, keys erasing, out *Pers
 		out.Tokens = append(out.Tokens, TokenExport{Account: a, Scopes: row.Scopes, Status: row.Status, Created: row.Created, Expires: row.Expires})
 	}
 	return nil
+}
+
+// hideOthers takes out of evidence who else it is about.
+func hideOthers(e Evidence, theirs []string) Evidence {
+	for _, side := range []*string{&e.A, &e.B} {
+		if !slices.Contains(theirs, *side) {
+			*side, e.Data = "", nil
+		}
+	}
+	return e
 }
 
 // exportBallots goes through the community's processes, some in each transaction.

@@ -95,13 +95,17 @@ func (c *Community) look(ctx context.Context, fn func(store.Tx, Settings) error)
 
 // resolve completes a reference.
 func (c *Community) resolve(tx store.Tx, r AccountRef) (AccountRef, error) {
+	return resolve(tx, c.row.Slug, r)
+}
+
+func resolve(tx store.Tx, community string, r AccountRef) (AccountRef, error) {
 	if r.Plugin == "" || r.UserID == "" {
 		return r, Errorf(Invalid, "an account needs a plugin and a user ID, not %q and %q", r.Plugin, r.UserID)
 	}
 	if r.PlatformID != "" {
 		return r, nil
 	}
-	rows, err := tx.Instances(c.row.Slug, 1000)
+	rows, err := tx.Instances(community, 1000)
 	if err != nil {
 		return r, err
 	}

@@ -137,7 +137,8 @@ func (j *joint) others(tx store.Tx, l leg) (out []store.Account, all bool, err e
 	return out, len(rows) < maxSame, nil
 }
 
-// sameMail finds the account by which a new one becomes somebody's, where the community wants that: exactly one person has the address.
+// sameMail finds the account by which a new one becomes somebody's, where the community wants that: exactly one person has the address, and nobody has
+// said before that it is not theirs.
 func (j *joint) sameMail(tx store.Tx) (*store.Account, error) {
 	if !j.set.links(ByEmail) {
 		return nil, nil
@@ -146,7 +147,26 @@ func (j *joint) sameMail(tx store.Tx) (*store.Account, error) {
 	if err != nil || len(rows) == 0 || !all || slices.ContainsFunc(rows, func(a store.Account) bool { return a.Person != rows[0].Person }) {
 		return nil, err
 	}
+	if parted, err := j.parted(tx, j.legs[0].key(), rows); err != nil || parted {
+		return nil, err
+	}
 	return &rows[0], nil
+}
+
+// parted says whether the same address has joined an account to one of others before, or was suggested, and that was ended: by a dismissal, or because
+// one of them was unlinked. What somebody has parted is not joined again by itself.
+func (j *joint) parted(tx store.Tx, account string, others []store.Account) (bool, error) {
+	known, err := tx.EvidenceOf(j.community, account)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(known, func(e store.Evidence) bool {
+		byMail := e.Kind == EmailVerified || e.Kind == Inferred && e.Issuer == mailIssuer
+		return byMail && !e.Revoked.IsZero() && slices.ContainsFunc(others, func(a store.Account) bool {
+			other := accountOf(a).key()
+			return e.A == other || e.B == other
+		})
+	}), nil
 }
 
 // suggest keeps that other people have the same verified address, where that is all that is known.

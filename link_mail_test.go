@@ -161,3 +161,35 @@ func TestLoginsJoinNothingAcrossCommunities(t *testing.T) {
 	}))
 	require.NotEqual(t, hashes[0], hashes[1], "nor can it be seen")
 }
+
+// Whom somebody has parted the same address does not join again.
+func TestTheSameAddressAfterAParting(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		l := newLinkRig(t, s)
+		ctx := t.Context()
+		login := func(plugin, user string) string {
+			got, e := l.login(gateway.AuthRequest{Plugin: plugin}, who{User: user, Mail: "team@example.com", Verified: true})
+			require.Empty(t, e)
+			return got.Account.Person
+		}
+		l.set(map[string]bool{gateway.ByEmail: true})
+		ann := login("forum", "ann")
+		require.Equal(t, ann, login("github", "bob"))
+		require.NoError(t, l.c.Unlink(ctx, hub("bob")))
+		bob := login("github", "bob")
+		require.NotEqual(t, ann, bob, "an admin said that it is somebody else")
+		require.NoError(t, l.c.Unlink(ctx, hub("bob")))
+
+		l.set(map[string]bool{})
+		cid := login("github", "cid")
+		list, err := l.c.Suggestions(ctx, cid)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.NoError(t, l.c.RevokeEvidence(ctx, list[0].ID, "somebody else"))
+		require.NoError(t, l.c.Unlink(ctx, hub("cid")))
+		l.set(map[string]bool{gateway.ByEmail: true})
+		require.NotEqual(t, ann, login("github", "cid"), "it was dismissed")
+		require.NoError(t, l.c.Unlink(ctx, hub("cid")))
+		require.Equal(t, ann, login("github", "dan"))
+	})
+}

@@ -90,9 +90,6 @@ func (s *Step) lookAgain() {
 		return
 	}
 	s.effect = append(s.effect, func(tx store.Tx) error {
-		if err := tx.Unschedule(taskUpdate, s.row.ID); err != nil {
-			return err
-		}
 		l, _, err := lookOf(tx, s.row)
 		if err != nil {
 			return err
@@ -102,12 +99,31 @@ func (s *Step) lookAgain() {
 			return err
 		}
 		least := s.g.interval(settings, s.row.Plugin, s.row.Name, s.def.Least, 0)
-		at := nextLook(s.Now(), s.row.Created, s.row.CloseAt, least, time.Duration(l.Fresh))
-		if at.IsZero() {
-			return nil
-		}
-		return tx.Schedule(s.task(taskUpdate, at))
+		return s.updateNext(tx, nextLook(s.Now(), s.row.Created, s.row.CloseAt, least, time.Duration(l.Fresh)))
 	})
+}
+
+// updateNext has Update called at a time, and, where it is zero, not by itself. What was asked for since a slow step began, by a delivery that it has not
+// seen, stands where that is earlier: what Update read may be from before it. So does the claim of somebody who is about to call it.
+func (s *Step) updateNext(tx store.Tx, at time.Time) error {
+	have, err := tx.Task(taskUpdate, s.row.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+	case err != nil:
+		return err
+	case s.quick, have.Rev == s.update, have.Rev == s.updated: // known: also the claim of the Update under way
+	case have.Attempts > 0, at.IsZero(), !have.Due.After(at):
+		return nil
+	}
+	if err := tx.Unschedule(taskUpdate, s.row.ID); err != nil || at.IsZero() {
+		return err
+	}
+	if err := tx.Schedule(s.task(taskUpdate, at)); err != nil {
+		return err
+	}
+	have, err = tx.Task(taskUpdate, s.row.ID)
+	s.updated = have.Rev
+	return err
 }
 
 // maxLook is the longest pause between two looks.

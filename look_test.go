@@ -417,3 +417,63 @@ func ended(r *rig, c *gateway.Community, list []gateway.Process) (n int) {
 	}
 	return n
 }
+
+// hintedState is a vote elsewhere of which deliveries say that something has changed.
+type hintedState struct{}
+
+func (s *hintedState) Start(ctx context.Context, r *pollRun, in poll) error {
+	return r.Plugin.api.do(ctx, "start", "start "+in.Title)
+}
+
+func (s *hintedState) Update(ctx context.Context, r *pollRun) error {
+	if err := r.Plugin.api.do(ctx, "update", "update "+r.Now().Format(time.RFC3339)); err != nil {
+		return err
+	}
+	if r.Ask().Details == "says when" {
+		r.UpdateAt(r.Now().Add(time.Minute))
+		if err := r.Save(ctx); err != nil {
+			return err
+		}
+		r.UpdateAt(r.Now().Add(20 * time.Minute))
+		r.UpdateAt(r.Now().Add(30 * time.Minute))
+	}
+	return nil
+}
+
+func (s *hintedState) Receive(_ context.Context, r *pollRun, m forumMessage) (gateway.Reply, error) {
+	r.UpdateAt(m.At)
+	return gateway.Reply{}, nil
+}
+
+// What is asked for while a process is being looked at may be about what comes after: it is not forgotten when the look ends.
+func TestAskedForDuringALook(t *testing.T) {
+	for _, details := range []string{"", "says when"} {
+		eachStore(t, func(t *testing.T, s store.Store) {
+			r := newRig(t, gateway.Options{Store: s})
+			r.again(newForum(r.api, gateway.ProcessFunc("hinted", "A vote elsewhere.", (*hintedState).Start, gateway.Can(vote.Can{}), gateway.Least(time.Minute))))
+			_, i := r.town("a", "S1")
+			p, err := i.Start(t.Context(), "hinted", poll{vote.Ask{Title: "Lunch?", Details: details}}, gateway.Fresh(time.Minute))
+			require.NoError(t, err)
+			seen := func() int { return len(r.api.lines("update")) }
+			var hint time.Duration
+			hinted := 0
+			r.api.on("update", func(context.Context) error {
+				if hinted == 0 {
+					hinted++
+					require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "hint", Process: p.ID, At: r.clock.now().Add(hint)}).Code)
+				}
+				return nil
+			})
+			r.wait(time.Minute)
+			require.Equal(t, 2, seen(), "asked for at once, and so looked at once more")
+			next := map[string]time.Duration{"": time.Minute, "says when": 30 * time.Minute}[details]
+			r.wait(next - time.Second)
+			require.Equal(t, 2, seen(), "then as ever: the last word counts")
+			hint, hinted = 2*time.Hour, 0
+			r.wait(time.Second)
+			require.Equal(t, 3, seen())
+			r.wait(next)
+			require.Equal(t, 4, seen(), "what is asked for later than that puts nothing off")
+		})
+	}
+}

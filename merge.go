@@ -80,7 +80,7 @@ func (g *Gateway) mergeTx(ctx context.Context, tx store.Tx, community, into, fro
 			return a, err
 		}
 	}
-	return a, g.rehold(ctx, tx, community, accounts, members)
+	return a, g.rehold(ctx, tx, community, accounts, members, true)
 }
 
 // own makes accounts a person's, wherever they were linked.
@@ -213,5 +213,5 @@ func (g *Gateway) part(ctx context.Context, tx store.Tx, community, from, to str
 			return err
 		}
 	}
-	return g.rehold(ctx, tx, community, accounts, append(members, from))
+	return g.rehold(ctx, tx, community, accounts, append(members, from), false)
 }

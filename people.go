@@ -86,6 +86,13 @@ func checkText(name string, data json.RawMessage) error {
 	return nil
 }
 
+func checkAccount(name, quality string, data json.RawMessage) error {
+	if len(quality) > maxName {
+		return Errorf(Invalid, "the quality has %d bytes, at most %d are possible", len(quality), maxName)
+	}
+	return checkText(name, data)
+}
+
 // Person finds who stands for an ID now, with all accounts: the person itself, or the one into whom it was merged, at any depth. NotFound:
 // nobody in this community has or had that ID, or they were erased.
 func (c *Community) Person(ctx context.Context, id string) (Person, error) {
@@ -310,7 +317,7 @@ func (c *Community) UpdateAccount(ctx context.Context, a AccountRef, u AccountUp
 		if u.Data != nil {
 			row.Data = u.Data
 		}
-		if err := checkText(row.Name, row.Data); err != nil {
+		if err := checkAccount(row.Name, row.Quality, row.Data); err != nil {
 			return err
 		}
 		row.Updated = c.g.now()
@@ -340,7 +347,7 @@ type NewAccount struct {
 // Link links an account to a person, on the ground that is given: by default an admin's word. Linking it to the same person again adds the
 // ground to what is known. Conflict: it is somebody else's. Denied: the community does not link people this way. NotFound: there is no such person.
 func (c *Community) Link(ctx context.Context, person string, n NewAccount, e Ground) (Account, error) {
-	if err := checkText(n.Name, n.Data); err != nil {
+	if err := checkAccount(n.Name, n.Quality, n.Data); err != nil {
 		return Account{}, err
 	}
 	if e.Kind == Inferred {
@@ -420,7 +427,7 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := tx.PutAccount(a); err != nil {
 		return a, err
 	}
-	ev, news := store.Evidence{ID: e.proof}, true
+	ev, news := store.Evidence{ID: e.proof}, !e.known
 	if e.proof == "" {
 		if ev, news, err = g.keepEvidence(tx, a.Community, key, PersonKey(a.Home), e, 0); err != nil {
 			return a, err
@@ -437,7 +444,7 @@ func (g *Gateway) linkTx(ctx context.Context, tx store.Tx, person string, a stor
 	if err := g.identityChanged(ctx, tx, c); err != nil || !fresh {
 		return a, err
 	}
-	return a, g.rehold(ctx, tx, a.Community, []store.Account{a}, nil)
+	return a, g.rehold(ctx, tx, a.Community, []store.Account{a}, nil, true)
 }
 
 func first(a, b string) string {
@@ -465,5 +472,5 @@ func (g *Gateway) unlinkTx(ctx context.Context, tx store.Tx, a Account) error {
 	if err := g.identityChanged(ctx, tx, change{kind: AccountUnlinked, community: a.community, person: a.Person, subject: a.key(), account: &row}); err != nil {
 		return err
 	}
-	return g.rehold(ctx, tx, a.community, []store.Account{row}, []string{a.Person})
+	return g.rehold(ctx, tx, a.community, []store.Account{row}, []string{a.Person}, false)
 }

@@ -275,3 +275,14 @@ func TestErasedFromARemovedInstance(t *testing.T) {
 		}))
 	})
 }
+
+func TestTooLongAQuality(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	c, _ := r.town("town", "S1")
+	ann := person(t, c, ref("ann"))
+	long := strings.Repeat("x", 201)
+	_, err := c.Link(t.Context(), ann.ID, gateway.NewAccount{AccountRef: ref("ann2"), Quality: long}, gateway.Ground{})
+	require.ErrorIs(t, err, gateway.Invalid)
+	_, err = c.UpdateAccount(t.Context(), ref("ann"), gateway.AccountUpdate{Quality: &long})
+	require.ErrorIs(t, err, gateway.Invalid)
+}

@@ -92,7 +92,7 @@ func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOpt
 	if err != nil {
 		return Process{}, err
 	}
-	row, ask, err := i.newProcess(def, raw)
+	row, ask, err := i.newProcess(ctx, def, raw)
 	if err != nil {
 		return Process{}, err
 	}
@@ -118,7 +118,7 @@ func (i *Instance) Start(ctx context.Context, name string, in any, opts ...DoOpt
 }
 
 // newProcess makes the row, and checks what a vote asks against what the process can enforce.
-func (i *Instance) newProcess(def *process, in json.RawMessage) (store.Process, *vote.Ask, error) {
+func (i *Instance) newProcess(ctx context.Context, def *process, in json.RawMessage) (store.Process, *vote.Ask, error) {
 	now := i.g.now()
 	row := store.Process{
 		ID: newID("p"), Community: i.row.Community, Instance: i.row.ID, Plugin: i.row.Plugin, Name: def.Name, Version: def.Version,
@@ -141,6 +141,9 @@ func (i *Instance) newProcess(def *process, in json.RawMessage) (store.Process, 
 	}
 	if err != nil {
 		return row, nil, voteError(err)
+	}
+	if err := i.g.completeLists(ctx, i.row.Community, &norm); err != nil {
+		return row, nil, err
 	}
 	if _, err := newAsked(norm, row.Plugin, i.row.PlatformID); err != nil {
 		return row, nil, err

@@ -3,15 +3,17 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/metagov/gateway-go/store"
 )
 
 // rehold moves the ballots and list entries of accounts and people to whose they are now, in all open processes of a community. It is part
-// of the transaction that links, merges or parts, so that no tally ever counts a person twice. What was closed stays as it was counted.
+// of the transaction that links, merges or parts, so that no tally ever counts a person twice. What was closed stays as it was counted. joined says that
+// they have come together, and were not parted.
 //
 // Its cost follows the open processes of the community: linking is rare, and each ballot would pay for an index of where everybody has voted.
-func (g *Gateway) rehold(ctx context.Context, tx store.Tx, community string, accounts []store.Account, people []string) error {
+func (g *Gateway) rehold(ctx context.Context, tx store.Tx, community string, accounts []store.Account, people []string, joined bool) error {
 	const some = 100
 	q := store.ProcessQuery{Community: community, Status: []string{store.Created, store.Pending}}
 	for after := ""; ; {
@@ -21,7 +23,7 @@ func (g *Gateway) rehold(ctx context.Context, tx store.Tx, community string, acc
 		}
 		for _, row := range rows {
 			after = row.ID
-			if err := g.reholdIn(ctx, tx, row, accounts, people); err != nil {
+			if err := g.reholdIn(ctx, tx, row, accounts, people, joined); err != nil {
 				return err
 			}
 		}
@@ -32,7 +34,7 @@ func (g *Gateway) rehold(ctx context.Context, tx store.Tx, community string, acc
 }
 
 // reholdIn is rehold in one process.
-func (g *Gateway) reholdIn(ctx context.Context, tx store.Tx, row store.Process, accounts []store.Account, people []string) error {
+func (g *Gateway) reholdIn(ctx context.Context, tx store.Tx, row store.Process, accounts []store.Account, people []string, joined bool) error {
 	var a *asked
 	if def, err := g.define(row); err == nil { // one that nobody here can read has its ballots moved all the same
 		if a, err = g.askedOf(row, def, platformIn(tx, row)); err != nil {
@@ -61,6 +63,12 @@ func (g *Gateway) reholdIn(ctx context.Context, tx store.Tx, row store.Process, 
 	if holds, err = r.reweigh(tx, row, a, holds); err != nil {
 		return err
 	}
+	voted := map[string]bool{}
+	if joined && r.live {
+		if voted, err = haveVoted(tx, row.ID, holds); err != nil {
+			return err
+		}
+	}
 	final := a != nil && a.Final()
 	changed, err := tx.Rehold(row.ID, holds, final)
 	if errors.Is(err, store.ErrNotOpen) {
@@ -70,9 +78,15 @@ func (g *Gateway) reholdIn(ctx context.Context, tx store.Tx, row store.Process, 
 		return err
 	}
 	// Who may vote follows from whose the entries are now: an excluded person's other account does not count once it is known as theirs.
-	more, err := g.bar(tx, row, r, holds, final)
-	if err != nil || !changed && !more || row.Status != store.Pending {
+	more, err := g.bar(tx, row, r, holds, voted, final)
+	if err != nil || row.Status != store.Pending {
 		return err
+	}
+	if !changed && !more {
+		if a == nil || !a.CloseWhenDecided {
+			return nil
+		}
+		return g.closeDecided(tx, row, a) // how many may vote follows too, and with that what is decided
 	}
 	if err := g.auditReheld(ctx, tx, row, holds); err != nil {
 		return err
@@ -116,15 +130,40 @@ func (r *roll) reweigh(tx store.Tx, row store.Process, a *asked, holds []store.H
 	return holds, nil
 }
 
-// bar has the ballots of those who may not vote count for nothing, and says whether that moved a count.
-func (g *Gateway) bar(tx store.Tx, row store.Process, r *roll, holds []store.Hold, final bool) (bool, error) {
+// haveVoted says which of some holders will have a ballot that counts already, under whatever name.
+func haveVoted(tx store.Tx, process string, holds []store.Hold) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, h := range holds {
+		for _, name := range []string{h.Voter, h.Holder} {
+			if out[h.Holder] {
+				continue
+			}
+			rows, err := tx.BallotsOf(process, name)
+			if err != nil {
+				return nil, err
+			}
+			out[h.Holder] = slices.ContainsFunc(rows, func(row store.Held) bool { return row.Counts && row.Choice != "" })
+		}
+	}
+	return out, nil
+}
+
+// bar has the ballots of those who may not vote count for nothing, and says whether that moved a count. Who has voted while they belonged to a group, as
+// the vote wants it at the ballot, does not lose the ballot because another account of theirs becomes known.
+func (g *Gateway) bar(tx store.Tx, row store.Process, r *roll, holds []store.Hold, voted map[string]bool, final bool) (bool, error) {
 	may := map[string]bool{}
 	var barred []store.Hold
 	for _, h := range holds {
 		ok, known := may[h.Holder]
 		if !known {
 			var err error
-			if ok, err = r.allows(g, tx, row, h.Holder); err != nil {
+			if voted[h.Holder] {
+				_, denied, e := r.listed(g, tx, row, h.Holder)
+				ok, err = !denied, e
+			} else {
+				ok, err = r.allows(g, tx, row, h.Holder)
+			}
+			if err != nil {
 				return false, err
 			}
 			may[h.Holder] = ok

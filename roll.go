@@ -201,24 +201,34 @@ func (r *roll) voters(tx store.Tx, community string, keys []string) ([]store.Vot
 
 // allows says whether a holder may vote: on the one list by any of their accounts, and off the other with all of them.
 func (r *roll) allows(g *Gateway, tx store.Tx, row store.Process, holder string) (bool, error) {
-	allowed, denied, err := tx.Voter(row.ID, holder)
-	if err != nil {
-		return false, err
-	}
-	linked := strings.HasPrefix(holder, kindPerson+":")
-	allowed = allowed || row.Open || linked && r.may.linked
-	denied = denied || linked && r.mayNot.linked
-	if denied || !r.live || len(r.mayNot.groups) == 0 && allowed {
-		return allowed && !denied, nil
+	allowed, denied, err := r.listed(g, tx, row, holder)
+	if err != nil || denied || allowed || !r.live {
+		return allowed && !denied, err
 	}
 	faces, err := r.faces(tx, row.Community, holder)
 	if err != nil {
 		return false, err
 	}
-	if denied, err = g.inAny(tx, row.Community, faces, r.mayNot.groups); err != nil || denied || allowed {
-		return allowed && !denied, err
-	}
 	return g.inAny(tx, row.Community, faces, r.may.groups)
+}
+
+// listed says whether a holder is on the list of those who may vote, but for groups that are asked at each ballot, and whether they may not.
+func (r *roll) listed(g *Gateway, tx store.Tx, row store.Process, holder string) (allowed, denied bool, err error) {
+	if allowed, denied, err = tx.Voter(row.ID, holder); err != nil {
+		return false, false, err
+	}
+	linked := strings.HasPrefix(holder, kindPerson+":")
+	allowed = allowed || row.Open || linked && r.may.linked
+	denied = denied || linked && r.mayNot.linked
+	if denied || !r.live || len(r.mayNot.groups) == 0 {
+		return allowed, denied, nil
+	}
+	faces, err := r.faces(tx, row.Community, holder)
+	if err != nil {
+		return false, false, err
+	}
+	denied, err = g.inAny(tx, row.Community, faces, r.mayNot.groups)
+	return allowed, denied, err
 }
 
 // closes says whether somebody may close the vote.

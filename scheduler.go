@@ -269,24 +269,27 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 // stillDecided says whether a vote that is to close because it is decided still is: people may have changed their votes until the shortest time was over.
 // If not, it goes on until its closing time.
 func (g *Gateway) stillDecided(ctx context.Context, row store.Process) (decided bool, err error) {
+	err = g.update(ctx, func(tx store.Tx) (err error) { decided, err = g.decidedStill(tx, row); return err })
+	return decided, storeError(err, "whether process %s is decided", row.ID)
+}
+
+// decidedStill is stillDecided within a transaction.
+func (g *Gateway) decidedStill(tx store.Tx, row store.Process) (decided bool, err error) {
 	def, err := g.define(row)
 	if err != nil {
 		return false, err
 	}
-	err = g.update(ctx, func(tx store.Tx) error {
-		a, err := g.askedOf(row, def, platformIn(tx, row))
-		if err != nil || a == nil {
-			return err
-		}
-		if decided, err = decidedNow(tx, row, a); err != nil || decided || row.CloseAt.IsZero() {
-			return err
-		}
-		if err := tx.Unschedule(taskClose, row.ID); err != nil {
-			return err
-		}
-		return tx.Schedule(store.Task{Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: row.CloseAt, Created: g.now()})
-	})
-	return decided, storeError(err, "whether process %s is decided", row.ID)
+	a, err := g.askedOf(row, def, platformIn(tx, row))
+	if err != nil || a == nil {
+		return false, err
+	}
+	if decided, err = decidedNow(tx, row, a); err != nil || decided || row.CloseAt.IsZero() {
+		return decided, err
+	}
+	if err := tx.Unschedule(taskClose, row.ID); err != nil {
+		return false, err
+	}
+	return false, tx.Schedule(store.Task{Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: row.CloseAt, Created: g.now()})
 }
 
 // catchingUp reports whether deliveries of an instance are still on their way that came before now: after a pause they and the

@@ -22,6 +22,9 @@ type Step struct {
 	quick bool // Receive: inside a transaction, and not the place to change the state
 	timed bool // UpdateAt was called
 
+	update  int64 // the Rev of the task that is to call Update, as this step knows it; 0: there was none
+	updated int64 // what the commit under way makes of it
+
 	asked  *asked
 	refs   []string
 	tasks  []store.Task
@@ -66,7 +69,13 @@ func (s *Step) SetURL(url string) { s.row.URL = url }
 func (s *Step) CloseAt(t time.Time) {
 	s.row.CloseAt = t.UTC().Truncate(time.Microsecond)
 	id := s.row.ID
-	s.effect = append(s.effect, func(tx store.Tx) error { return tx.Unschedule(taskClose, id) })
+	s.effect = append(s.effect, func(tx store.Tx) error {
+		err := tx.Unschedule(taskClose, id)
+		if err != nil || s.asked == nil || !s.asked.CloseWhenDecided || s.row.Status != store.Pending {
+			return err
+		}
+		return s.g.closeDecided(tx, s.row, s.asked) // where it is decided already
+	})
 	if !t.IsZero() {
 		s.schedule(taskClose, t)
 	}
@@ -75,12 +84,11 @@ func (s *Step) CloseAt(t time.Time) {
 	}
 }
 
-// UpdateAt says when Update is to be called next; the last word counts. A process whose Update reads the platform need not say, see [Least].
+// UpdateAt says when Update is to be called next; the last word counts. What Receive has asked for while a slow step ran stands where that is
+// earlier. A process whose Update reads the platform need not say, see [Least].
 func (s *Step) UpdateAt(t time.Time) {
-	id := s.row.ID
 	s.timed = true
-	s.effect = append(s.effect, func(tx store.Tx) error { return tx.Unschedule(taskUpdate, id) }) // also the claim of an Update under way
-	s.schedule(taskUpdate, t)
+	s.effect = append(s.effect, func(tx store.Tx) error { return s.updateNext(tx, t) })
 }
 
 // CloseNow has the process closed as soon as this step is over, because nothing can change its outcome any more or somebody who
@@ -92,6 +100,9 @@ func (s *Step) CloseNow(why vote.Closing) {
 	due := s.Now()
 	if s.asked != nil && (why.By == vote.ByPerson || why.By == vote.ByDecision) {
 		due = maxTime(due, s.asked.Earliest(s.row.Created))
+	}
+	if !s.row.CloseAt.IsZero() && due.After(s.row.CloseAt) {
+		return // its time comes before, and must not be put off
 	}
 	t := s.task(taskClose, due)
 	t.Payload, _ = json.Marshal(why) // plain fields
@@ -284,6 +295,9 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 	}
 	s.row, s.base = now, now
 	s.refs, s.effect, s.tasks = nil, nil, nil
+	if s.updated != 0 {
+		s.update, s.updated = s.updated, 0
+	}
 	return nil
 }
 

@@ -37,7 +37,16 @@ func (g *Gateway) underLease(ctx context.Context, id string, inst *opened, fn fu
 // load reads a process for one call.
 func (g *Gateway) load(ctx context.Context, id string, inst *opened) (*Step, error) {
 	var row store.Process
-	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Process(id); return err })
+	var next store.Task
+	err := g.view(ctx, func(tx store.Tx) (err error) {
+		if row, err = tx.Process(id); err != nil {
+			return err
+		}
+		if next, err = tx.Task(taskUpdate, id); errors.Is(err, store.ErrNotFound) {
+			next, err = store.Task{}, nil
+		}
+		return err
+	})
 	if err != nil {
 		return nil, gone(storeError(err, "reading process %s", id))
 	}
@@ -46,7 +55,11 @@ func (g *Gateway) load(ctx context.Context, id string, inst *opened) (*Step, err
 			return nil, err
 		}
 	}
-	return g.stepOf(row, inst)
+	s, err := g.stepOf(row, inst)
+	if err == nil {
+		s.update = next.Rev
+	}
+	return s, err
 }
 
 // stepOf makes a step of a process with its decoded state.
@@ -250,6 +263,11 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *o
 		row, err := tx.Process(id)
 		if err != nil || row.Status != store.Created && row.Status != store.Pending {
 			return err
+		}
+		if why.By == vote.ByDecision && row.Status == store.Pending { // ballots may have come since somebody looked
+			if still, err := g.decidedStill(tx, row); err != nil || !still {
+				return err
+			}
 		}
 		if row.Closing, err = json.Marshal(why); err != nil {
 			return err

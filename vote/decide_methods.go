@@ -64,24 +64,24 @@ func (a Ask) standRanked(s *sheet) standing {
 	if a.RankingMethod == Condorcet {
 		pairs := compared(s.rankings, len(q.Options))
 		leaders = beatpath(pairs)
-		least := maxSum
+		st.top = nil
 		for j, w := range pairs[leaders[0]] {
-			if j != leaders[0] {
-				least = min(least, w)
+			if j != leaders[0] && (st.top == nil || w.Cmp(st.top) < 0) {
+				st.top = w
 			}
 		}
-		st.top = weightInt(least)
 		if len(q.Options) <= MaxPairs {
-			q.Pairs = pairs
+			for _, row := range pairs {
+				q.Pairs = append(q.Pairs, allShown(row))
+			}
 		}
 	} else {
-		q.Rounds, leaders = runoff(s.rankings, len(q.Options))
+		q.Rounds, leaders, st.top = runoff(s.rankings, len(q.Options))
 		for i := range q.Rounds {
 			if n, err := strconv.Atoi(q.Rounds[i].Eliminated); err == nil {
 				q.Rounds[i].Eliminated = q.Options[n].Option
 			}
 		}
-		st.top = weightInt(q.Rounds[len(q.Rounds)-1].Weights[leaders[0]])
 	}
 	for _, n := range leaders {
 		st.leaders = append(st.leaders, q.Options[n].Option)
@@ -105,7 +105,7 @@ func (s *sheet) addRanking(ranking []int, n Count) {
 	first := &s.out.Options[ranking[0]]
 	first.Ballots += n.Ballots
 	first.Weight = addUpTo(first.Weight, n.Weight)
-	s.rankings = append(s.rankings, ranked{ranking, n.Weight})
+	s.rankings = append(s.rankings, ranked{ranking, weightInt(n.Weight)})
 	s.reached += n.Ballots
 	s.whole.Add(s.whole, weightInt(n.Weight))
 }

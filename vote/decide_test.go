@@ -188,3 +188,26 @@ func TestFractionOfNothing(t *testing.T) {
 		require.NoError(t, err, f)
 	}
 }
+
+// Sums of weights are exact, also where they are more than 64 bits hold: many people may have the most that one may have.
+func TestRankedWeightsBeyond64Bits(t *testing.T) {
+	const most = vote.Weight(math.MaxInt64)
+	count := func(choice string, w vote.Weight) vote.Count {
+		return vote.Count{Choice: choice, Ballots: 9000, Weight: w}
+	}
+	a := vote.Ask{Title: "t", PollType: vote.Ranked, Options: []string{"a", "b", "c"}}
+	irv := a.Decide(vote.Tally{Counts: []vote.Count{count("0", most), count("1>0", most-1), count("2>1", most-2)}}, vote.Closing{})
+	require.Equal(t, "b", irv.Winner, "nobody has half in the first round; c is out, and b has two of three")
+	require.Len(t, irv.Questions[0].Rounds, 2)
+
+	a.RankingMethod = vote.Condorcet
+	pairs := a.Decide(vote.Tally{Counts: []vote.Count{count("0>1", most), count("0>2>1", most), count("1>0", most), count("1>2>0", most-1)}}, vote.Closing{})
+	require.Equal(t, "a", pairs.Winner, "by one millionth")
+
+	a.Threshold = ">1/2"
+	for _, method := range []vote.RankingMethod{vote.InstantRunoff, vote.Condorcet} {
+		a.RankingMethod = method
+		out := a.Decide(vote.Tally{Counts: []vote.Count{count("0>1", most), count("0>2", most), count("1", most)}}, vote.Closing{})
+		require.Equal(t, "a", out.Winner, "%s: two thirds are more than half", method)
+	}
+}

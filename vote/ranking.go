@@ -1,6 +1,7 @@
 package vote
 
 import (
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,46 +46,72 @@ func (a Ask) Ranking(choice string) ([]string, bool) {
 	return out, true
 }
 
-// ranked is how many ballots, with what weight, have one ranking.
+// ranked is with what weight ballots have one ranking.
 type ranked struct {
 	ranking []int
-	weight  Weight
+	weight  *big.Int
 }
 
-// runoff counts rankings by instant run-off. It gives the rounds, and the winner, or those who are tied.
+// zeros are sums that begin: of many weights they may be more than 64 bits hold.
+func zeros(n int) []*big.Int {
+	out := make([]*big.Int, n)
+	for i := range out {
+		out[i] = new(big.Int)
+	}
+	return out
+}
+
+// shown is a sum as an outcome has it: cut where it is more than 64 bits hold.
+func shown(sum *big.Int) Weight {
+	if sum.IsInt64() {
+		return Weight(sum.Int64())
+	}
+	return maxSum
+}
+
+func allShown(sums []*big.Int) []Weight {
+	out := make([]Weight, len(sums))
+	for i, sum := range sums {
+		out[i] = shown(sum)
+	}
+	return out
+}
+
+// runoff counts rankings by instant run-off. It gives the rounds, and the winner, or those who are tied, with what they have in the last.
 //
 // In each round a ballot counts for the first option on it that is still in. An option with more than half of what counts has won. Otherwise the
 // one with the least is out; of several that have the least, the one that had less in the round before, or the one before that, and where they were
 // equal in all rounds, the one that was asked last. Where all that are left have the same they are tied: none of them is out by its place.
-func runoff(ballots []ranked, options int) (rounds []Round, leaders []int) {
+func runoff(ballots []ranked, options int) (rounds []Round, leaders []int, top *big.Int) {
 	in := make([]int, options)
 	for i := range in {
 		in[i] = i
 	}
+	var had [][]*big.Int // by round
 	for {
-		r := Round{Weights: make([]Weight, options)}
-		var counted Weight
+		has, counted, exhausted := zeros(options), new(big.Int), new(big.Int)
 		for _, b := range ballots {
 			first := slices.IndexFunc(b.ranking, func(n int) bool { return slices.Contains(in, n) })
 			if first < 0 {
-				r.Exhausted = addUpTo(r.Exhausted, b.weight)
+				exhausted.Add(exhausted, b.weight)
 				continue
 			}
 			n := b.ranking[first]
-			r.Weights[n] = addUpTo(r.Weights[n], b.weight)
-			counted = addUpTo(counted, b.weight)
+			has[n].Add(has[n], b.weight)
+			counted.Add(counted, b.weight)
 		}
-		rounds = append(rounds, r)
-		most := slices.MaxFunc(in, func(a, b int) int { return compare(r.Weights[a], r.Weights[b]) })
-		if w := r.Weights[most]; w > counted-w {
-			return rounds, []int{most}
+		had = append(had, has)
+		rounds = append(rounds, Round{Weights: allShown(has), Exhausted: shown(exhausted)})
+		most := slices.MaxFunc(in, func(a, b int) int { return has[a].Cmp(has[b]) })
+		if new(big.Int).Lsh(has[most], 1).Cmp(counted) > 0 {
+			return rounds, []int{most}, has[most]
 		}
-		if !slices.ContainsFunc(in, func(n int) bool { return r.Weights[n] != r.Weights[most] }) {
-			return rounds, in
+		if !slices.ContainsFunc(in, func(n int) bool { return has[n].Cmp(has[most]) != 0 }) {
+			return rounds, in, has[most]
 		}
 		out := in[0]
 		for _, n := range in[1:] {
-			if !behind(rounds, out, n) {
+			if !behind(had, out, n) {
 				out = n
 			}
 		}
@@ -93,31 +120,21 @@ func runoff(ballots []ranked, options int) (rounds []Round, leaders []int) {
 	}
 }
 
-// behind says whether an option is out before another that was asked later.
-func behind(rounds []Round, a, b int) bool {
-	for i := len(rounds) - 1; i >= 0; i-- {
-		if x, y := rounds[i].Weights[a], rounds[i].Weights[b]; x != y {
-			return x < y
+// behind says whether an option is out before another that was asked later, by what they had in each round.
+func behind(had [][]*big.Int, a, b int) bool {
+	for i := len(had) - 1; i >= 0; i-- {
+		if c := had[i][a].Cmp(had[i][b]); c != 0 {
+			return c < 0
 		}
 	}
 	return false
 }
 
-func compare(a, b Weight) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 // compared weighs, for each two options, the ballots that prefer the one to the other. What is not ranked is below what is.
-func compared(ballots []ranked, options int) [][]Weight {
-	out := make([][]Weight, options)
+func compared(ballots []ranked, options int) [][]*big.Int {
+	out := make([][]*big.Int, options)
 	for i := range out {
-		out[i] = make([]Weight, options)
+		out[i] = zeros(options)
 	}
 	for _, b := range ballots {
 		below := make([]bool, options)
@@ -125,7 +142,7 @@ func compared(ballots []ranked, options int) [][]Weight {
 			below[i] = true
 			for j := range options {
 				if !below[j] {
-					out[i][j] = addUpTo(out[i][j], b.weight)
+					out[i][j].Add(out[i][j], b.weight)
 				}
 			}
 		}
@@ -135,13 +152,13 @@ func compared(ballots []ranked, options int) [][]Weight {
 
 // beatpath gives the winners by Schulze's method (winning votes): an option beats another by the strength of the strongest chain of majorities from
 // the one to the other. Whoever beats each other one in a direct comparison is the only winner.
-func beatpath(pairs [][]Weight) (leaders []int) {
+func beatpath(pairs [][]*big.Int) (leaders []int) {
 	n := len(pairs)
-	p := make([][]Weight, n)
+	p := make([][]*big.Int, n)
 	for i := range n {
-		p[i] = make([]Weight, n)
+		p[i] = zeros(n)
 		for j := range n {
-			if i != j && pairs[i][j] > pairs[j][i] {
+			if i != j && pairs[i][j].Cmp(pairs[j][i]) > 0 {
 				p[i][j] = pairs[i][j]
 			}
 		}
@@ -149,8 +166,15 @@ func beatpath(pairs [][]Weight) (leaders []int) {
 	for k := range n {
 		for i := range n {
 			for j := range n {
-				if i != j && i != k && j != k {
-					p[i][j] = max(p[i][j], min(p[i][k], p[k][j]))
+				if i == j || i == k || j == k {
+					continue
+				}
+				by := p[i][k]
+				if p[k][j].Cmp(by) < 0 {
+					by = p[k][j]
+				}
+				if by.Cmp(p[i][j]) > 0 {
+					p[i][j] = by
 				}
 			}
 		}
@@ -158,7 +182,7 @@ func beatpath(pairs [][]Weight) (leaders []int) {
 	for i := range n {
 		wins := true
 		for j := range n {
-			wins = wins && p[i][j] >= p[j][i]
+			wins = wins && p[i][j].Cmp(p[j][i]) >= 0
 		}
 		if wins {
 			leaders = append(leaders, i)
