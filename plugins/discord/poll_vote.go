@@ -187,7 +187,7 @@ func (p *pollVote) expire(ctx context.Context, r *voteRun) error {
 		return nil
 	}
 	ended := r.Now()
-	err := r.Plugin.call(ctx, p.Post.at().expire(), nil)
+	err := r.Plugin.inThread(ctx, p.Post.Channel, p.Post.at().expire())
 	switch {
 	case err == nil:
 		p.Expired = p.inTime(ended)

@@ -26,6 +26,7 @@ const (
 	codeCannotMessage      = 50007
 	codeMissingPermissions = 50013
 	codeWebhookToken       = 50027
+	codeThreadArchived     = 50083
 	codeNotInVoice         = 40032
 	codeNobodyBanned       = 500000
 	codePollExpired        = 520001

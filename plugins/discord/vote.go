@@ -343,7 +343,7 @@ func (b *buttonVote) Show(ctx context.Context, r *voteRun) error {
 		return err
 	}
 	d := r.Plugin
-	err = d.call(ctx, call{method: http.MethodPatch, path: b.Post.at().path(), body: v.fields(), needs: "VIEW_CHANNEL"}, nil)
+	err = d.inThread(ctx, b.Post.Channel, call{method: http.MethodPatch, path: b.Post.at().path(), body: v.fields(), needs: "VIEW_CHANNEL"})
 	if !final(err) {
 		return err
 	}
