@@ -121,6 +121,8 @@ func (m *message) describe(a about) {
 		}
 	case "MESSAGE_DELETE":
 		m.ids, m.deleted = one(a.ID), true
+	case "CHANNEL_DELETE", "THREAD_DELETE":
+		m.channel, m.deleted, m.place = string(a.ID), true, true
 	case "MESSAGE_DELETE_BULK":
 		m.deleted = true
 		if json.Unmarshal(a.IDs, &m.ids) != nil {

@@ -74,6 +74,7 @@ func open(ctx context.Context, r *voteRun, l *letter, channel string, fields map
 		return err
 	}
 	r.Ref(messageRef(l.Channel, l.Message))
+	r.Ref(channelRef(l.Channel))
 	r.SetURL("https://discord.com/channels/" + r.Plugin.config.GuildID + "/" + l.Channel + "/" + l.Message)
 	return nil
 }
@@ -163,9 +164,9 @@ func (b *buttonVote) Receive(ctx context.Context, r *voteRun, m *message) (gatew
 	return gateway.Reply{}, nil
 }
 
-// gone says that what was deleted is the message.
+// gone says that what was deleted is the message, or the channel that it is in.
 func (l letter) gone(m *message) bool {
-	return l.Message != "" && m.channel == l.Channel && slices.Contains(m.ids, l.Message)
+	return l.Message != "" && m.channel == l.Channel && (m.place || slices.Contains(m.ids, l.Message))
 }
 
 func (b *buttonVote) closeBy(ctx context.Context, r *voteRun, m *message) (gateway.Reply, error) {

@@ -246,6 +246,30 @@ func TestADeletedMessageEndsTheVote(t *testing.T) {
 	}
 }
 
+// Of the messages in a channel that is deleted Discord says nothing.
+func TestADeletedChannelEndsItsVotes(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	elsewhere, _ := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: park})
+	for n, process := range []string{"vote", "poll-vote"} {
+		place, typ := hall, "CHANNEL_DELETE"
+		if n > 0 {
+			place, typ = w.thread("a thread"), "THREAD_DELETE"
+		}
+		p, _ := w.vote(process, discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: place})
+		body := `{"op":0,"t":"` + typ + `","d":{"id":"` + place + `","guild_id":"` + guildID + `","type":0}}`
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+		w.later(2 * time.Second)
+		p, err := w.c.Process(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.True(t, p.Done())
+		require.Equal(t, vote.ByDeletion, outcome(t, p).ClosedBy)
+	}
+	p, err := w.c.Process(t.Context(), elsewhere.ID)
+	require.NoError(t, err)
+	require.False(t, p.Done())
+}
+
 func TestADeletedMessageIsNoticedWithoutTheGatewayToo(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)

@@ -80,9 +80,12 @@ func seconds(s string) (time.Time, bool) {
 	return time.Unix(n, 0), true
 }
 
-// refs names the messages that something is about.
+// refs names the messages that something is about, or the channel that was deleted.
 func refs(m *message) []string {
 	var out []string
+	if m.place && m.channel != "" {
+		out = append(out, channelRef(m.channel))
+	}
 	for _, id := range m.ids {
 		if m.channel != "" && m.interaction == 0 {
 			out = append(out, messageRef(m.channel, id))
@@ -90,6 +93,8 @@ func refs(m *message) []string {
 	}
 	return out
 }
+
+func channelRef(id string) string { return "channel:" + id }
 
 func messageRef(channel, id string) string { return "message:" + channel + ":" + id }
 
