@@ -297,3 +297,23 @@ func TestWhoTakesAReactionBackOrDeletesManyIsKnownWhereItIsTheBot(t *testing.T) 
 	do[discord.Done](w, "delete-messages", discord.DeleteMessages{Channel: hall, Messages: []string{other.ID, posted.ID}})
 	require.NotEmpty(t, r.wait("MESSAGE_DELETE_BULK", 1)[0].Cause)
 }
+
+// Discord sends a message again whenever something about it changes, with the time of its last edit, however long ago that was.
+func TestWhoseMessageIsPinnedHasNotEditedIt(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	edited := r.clock.now().Format(time.RFC3339)
+	tell := func(session int, pinned bool) {
+		body := fmt.Sprintf(`{"op":0,"t":"MESSAGE_UPDATE","s":%d,"session":"a","d":{"id":"5","channel_id":%q,"guild_id":%q,"author":{"id":%q},"edited_timestamp":%q,"pinned":%t}}`,
+			session, hall, guildID, ann, edited, pinned)
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+	}
+	tell(1, false)
+	r.clock.advance(time.Hour)
+	tell(2, true)
+	heard := r.events("MESSAGE_UPDATE")
+	require.Len(t, heard, 2)
+	require.Equal(t, ann, heard[0].Initiator)
+	require.Empty(t, heard[1].Initiator)
+	require.Equal(t, r.clock.now(), heard[1].At)
+}

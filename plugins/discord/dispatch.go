@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // dispatch is an event of the Gateway as it is brought to the webhook's pipeline: as Discord sends it
@@ -42,8 +43,8 @@ type about struct {
 	Emoji     emoji           `json:"emoji"`
 }
 
-// parseDispatch reads an event of the Gateway.
-func parseDispatch(body []byte) (*message, error) {
+// parseDispatch reads an event of the Gateway that came at a time.
+func parseDispatch(body []byte, received time.Time) (*message, error) {
 	var d dispatch
 	if err := json.Unmarshal(body, &d); err != nil {
 		return nil, fmt.Errorf("reading a dispatch: %w", err)
@@ -57,6 +58,9 @@ func parseDispatch(body []byte) (*message, error) {
 	var a about
 	if err := json.Unmarshal(d.Data, &a); err != nil {
 		return nil, fmt.Errorf("reading a dispatch: %w", err)
+	}
+	if received.Sub(stamp(string(a.Edited))).Abs() > window {
+		a.Edited = "" // long ago: what is told of now is that the message was pinned, say
 	}
 	m := &message{typ: d.Type, guild: string(a.GuildID), data: d.Data, channel: string(a.ChannelID), answer: int(a.Answer)}
 	if strings.HasPrefix(d.Type, "GUILD_") && m.guild == "" { // of a guild itself
@@ -116,7 +120,7 @@ func (m *message) describe(a about) {
 		m.user, m.ids, m.nonce, m.at = string(a.Author.ID), one(a.ID), string(a.Nonce), snowflakeTime(string(a.ID))
 	case "MESSAGE_UPDATE":
 		m.ids = one(a.ID)
-		if a.Edited != "" { // otherwise Discord has added what is behind a link
+		if a.Edited != "" { // otherwise Discord has added something: what is behind a link, a pin, a thread
 			m.user, m.at = string(a.Author.ID), stamp(string(a.Edited))
 		}
 	case "MESSAGE_DELETE":

@@ -123,7 +123,7 @@ func parse(d *gateway.Delivery) (*message, error) {
 	var err error
 	switch {
 	case head.Op != nil:
-		m, err = parseDispatch(body)
+		m, err = parseDispatch(body, d.Received)
 	case head.Type == nil:
 		return nil, errors.New("the body is no interaction, no webhook event and no dispatch")
 	case len(head.Event) > 0:

@@ -42,7 +42,8 @@ func (a *app) webhook() gateway.Webhook[*Discord, *message] {
 	}
 }
 
-// window is how far a delivery's time may be from ours. Discord documents none; it does not retry interactions, and clocks differ.
+// window is how far a delivery's time may be from ours. Discord documents none; it does not retry interactions, keeps what happens for a lost connection
+// for a few minutes, and clocks differ.
 const window = 5 * time.Minute
 
 // verify checks Discord's signature (https://docs.discord.com/developers/interactions/overview#setting-up-an-endpoint-validating-security-request-headers).
