@@ -267,7 +267,7 @@ func TestAMessageIsPostedOnceWhateverGetsLost(t *testing.T) {
 	w := r.town(0)
 	const route = "POST /channels/{channel_id}/messages"
 	r.fake.Fail(fakediscord.Fault{Route: route, LoseAnswer: true})
-	in := discord.Message{Channel: hall, Content: "once"}
+	in := discord.Message{Channel: hall, Content: "once\n"} // which Discord trims
 	first, err := gateway.Do[discord.Posted](t.Context(), w.inst, "post-message", in, gateway.Once("a"))
 	require.NoError(t, err, "it was looked for")
 	r.clock.advance(2 * time.Minute)

@@ -270,7 +270,9 @@ func TestNoSessionIsBegunThatDiscordDoesNotAllow(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- r.Run(ctx) }()
-		require.Eventually(t, func() bool { return contains(r.logs.String(), "may begin 0 more sessions with the Gateway for the next 1h0m0s") }, 20*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool {
+			return contains(r.logs.String(), "may begin 0 more sessions with the Gateway for the next 1h0m0s")
+		}, 20*time.Second, 5*time.Millisecond)
 		require.Contains(t, r.logs.String(), "in=1h0m0s", "it waits for so long")
 		require.Zero(t, r.fake.Sockets())
 		stop()
