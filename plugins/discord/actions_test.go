@@ -1,7 +1,9 @@
 package discord_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -354,4 +356,27 @@ func TestABulkBanWhoseAnswerIsLostIsFoundOut(t *testing.T) {
 		do[discord.BulkBanned](w, "bulk-ban", discord.BulkBan{Users: []string{cid, owner}}))
 	_, err := w.inst.Do(t.Context(), "bulk-ban", discord.BulkBan{Users: []string{cid}})
 	require.ErrorIs(t, err, gateway.Invalid, "nobody is banned by it")
+}
+
+// Discord takes layouts as components only of messages that say so by a flag.
+func TestLayoutsCanBePosted(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	boxed := func(text string) []map[string]any {
+		return []map[string]any{{"type": 17, "components": []map[string]any{{"type": 10, "content": text}}}}
+	}
+	const suppressed, silent, layout = 1 << 2, 1 << 12, 1 << 15
+	posted := do[discord.Posted](w, "post-message", discord.Message{Channel: hall, Components: boxed("one"), Silent: true, More: map[string]json.RawMessage{"flags": []byte("4")}})
+	m, ok := w.w.Message(hall, posted.ID)
+	require.True(t, ok)
+	require.Equal(t, suppressed|silent|layout, m.Flags)
+	do[discord.Done](w, "edit-message", discord.EditMessage{MessageRef: discord.MessageRef{Channel: hall, Message: posted.ID}, Components: boxed("two")})
+	m, _ = w.w.Message(hall, posted.ID)
+	require.Contains(t, fmt.Sprint(m.Components), "two")
+
+	do[discord.Registered](w, "register-guild-command", discord.Command{Name: "rules", Kind: "slash", Description: "Shows the rules."})
+	reply, err := w.w.Command(hall, ann, "rules", nil)
+	require.NoError(t, err)
+	do[discord.Posted](w, "respond", discord.Respond{Token: reply.Token, Components: boxed("the rules")})
+	do[discord.Posted](w, "respond", discord.Respond{Token: reply.Token, Components: boxed("for you"), Another: true, Private: true})
 }
