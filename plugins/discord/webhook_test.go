@@ -66,6 +66,11 @@ func TestEveryInteractionIsAnsweredInDiscordsOwnWay(t *testing.T) {
 		"in an unknown guild":  {`{"id":"16","type":2,"token":"t","guild_id":"77","member":{"user":{"id":"2001"}},"data":{"name":"x"}}`, 200, `{"type":5}`, ""},
 		"authorized":           {welcome, 204, "", "APPLICATION_AUTHORIZED"},
 		"for an account":       {`{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2026-11-02T12:00:00","data":{"user":{"id":"2001"}}}}`, 204, "", ""},
+		"bought for a server":  {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"1","guild_id":"1000","user_id":"2001"}}}`, 204, "", "ENTITLEMENT_CREATE"},
+		"bought by somebody":   {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"2","guild_id":null,"user_id":"2001"}}}`, 204, "", ""},
+		"a list as data":       {`{"version":"2","type":1,"event":{"type":"QUEST_USER_ENROLLMENT","data":[]}}`, 204, "", ""},
+		"no data":              {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":null}}`, 204, "", ""},
+		"is it there":          {`{"version":1,"application_id":"1","type":0,"event":null}`, 204, "", ""},
 		"an unknown event":     {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":{"guild":{"id":"1000"}}}}`, 204, "", "SOMETHING_NEW"},
 	} {
 		before := 0
