@@ -41,6 +41,7 @@ type about struct {
 	Answer    number          `json:"answer_id"`
 	IDs       json.RawMessage `json:"ids"`
 	Emoji     emoji           `json:"emoji"`
+	Outage    json.RawMessage `json:"unavailable"`
 }
 
 // parseDispatch reads an event of the Gateway that came at a time.
@@ -125,6 +126,8 @@ func (m *message) describe(a about) {
 		}
 	case "MESSAGE_DELETE":
 		m.ids, m.deleted = one(a.ID), true
+	case "GUILD_DELETE":
+		m.outage = string(a.Outage) == "true"
 	case "CHANNEL_DELETE", "THREAD_DELETE":
 		m.channel, m.deleted, m.place = string(a.ID), true, true
 	case "MESSAGE_DELETE_BULK":

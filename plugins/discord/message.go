@@ -33,6 +33,7 @@ type message struct {
 	place   bool     // with their whole channel, of which Discord says nothing else
 	answer  int      // of a native poll
 	removed bool     // a vote in it was taken back
+	outage  bool     // the guild is not gone, but out of Discord's reach
 
 	reaction string // the one that was taken back, see [reactionRef]
 

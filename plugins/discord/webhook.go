@@ -166,10 +166,11 @@ func (d *Discord) emit(ctx context.Context, m *message) error {
 	return d.Emit(ctx, m.typ, gateway.Meta{ID: m.fact, Initiator: m.user, Bot: d.ours(m.user), At: m.at}, m.data)
 }
 
-// goodbyes are the events after which the bot may not be in the guild any more. Of an outage of Discord's GUILD_DELETE tells too.
+// goodbyes are the events after which the bot may not be in the guild any more.
 var goodbyes = []string{"GUILD_DELETE", "APPLICATION_DEAUTHORIZED"}
 
-func (m *message) isGoodbye() bool { return slices.Contains(goodbyes, m.typ) }
+// isGoodbye passes over GUILD_DELETE of an outage: the guild comes back.
+func (m *message) isGoodbye() bool { return slices.Contains(goodbyes, m.typ) && !m.outage }
 
 // handle does what takes time: it asks who did something where the audit log has not said so by itself, and whether we are still in the guild after
 // somebody said that we are not. The delivery may be late, and the bot added again meanwhile.

@@ -17,6 +17,7 @@ import (
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/internal/specs"
 	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
 	"github.com/metagov/gateway-go/vote"
 )
 
@@ -250,16 +251,30 @@ func TestARemovedBotPausesTheInstanceAndAnInstallationResumesIt(t *testing.T) {
 			require.ErrorIs(t, err, gateway.Conflict)
 		})
 	}
-	t.Run("it is late, and the bot is there", func(t *testing.T) {
-		r := newRig(t)
-		w := r.town(0)
-		status, _ := r.post(`{"op":0,"t":"GUILD_DELETE","s":9,"session":"x","d":{"id":"1000","unavailable":true}}`)
-		require.Equal(t, 204, status)
-		require.Len(t, r.events("GUILD_DELETE"), 1)
-		is, _, err := w.inst.Status(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, "active", is)
-	})
+	for name, c := range map[string]struct {
+		says string
+		come func(*town)
+	}{
+		"it is late, and the bot is there": {`{"id":"1000"}`, nil},
+		"an outage":                        {`{"id":"1000","unavailable":true}`, func(w *town) { require.NoError(t, w.w.RemoveBot(owner)) }}, // as its routes may say for so long
+		"a proxy knows no such route": {`{"id":"1000"}`, func(w *town) {
+			w.fake.Fail(fakediscord.Fault{Route: "GET /guilds/{guild_id}", Status: 404, Body: `{"message":"no Route matched"}`, Times: -1})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			w := r.town(0)
+			if c.come != nil {
+				c.come(w)
+			}
+			status, _ := r.post(`{"op":0,"t":"GUILD_DELETE","s":9,"session":"x","d":` + c.says + `}`)
+			require.Equal(t, 204, status)
+			require.Len(t, r.events("GUILD_DELETE"), 1)
+			is, _, err := w.inst.Status(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, "active", is)
+		})
+	}
 	t.Run("the token was reset", func(t *testing.T) {
 		r := newRig(t)
 		w := r.town(0)
