@@ -126,7 +126,7 @@ func (m *message) describe(a about) {
 		}
 	case "MESSAGE_DELETE":
 		m.ids, m.deleted = one(a.ID), true
-	case "GUILD_DELETE":
+	case "GUILD_CREATE", "GUILD_DELETE":
 		m.outage = string(a.Outage) == "true"
 	case "CHANNEL_DELETE", "THREAD_DELETE":
 		m.channel, m.deleted, m.place = string(a.ID), true, true

@@ -157,8 +157,31 @@ func (d *Discord) receive(ctx context.Context, m *message) (gateway.Reply, error
 		return gateway.Reply{}, d.receiveEntry(ctx, m)
 	case m.mayHaveActor():
 		return gateway.Reply{}, d.await(ctx, m)
+	case m.typ == "GUILD_CREATE":
+		return gateway.Reply{}, d.arrive(ctx, m)
 	}
 	return gateway.Reply{}, d.emit(ctx, m)
+}
+
+// added is when the bot was added to the guild, as Discord says it.
+var added gateway.Key[string] = "added"
+
+// arrive makes an event of a guild to which the bot was added. Discord tells of all guilds with each new session, for longer than deliveries are kept, and
+// of those that it has lost for a while.
+func (d *Discord) arrive(ctx context.Context, m *message) error {
+	var a about
+	if m.outage || json.Unmarshal(m.data, &a) != nil { // it was read before
+		return nil
+	}
+	known := false
+	_, err := added.Update(ctx, d, func(before string) (string, error) {
+		known = before != "" && before == string(a.Joined)
+		return string(a.Joined), nil
+	})
+	if err != nil || known {
+		return err
+	}
+	return d.emit(ctx, m)
 }
 
 // emit makes the event of a delivery.

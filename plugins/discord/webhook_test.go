@@ -288,6 +288,25 @@ func TestARemovedBotPausesTheInstanceAndAnInstallationResumesIt(t *testing.T) {
 }
 
 // What Discord's own kind of signature is, its best known library says: both take and refuse the same.
+// Discord tells of every guild with each session.
+func TestTheBotIsAddedOnce(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	come := func(session, fields string) {
+		body := `{"op":0,"t":"GUILD_CREATE","s":1,"session":"` + session + `","d":{"id":"1000"` + fields + `}}`
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+	}
+	come("a", `,"unavailable":true`)
+	require.Empty(t, r.events("GUILD_CREATE"), "it is out of reach, and comes when it is back")
+	come("a", `,"joined_at":"2026-11-02T11:00:00Z"`)
+	require.Len(t, r.events("GUILD_CREATE"), 1)
+	w.later(40 * 24 * time.Hour) // what came is forgotten
+	come("b", `,"joined_at":"2026-11-02T11:00:00Z"`)
+	require.Len(t, r.events("GUILD_CREATE"), 1)
+	come("b", `,"joined_at":"2026-12-02T11:00:00Z"`)
+	require.Len(t, r.events("GUILD_CREATE"), 2, "it was removed, and added again")
+}
+
 func TestSignaturesAreAsDiscordgoHasThem(t *testing.T) {
 	r := newRig(t)
 	r.town(0)
