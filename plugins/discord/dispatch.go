@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	gateway "github.com/metagov/gateway-go"
 )
 
 // dispatch is an event of the Gateway as it is brought to the webhook's pipeline: as Discord sends it
@@ -66,6 +69,9 @@ func parseDispatch(body []byte, received time.Time) (*message, error) {
 	m := &message{typ: d.Type, guild: string(a.GuildID), data: d.Data, channel: string(a.ChannelID), answer: int(a.Answer)}
 	if strings.HasPrefix(d.Type, "GUILD_") && m.guild == "" { // of a guild itself
 		m.guild = string(a.ID)
+	}
+	if m.guild == "" { // of a conversation with one person, or the bot itself: no community's, so that nothing of it is kept
+		m.greet = &gateway.Reply{Status: http.StatusNoContent}
 	}
 	m.fact = factOf(d, a)
 	m.describe(a)

@@ -260,3 +260,19 @@ func TestWhatDiscordMakesOfAMessageIsKnownAgain(t *testing.T) {
 		require.Equal(t, c.same, sameName(c.asked, c.made), c.asked)
 	}
 }
+
+// Nothing that people write to the bot alone is kept: it is no community's.
+func TestWhatIsOfNoServerIsNotKept(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"op":0,"t":"MESSAGE_CREATE","d":{"id":"5","channel_id":"6","author":{"id":"7"},"content":"secret"}}`,
+		`{"op":0,"t":"USER_UPDATE","d":{"id":"5"}}`, `{"op":0,"t":"RATE_LIMITED","d":{"opcode":8,"retry_after":1.5,"meta":{"guild_id":"1"}}}`,
+	} {
+		m, err := parse(&gateway.Delivery{Body: []byte(body)})
+		require.NoError(t, err)
+		require.NotNil(t, m.greet, body)
+	}
+	m, err := parse(&gateway.Delivery{Body: []byte(`{"op":0,"t":"GUILD_UPDATE","d":{"id":"5"}}`)})
+	require.NoError(t, err)
+	require.Nil(t, m.greet)
+}
