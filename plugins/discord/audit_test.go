@@ -317,3 +317,21 @@ func TestWhoseMessageIsPinnedHasNotEditedIt(t *testing.T) {
 	require.Empty(t, heard[1].Initiator)
 	require.Equal(t, r.clock.now(), heard[1].At)
 }
+
+func TestWhoeverBringsTheBotIntoAThreadHasNotMadeIt(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	old, now := fmt.Sprint(uint64(r.clock.now().Add(-time.Hour).UnixMilli()-1420070400000)<<22), fmt.Sprint(uint64(r.clock.now().UnixMilli()-1420070400000)<<22)
+	for i, c := range []struct{ id, more, who string }{
+		{now, "", ann},
+		{old, `,"member":{"user_id":"900000000000000002"}`, ""},
+		{old, `,"newly_created":true`, ann}, // of an old message, whose ID it has
+	} {
+		body := fmt.Sprintf(`{"op":0,"t":"THREAD_CREATE","s":%d,"session":"a","d":{"id":%q,"guild_id":%q,"parent_id":%q,"owner_id":%q%s}}`, i+1, c.id, guildID, hall, ann, c.more)
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+		heard := r.events("THREAD_CREATE")
+		require.Len(t, heard, i+1)
+		require.Equal(t, c.who, heard[i].Initiator)
+		require.WithinDuration(t, r.clock.now(), heard[i].At, time.Minute)
+	}
+}

@@ -45,6 +45,7 @@ type about struct {
 	IDs       json.RawMessage `json:"ids"`
 	Emoji     emoji           `json:"emoji"`
 	Outage    json.RawMessage `json:"unavailable"`
+	New       json.RawMessage `json:"newly_created"`
 }
 
 // parseDispatch reads an event of the Gateway that came at a time.
@@ -74,7 +75,7 @@ func parseDispatch(body []byte, received time.Time) (*message, error) {
 		m.greet = &gateway.Reply{Status: http.StatusNoContent}
 	}
 	m.fact = factOf(d, a)
-	m.describe(a)
+	m.describe(a, received)
 	if d.Type == "GUILD_AUDIT_LOG_ENTRY_CREATE" {
 		var err error
 		if m.entry, err = parseEntry(d.Data); err != nil {
@@ -120,8 +121,8 @@ func factOf(d dispatch, a about) string {
 	return d.Type + ":" + digest(d.Data)
 }
 
-// describe says who did it and to which message, as far as Discord says so.
-func (m *message) describe(a about) {
+// describe says who did it and to which message, as far as Discord says so, of what came at a time.
+func (m *message) describe(a about, received time.Time) {
 	switch m.typ {
 	case "MESSAGE_CREATE":
 		m.user, m.ids, m.nonce, m.at = string(a.Author.ID), one(a.ID), string(a.Nonce), snowflakeTime(string(a.ID))
@@ -147,8 +148,15 @@ func (m *message) describe(a about) {
 		m.user, m.ids, m.removed = string(a.UserID), one(a.MessageID), strings.HasSuffix(m.typ, "REMOVE")
 	case "MESSAGE_REACTION_REMOVE_ALL", "MESSAGE_REACTION_REMOVE_EMOJI":
 		m.ids = one(a.MessageID)
-	case "THREAD_CREATE":
-		m.user, m.at = string(a.OwnerID), snowflakeTime(string(a.ID))
+	case "THREAD_CREATE": // or the bot was brought into it, by whomever
+		made := snowflakeTime(string(a.ID)) // of a thread of a message when that was posted
+		recent := received.Sub(made).Abs() <= window
+		if recent {
+			m.at = made
+		}
+		if recent || string(a.New) == "true" {
+			m.user = string(a.OwnerID)
+		}
 	case "GUILD_MEMBER_ADD":
 		m.user, m.at = string(a.User.ID), stamp(string(a.Joined))
 	case "INVITE_CREATE":
