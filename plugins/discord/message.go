@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -127,8 +128,8 @@ func parse(d *gateway.Delivery) (*message, error) {
 		return nil, errors.New("the body is no interaction, no webhook event and no dispatch")
 	case len(head.Event) > 0 && string(head.Event) != "null":
 		m, err = parseWebhookEvent(body, head.Event)
-	case *head.Type == 0: // a webhook event's PING
-		return &message{greet: &gateway.Reply{Status: 204}}, nil
+	case *head.Type == 0: // a webhook event's PING, of whose answer Discord wants to know what kind of nothing is in it
+		return &message{greet: &gateway.Reply{Status: http.StatusNoContent, ContentType: "application/json"}}, nil
 	case kind(*head.Type) == ping:
 		return &message{greet: reply(pong)}, nil
 	default:
@@ -222,7 +223,7 @@ func parseWebhookEvent(body, event []byte) (*message, error) {
 		user: orElse(string(about.User.ID), string(about.UserID)), at: stamp(string(e.At)), data: e.Data,
 	}
 	if m.guild == "" { // somebody added the app to their own account, or bought something
-		m.greet = &gateway.Reply{Status: 204}
+		m.greet = &gateway.Reply{Status: http.StatusNoContent}
 	}
 	return m, nil
 }

@@ -90,6 +90,20 @@ func TestEveryInteractionIsAnsweredInDiscordsOwnWay(t *testing.T) {
 	}
 }
 
+// https://docs.discord.com/developers/events/webhook-events#setting-up-an-endpoint-acknowledging-ping-requests
+func TestAPingOfWebhookEventsIsAnsweredWithNothingOfAKind(t *testing.T) {
+	r := newRig(t)
+	body := `{"version":1,"application_id":"1","type":0}`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.hooks.URL+"/api/hooks/discord", strings.NewReader(body))
+	require.NoError(t, err)
+	r.fake.Sign(req, []byte(body))
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, http.StatusNoContent, res.StatusCode)
+	require.Equal(t, "application/json", res.Header.Get("Content-Type"))
+}
+
 func TestBadBodiesAreTheSendersFault(t *testing.T) {
 	r := newRig(t)
 	r.town(0)
