@@ -156,11 +156,11 @@ func (g *Gateway) serveHook(w http.ResponseWriter, r *http.Request, p *plug, ins
 
 // write answers with a reply.
 func (r Reply) write(w http.ResponseWriter) {
-	if len(r.Body) > 0 {
-		ct := r.ContentType
-		if ct == "" {
-			ct = "application/json"
-		}
+	ct := r.ContentType
+	if ct == "" && len(r.Body) > 0 {
+		ct = "application/json"
+	}
+	if ct != "" {
 		w.Header().Set("Content-Type", ct)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 	}

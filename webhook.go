@@ -23,7 +23,7 @@ type Delivery struct {
 // Reply is what a platform gets to hear.
 type Reply struct {
 	Status      int             // of the HTTP answer; 0: 200
-	ContentType string          // of Body; "": application/json
+	ContentType string          // of Body; "": application/json, where there is one
 	Body        []byte          // nil: an empty answer
 	Then        json.RawMessage // brought by Webhook.Answer after the HTTP answer, durably; nil: nothing
 }

@@ -2,6 +2,8 @@ package discord
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"slices"
 
 	gateway "github.com/metagov/gateway-go"
@@ -84,4 +86,19 @@ func (d *Discord) channel(ctx context.Context, id string) (Channel, error) {
 	}
 	d.app.channels.put(id, out.GuildID)
 	return out.Channel, nil
+}
+
+// inThread calls for a change in a channel. If that is a thread that has been put away it is taken out first: Discord puts threads away by itself after a
+// while without a message, and lets nothing in them be changed then (https://docs.discord.com/developers/topics/threads#active-archived-threads,
+// checked 2026-11).
+func (d *Discord) inThread(ctx context.Context, channel string, q call) error {
+	err := d.call(ctx, q, nil)
+	if !refusedAs(err, codeThreadArchived) {
+		return err
+	}
+	open := call{method: http.MethodPatch, path: path("channels", channel), body: map[string]any{"archived": false}, needs: "MANAGE_THREADS"}
+	if err := d.call(ctx, open, nil); err != nil {
+		return fmt.Errorf("taking a thread out again: %w", err)
+	}
+	return d.call(ctx, q, nil)
 }

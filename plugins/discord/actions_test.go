@@ -1,7 +1,9 @@
 package discord_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -223,6 +225,9 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 		"blocked by a proxy":    {fakediscord.Fault{Route: ban, Status: 403, Body: "<html>error 1015</html>"}, gateway.Unavailable, "ban"},
 		"a lost answer":         {fakediscord.Fault{Route: ban, LoseAnswer: true}, "", "ban"},
 		"a lost request":        {fakediscord.Fault{Route: ban, CloseBefore: true}, "", "ban"},
+		"blocked by Discord's":  {fakediscord.Fault{Route: ban, Code: 40333}, gateway.Unavailable, "ban"},
+		"overloaded":            {fakediscord.Fault{Route: ban, Status: 400, Body: `{"message":"API resource is currently overloaded.","code":130000}`}, gateway.Unavailable, "ban"},
+		"edited too often":      {fakediscord.Fault{Route: post, Status: 400, Body: `{"message":"Maximum number of edits","code":30046}`}, gateway.Unavailable, "post"},
 		"a rate limit":          {fakediscord.Fault{Route: ban, RetryAfter: 2 * time.Second}, gateway.Unavailable, "ban"},
 		"a missing permission":  {fakediscord.Fault{Route: ban, Code: 50013}, gateway.Denied, "ban"},
 		"a post's lost answer":  {fakediscord.Fault{Route: post, Status: 500}, gateway.Unknown, "post"},
@@ -267,7 +272,7 @@ func TestAMessageIsPostedOnceWhateverGetsLost(t *testing.T) {
 	w := r.town(0)
 	const route = "POST /channels/{channel_id}/messages"
 	r.fake.Fail(fakediscord.Fault{Route: route, LoseAnswer: true})
-	in := discord.Message{Channel: hall, Content: "once"}
+	in := discord.Message{Channel: hall, Content: "once\n"} // which Discord trims
 	first, err := gateway.Do[discord.Posted](t.Context(), w.inst, "post-message", in, gateway.Once("a"))
 	require.NoError(t, err, "it was looked for")
 	r.clock.advance(2 * time.Minute)
@@ -354,4 +359,27 @@ func TestABulkBanWhoseAnswerIsLostIsFoundOut(t *testing.T) {
 		do[discord.BulkBanned](w, "bulk-ban", discord.BulkBan{Users: []string{cid, owner}}))
 	_, err := w.inst.Do(t.Context(), "bulk-ban", discord.BulkBan{Users: []string{cid}})
 	require.ErrorIs(t, err, gateway.Invalid, "nobody is banned by it")
+}
+
+// Discord takes layouts as components only of messages that say so by a flag.
+func TestLayoutsCanBePosted(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	boxed := func(text string) []map[string]any {
+		return []map[string]any{{"type": 17, "components": []map[string]any{{"type": 10, "content": text}}}}
+	}
+	const suppressed, silent, layout = 1 << 2, 1 << 12, 1 << 15
+	posted := do[discord.Posted](w, "post-message", discord.Message{Channel: hall, Components: boxed("one"), Silent: true, More: map[string]json.RawMessage{"flags": []byte("4")}})
+	m, ok := w.w.Message(hall, posted.ID)
+	require.True(t, ok)
+	require.Equal(t, suppressed|silent|layout, m.Flags)
+	do[discord.Done](w, "edit-message", discord.EditMessage{MessageRef: discord.MessageRef{Channel: hall, Message: posted.ID}, Components: boxed("two")})
+	m, _ = w.w.Message(hall, posted.ID)
+	require.Contains(t, fmt.Sprint(m.Components), "two")
+
+	do[discord.Registered](w, "register-guild-command", discord.Command{Name: "rules", Kind: "slash", Description: "Shows the rules."})
+	reply, err := w.w.Command(hall, ann, "rules", nil)
+	require.NoError(t, err)
+	do[discord.Posted](w, "respond", discord.Respond{Token: reply.Token, Components: boxed("the rules")})
+	do[discord.Posted](w, "respond", discord.Respond{Token: reply.Token, Components: boxed("for you"), Another: true, Private: true})
 }

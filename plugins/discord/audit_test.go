@@ -297,3 +297,41 @@ func TestWhoTakesAReactionBackOrDeletesManyIsKnownWhereItIsTheBot(t *testing.T) 
 	do[discord.Done](w, "delete-messages", discord.DeleteMessages{Channel: hall, Messages: []string{other.ID, posted.ID}})
 	require.NotEmpty(t, r.wait("MESSAGE_DELETE_BULK", 1)[0].Cause)
 }
+
+// Discord sends a message again whenever something about it changes, with the time of its last edit, however long ago that was.
+func TestWhoseMessageIsPinnedHasNotEditedIt(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	edited := r.clock.now().Format(time.RFC3339)
+	tell := func(session int, pinned bool) {
+		body := fmt.Sprintf(`{"op":0,"t":"MESSAGE_UPDATE","s":%d,"session":"a","d":{"id":"5","channel_id":%q,"guild_id":%q,"author":{"id":%q},"edited_timestamp":%q,"pinned":%t}}`,
+			session, hall, guildID, ann, edited, pinned)
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+	}
+	tell(1, false)
+	r.clock.advance(time.Hour)
+	tell(2, true)
+	heard := r.events("MESSAGE_UPDATE")
+	require.Len(t, heard, 2)
+	require.Equal(t, ann, heard[0].Initiator)
+	require.Empty(t, heard[1].Initiator)
+	require.Equal(t, r.clock.now(), heard[1].At)
+}
+
+func TestWhoeverBringsTheBotIntoAThreadHasNotMadeIt(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	old, now := fmt.Sprint(uint64(r.clock.now().Add(-time.Hour).UnixMilli()-1420070400000)<<22), fmt.Sprint(uint64(r.clock.now().UnixMilli()-1420070400000)<<22)
+	for i, c := range []struct{ id, more, who string }{
+		{now, "", ann},
+		{old, `,"member":{"user_id":"900000000000000002"}`, ""},
+		{old, `,"newly_created":true`, ann}, // of an old message, whose ID it has
+	} {
+		body := fmt.Sprintf(`{"op":0,"t":"THREAD_CREATE","s":%d,"session":"a","d":{"id":%q,"guild_id":%q,"parent_id":%q,"owner_id":%q%s}}`, i+1, c.id, guildID, hall, ann, c.more)
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+		heard := r.events("THREAD_CREATE")
+		require.Len(t, heard, i+1)
+		require.Equal(t, c.who, heard[i].Initiator)
+		require.WithinDuration(t, r.clock.now(), heard[i].At, time.Minute)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -95,10 +96,18 @@ func (d *Discord) findChannel(ctx context.Context, in CreateChannel) (Channel, g
 	return out, found, err
 }
 
-// sameName compares names of channels: of text channels Discord makes lower case and dashes.
+// sameName compares names of channels: of text channels Discord makes lower case and dashes, and leaves signs out.
 func sameName(a, b string) bool {
-	dashed := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), "-")) }
-	return a == b || dashed(a) == dashed(b)
+	plain := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsLetter(r) || unicode.IsNumber(r) {
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, s)
+	}
+	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
+	return a == b || plain(a) == plain(b) && plain(a) != ""
 }
 
 // EditChannel is the input of edit-channel.
@@ -293,7 +302,7 @@ func (d *Discord) findThread(ctx context.Context, in CreateThread) (Channel, gat
 	}
 	out, found, err := made(ctx, d, list.Channels, func(c Channel) (string, bool) {
 		ours := in.Message == "" && d.ours(c.OwnerID) || in.Message != "" && c.ID == in.Message
-		return c.ID, c.ParentID == in.Channel && ours && c.Name == in.Name
+		return c.ID, c.ParentID == in.Channel && ours && c.Name == strings.TrimSpace(in.Name)
 	})
 	if found == gateway.Happened {
 		gateway.CallOf(ctx).Caused("thread:" + in.Channel)

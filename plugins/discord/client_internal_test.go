@@ -138,3 +138,13 @@ func FuzzRefusal(f *testing.F) {
 		_, _, _ = badCredentials(err), gone(err), final(err)
 	})
 }
+
+// A server that gives no new refresh token lets the old one go on.
+func TestARefreshTokenStaysWhereThereIsNoOther(t *testing.T) {
+	c := &canned{status: http.StatusOK, body: `{"access_token":"fake-new","token_type":"Bearer","expires_in":604800,"scope":"identify"}`}
+	a := &app{App: App{ApplicationID: "1", ClientSecret: "fake-secret"}}
+	got, err := a.refreshUser(t.Context(), gateway.TokenCall{UserToken: gateway.UserToken{Access: "fake-old", Refresh: "fake-refresh"}, HTTP: &http.Client{Transport: c}})
+	require.NoError(t, err)
+	require.Equal(t, "fake-new", got.Access.Reveal())
+	require.Equal(t, "fake-refresh", got.Refresh.Reveal())
+}

@@ -98,12 +98,16 @@ func (d *Discord) respond(ctx context.Context, in Respond) (Posted, error) {
 	if len(in.Components) > 0 {
 		body["components"] = in.Components
 	}
+	set := layoutFlag(in.Components)
+	if in.Another && in.Private {
+		set |= ephemeral
+	}
+	if set != 0 {
+		body["flags"] = set
+	}
 	q := call{method: http.MethodPatch, path: path("webhooks", d.app.ApplicationID, in.Token, "messages", "@original"), body: body, bare: true}
 	if in.Another {
 		q.method, q.path, q.once = http.MethodPost, path("webhooks", d.app.ApplicationID, in.Token), true
-		if in.Private {
-			body["flags"] = ephemeral
-		}
 	}
 	var out struct {
 		ID        string `json:"id"`

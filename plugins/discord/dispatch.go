@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	gateway "github.com/metagov/gateway-go"
 )
 
 // dispatch is an event of the Gateway as it is brought to the webhook's pipeline: as Discord sends it
@@ -40,10 +44,12 @@ type about struct {
 	Answer    number          `json:"answer_id"`
 	IDs       json.RawMessage `json:"ids"`
 	Emoji     emoji           `json:"emoji"`
+	Outage    json.RawMessage `json:"unavailable"`
+	New       json.RawMessage `json:"newly_created"`
 }
 
-// parseDispatch reads an event of the Gateway.
-func parseDispatch(body []byte) (*message, error) {
+// parseDispatch reads an event of the Gateway that came at a time.
+func parseDispatch(body []byte, received time.Time) (*message, error) {
 	var d dispatch
 	if err := json.Unmarshal(body, &d); err != nil {
 		return nil, fmt.Errorf("reading a dispatch: %w", err)
@@ -58,12 +64,18 @@ func parseDispatch(body []byte) (*message, error) {
 	if err := json.Unmarshal(d.Data, &a); err != nil {
 		return nil, fmt.Errorf("reading a dispatch: %w", err)
 	}
+	if received.Sub(stamp(string(a.Edited))).Abs() > window {
+		a.Edited = "" // long ago: what is told of now is that the message was pinned, say
+	}
 	m := &message{typ: d.Type, guild: string(a.GuildID), data: d.Data, channel: string(a.ChannelID), answer: int(a.Answer)}
 	if strings.HasPrefix(d.Type, "GUILD_") && m.guild == "" { // of a guild itself
 		m.guild = string(a.ID)
 	}
+	if m.guild == "" { // of a conversation with one person, or the bot itself: no community's, so that nothing of it is kept
+		m.greet = &gateway.Reply{Status: http.StatusNoContent}
+	}
 	m.fact = factOf(d, a)
-	m.describe(a)
+	m.describe(a, received)
 	if d.Type == "GUILD_AUDIT_LOG_ENTRY_CREATE" {
 		var err error
 		if m.entry, err = parseEntry(d.Data); err != nil {
@@ -109,18 +121,22 @@ func factOf(d dispatch, a about) string {
 	return d.Type + ":" + digest(d.Data)
 }
 
-// describe says who did it and to which message, as far as Discord says so.
-func (m *message) describe(a about) {
+// describe says who did it and to which message, as far as Discord says so, of what came at a time.
+func (m *message) describe(a about, received time.Time) {
 	switch m.typ {
 	case "MESSAGE_CREATE":
 		m.user, m.ids, m.nonce, m.at = string(a.Author.ID), one(a.ID), string(a.Nonce), snowflakeTime(string(a.ID))
 	case "MESSAGE_UPDATE":
 		m.ids = one(a.ID)
-		if a.Edited != "" { // otherwise Discord has added what is behind a link
+		if a.Edited != "" { // otherwise Discord has added something: what is behind a link, a pin, a thread
 			m.user, m.at = string(a.Author.ID), stamp(string(a.Edited))
 		}
 	case "MESSAGE_DELETE":
 		m.ids, m.deleted = one(a.ID), true
+	case "GUILD_CREATE", "GUILD_DELETE":
+		m.outage = string(a.Outage) == "true"
+	case "CHANNEL_DELETE", "THREAD_DELETE":
+		m.channel, m.deleted, m.place = string(a.ID), true, true
 	case "MESSAGE_DELETE_BULK":
 		m.deleted = true
 		if json.Unmarshal(a.IDs, &m.ids) != nil {
@@ -132,8 +148,15 @@ func (m *message) describe(a about) {
 		m.user, m.ids, m.removed = string(a.UserID), one(a.MessageID), strings.HasSuffix(m.typ, "REMOVE")
 	case "MESSAGE_REACTION_REMOVE_ALL", "MESSAGE_REACTION_REMOVE_EMOJI":
 		m.ids = one(a.MessageID)
-	case "THREAD_CREATE":
-		m.user, m.at = string(a.OwnerID), snowflakeTime(string(a.ID))
+	case "THREAD_CREATE": // or the bot was brought into it, by whomever
+		made := snowflakeTime(string(a.ID)) // of a thread of a message when that was posted
+		recent := received.Sub(made).Abs() <= window
+		if recent {
+			m.at = made
+		}
+		if recent || string(a.New) == "true" {
+			m.user = string(a.OwnerID)
+		}
 	case "GUILD_MEMBER_ADD":
 		m.user, m.at = string(a.User.ID), stamp(string(a.Joined))
 	case "INVITE_CREATE":

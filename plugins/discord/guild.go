@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -62,7 +63,7 @@ func (d *Discord) findRole(ctx context.Context, in CreateRole) (Role, gateway.Fo
 	if err != nil {
 		return Role{}, gateway.CannotTell, err
 	}
-	out, found, err := made(ctx, d, list.Roles, func(r Role) (string, bool) { return r.ID, !r.Managed && r.Name == in.Name })
+	out, found, err := made(ctx, d, list.Roles, func(r Role) (string, bool) { return r.ID, !r.Managed && r.Name == strings.TrimSpace(in.Name) })
 	if found == gateway.Happened {
 		gateway.CallOf(ctx).Caused(auditRef(30, out.ID))
 	}

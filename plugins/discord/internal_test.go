@@ -231,3 +231,48 @@ func TestAGuildIsTakenWithoutWhatMakesItLarge(t *testing.T) {
 	require.Equal(t, large, slim("MESSAGE_CREATE", large))
 	require.Equal(t, json.RawMessage(`[`), slim("GUILD_CREATE", json.RawMessage(`[`)))
 }
+
+// What is looked for after an answer was lost has been through Discord's hands.
+func TestWhatDiscordMakesOfAMessageIsKnownAgain(t *testing.T) {
+	t.Parallel()
+	box := free{"type": "rich"}
+	for name, c := range map[string]struct {
+		in   Message
+		out  Post
+		same bool
+	}{
+		"trimmed":         {Message{Content: "\nhello \n"}, Post{Content: "hello"}, true},
+		"with a link":     {Message{Content: "see https://a.example"}, Post{Content: "see https://a.example", Embeds: []free{{"type": "link"}}}, true},
+		"without its box": {Message{Content: "hello", Embeds: []map[string]any{{"title": "x"}}}, Post{Content: "hello"}, false},
+		"another text":    {Message{Content: "hello"}, Post{Content: "hello you", Embeds: []free{box}}, false},
+		"a poll":          {Message{Content: "hello"}, Post{Content: "hello", Poll: free{}}, false},
+		"its poll":        {Message{More: map[string]json.RawMessage{"poll": []byte("{}")}}, Post{Poll: free{}}, true},
+	} {
+		require.Equal(t, c.same, c.in.became(c.out), name)
+	}
+	for _, c := range []struct {
+		asked, made string
+		same        bool
+	}{
+		{"Budget: 2026!", "budget-2026", true}, {" Big  Plans ", "big-plans", true}, {"Größe", "größe", true}, {"🎉", "🎉", true},
+		{"🎉", "🎈", false}, {"budget", "budget-2", false},
+	} {
+		require.Equal(t, c.same, sameName(c.asked, c.made), c.asked)
+	}
+}
+
+// Nothing that people write to the bot alone is kept: it is no community's.
+func TestWhatIsOfNoServerIsNotKept(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"op":0,"t":"MESSAGE_CREATE","d":{"id":"5","channel_id":"6","author":{"id":"7"},"content":"secret"}}`,
+		`{"op":0,"t":"USER_UPDATE","d":{"id":"5"}}`, `{"op":0,"t":"RATE_LIMITED","d":{"opcode":8,"retry_after":1.5,"meta":{"guild_id":"1"}}}`,
+	} {
+		m, err := parse(&gateway.Delivery{Body: []byte(body)})
+		require.NoError(t, err)
+		require.NotNil(t, m.greet, body)
+	}
+	m, err := parse(&gateway.Delivery{Body: []byte(`{"op":0,"t":"GUILD_UPDATE","d":{"id":"5"}}`)})
+	require.NoError(t, err)
+	require.Nil(t, m.greet)
+}

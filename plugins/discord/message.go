@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +31,10 @@ type message struct {
 	ids     []string // the messages that it is about
 	nonce   string   // of a message that was posted just now
 	deleted bool     // the messages were deleted
+	place   bool     // with their whole channel, of which Discord says nothing else
 	answer  int      // of a native poll
 	removed bool     // a vote in it was taken back
+	outage  bool     // the guild is not gone, but out of Discord's reach
 
 	reaction string // the one that was taken back, see [reactionRef]
 
@@ -109,11 +112,9 @@ func parse(d *gateway.Delivery) (*message, error) {
 		return nil, errors.New("the body is not UTF-8")
 	}
 	var head struct {
-		Type    *int            `json:"type"`
-		ID      string          `json:"id"`
-		Event   json.RawMessage `json:"event"`
-		Version int             `json:"version"`
-		Op      *int            `json:"op"`
+		Type  *int            `json:"type"`
+		Event json.RawMessage `json:"event"`
+		Op    *int            `json:"op"`
 	}
 	if err := json.Unmarshal(body, &head); err != nil {
 		return nil, fmt.Errorf("reading the body: %w", err)
@@ -122,13 +123,13 @@ func parse(d *gateway.Delivery) (*message, error) {
 	var err error
 	switch {
 	case head.Op != nil:
-		m, err = parseDispatch(body)
+		m, err = parseDispatch(body, d.Received)
 	case head.Type == nil:
 		return nil, errors.New("the body is no interaction, no webhook event and no dispatch")
-	case len(head.Event) > 0:
+	case len(head.Event) > 0 && string(head.Event) != "null":
 		m, err = parseWebhookEvent(body, head.Event)
-	case *head.Type == 0: // a webhook event's PING
-		return &message{greet: &gateway.Reply{Status: 204}}, nil
+	case *head.Type == 0: // a webhook event's PING, of whose answer Discord wants to know what kind of nothing is in it
+		return &message{greet: &gateway.Reply{Status: http.StatusNoContent, ContentType: "application/json"}}, nil
 	case kind(*head.Type) == ping:
 		return &message{greet: reply(pong)}, nil
 	default:
@@ -205,19 +206,24 @@ func parseWebhookEvent(body, event []byte) (*message, error) {
 		return nil, errors.New("the webhook event has no type")
 	}
 	var about struct {
-		User  who `json:"user"`
-		Guild who `json:"guild"`
+		User    who  `json:"user"`
+		UserID  text `json:"user_id"`
+		Guild   who  `json:"guild"`
+		GuildID text `json:"guild_id"`
 	}
-	if len(e.Data) > 0 {
-		if err := json.Unmarshal(e.Data, &about); err != nil {
-			return nil, fmt.Errorf("reading a webhook event: %w", err)
-		}
-	} else {
-		e.Data = json.RawMessage("{}")
+	var object map[string]json.RawMessage
+	if json.Unmarshal(e.Data, &object) != nil || object == nil {
+		e.Data = json.RawMessage("{}") // there is none, or of a kind that nobody knew
 	}
-	m := &message{typ: e.Type, fact: "event:" + digest(body), guild: string(about.Guild.ID), user: string(about.User.ID), at: stamp(string(e.At)), data: e.Data}
+	if err := json.Unmarshal(e.Data, &about); err != nil {
+		return nil, fmt.Errorf("reading a webhook event: %w", err)
+	}
+	m := &message{
+		typ: e.Type, fact: "event:" + digest(body), guild: orElse(string(about.Guild.ID), string(about.GuildID)),
+		user: orElse(string(about.User.ID), string(about.UserID)), at: stamp(string(e.At)), data: e.Data,
+	}
 	if m.guild == "" { // somebody added the app to their own account, or bought something
-		m.greet = &gateway.Reply{Status: 204}
+		m.greet = &gateway.Reply{Status: http.StatusNoContent}
 	}
 	return m, nil
 }

@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -52,6 +53,22 @@ func (d *Discord) postMessage(ctx context.Context, in Message) (Posted, error) {
 	return d.postOnce(ctx, channel, in.fields(more), "")
 }
 
+// Of a message's flags (https://docs.discord.com/developers/resources/message#message-object-message-flags, checked 2026-11).
+const (
+	silent = 1 << 12 // SUPPRESS_NOTIFICATIONS
+	layout = 1 << 15 // IS_COMPONENTS_V2
+)
+
+// layoutFlag is the flag without which Discord takes nothing but rows of buttons and menus as a message's components.
+func layoutFlag(components []map[string]any) int64 {
+	for _, c := range components {
+		if kind, ok := c["type"]; ok && fmt.Sprint(kind) != itoa(actionRow) {
+			return layout
+		}
+	}
+	return 0
+}
+
 // fields is what Discord takes. more is what the gateway does not know, looked at.
 func (in Message) fields(more map[string]any) map[string]any {
 	f := map[string]any{"allowed_mentions": map[string]any{"parse": []string{"users"}}}
@@ -71,8 +88,14 @@ func (in Message) fields(more map[string]any) map[string]any {
 	if in.ReplyTo != "" {
 		f["message_reference"] = map[string]any{"message_id": in.ReplyTo, "fail_if_not_exists": true}
 	}
+	set := layoutFlag(in.Components)
 	if in.Silent {
-		f["flags"] = 1 << 12 // SUPPRESS_NOTIFICATIONS
+		set |= silent
+	}
+	if set != 0 {
+		n, _ := more["flags"].(json.Number)
+		others, _ := n.Int64() // no number: none
+		f["flags"] = set | others
 	}
 	return f
 }
@@ -105,6 +128,9 @@ func (d *Discord) editMessage(ctx context.Context, in EditMessage) (Done, error)
 	}
 	if in.Components != nil {
 		body["components"] = in.Components
+	}
+	if set := layoutFlag(in.Components); set != 0 {
+		body["flags"] = set
 	}
 	if len(body) == 1 {
 		return Done{}, gateway.Errorf(gateway.Invalid, "there is nothing to change: give content, embeds or components")

@@ -253,6 +253,9 @@ func (a *app) refreshUser(ctx context.Context, t gateway.TokenCall) (gateway.Use
 	case out.AccessToken == "" || out.ExpiresIn <= 0:
 		return gateway.UserToken{}, gateway.Errorf(gateway.Unavailable, "discord: the token route gave no fresh token")
 	}
+	if out.RefreshToken == "" {
+		out.RefreshToken = t.Refresh // the one that there was goes on (RFC 6749, section 6)
+	}
 	return out.token(t.Now), nil
 }
 

@@ -83,6 +83,12 @@ func (p *pollVote) live(ctx context.Context, r *voteRun, m *message) error {
 	if !known || m.user == "" {
 		return nil
 	}
+	if m.removed && !takesSeveral(r.Ask()) { // it may be told of after what was chosen in its place
+		held, err := r.Held(ctx, m.user)
+		if err != nil || !slices.ContainsFunc(held, func(b vote.Ballot) bool { return b.Choice == option }) {
+			return err
+		}
+	}
 	ballot := gateway.Ballot{Voter: m.user, At: m.received}
 	err := merge(ctx, r, &ballot, func(held []string) []string {
 		if !takesSeveral(r.Ask()) {
@@ -187,7 +193,7 @@ func (p *pollVote) expire(ctx context.Context, r *voteRun) error {
 		return nil
 	}
 	ended := r.Now()
-	err := r.Plugin.call(ctx, p.Post.at().expire(), nil)
+	err := r.Plugin.inThread(ctx, p.Post.Channel, p.Post.at().expire())
 	switch {
 	case err == nil:
 		p.Expired = p.inTime(ended)

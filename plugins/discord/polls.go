@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -50,7 +51,7 @@ func (d *Discord) createPoll(ctx context.Context, in NewPoll) (Posted, error) {
 
 // findPoll is the look-up of create-poll.
 func (d *Discord) findPoll(ctx context.Context, in NewPoll) (Posted, gateway.Found, error) {
-	return d.findSame(ctx, func(m Post) bool { return m.asks() == in.Question })
+	return d.findSame(ctx, func(m Post) bool { return m.asks() == strings.TrimSpace(in.Question) })
 }
 
 // asks is the question of the poll in a message, "" where there is none.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -89,7 +90,12 @@ func (d *Discord) claim(ctx context.Context, id string) error {
 
 // findPosted is the look-up of post-message: it looks where the message was to go, since the first try.
 func (d *Discord) findPosted(ctx context.Context, in Message) (Posted, gateway.Found, error) {
-	return d.findSame(ctx, func(m Post) bool { return m.Content == in.Content && len(m.Embeds) == len(in.Embeds) && m.Poll == nil })
+	return d.findSame(ctx, in.became)
+}
+
+// became reports whether a message may be what became of the input: Discord trims texts, and adds embeds of what is behind links.
+func (in Message) became(m Post) bool {
+	return m.Content == strings.TrimSpace(in.Content) && len(m.Embeds) >= len(in.Embeds) && (m.Poll == nil) == (in.More["poll"] == nil)
 }
 
 // findSame looks for what a call posted; same says what it would look like.

@@ -26,10 +26,14 @@ const (
 	codeCannotMessage      = 50007
 	codeMissingPermissions = 50013
 	codeWebhookToken       = 50027
+	codeThreadArchived     = 50083
 	codeNotInVoice         = 40032
 	codeNobodyBanned       = 500000
 	codePollExpired        = 520001
 )
+
+// temporary are the codes of what can be asked for again in a while, whatever the status says: limits, and troubles of Discord's own.
+var temporary = []int{20016, 20022, 20028, 20029, 30040, 30042, 30046, 40004, 40006, 40062, 40333, 110000, 110001, 130000}
 
 // refusal is an answer by which Discord did not do what was asked.
 type refusal struct {
@@ -67,7 +71,7 @@ func badCredentials(err error) bool {
 // gone reports whether the bot cannot see what was asked for: it was removed, or what was named is not there.
 func gone(err error) bool {
 	var r *refusal
-	return errors.As(err, &r) && (r.Status == http.StatusNotFound || r.Code == codeMissingAccess)
+	return errors.As(err, &r) && (r.Status == http.StatusNotFound && r.Code > 0 || r.Code == codeMissingAccess) // without a code it may be a proxy's
 }
 
 // final reports whether Discord will not do something however often it is asked. A bad token is none of the caller's affair.
@@ -116,6 +120,9 @@ func (c call) refused(status int, header http.Header, body []byte) error {
 
 // kind sorts Discord's reasons.
 func (e *refusal) kind() gateway.Code {
+	if slices.Contains(temporary, e.Code) {
+		return gateway.Unavailable
+	}
 	switch e.Code {
 	case codeNotInVoice, codePollExpired:
 		return gateway.Conflict

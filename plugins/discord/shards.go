@@ -77,21 +77,45 @@ func (a *app) listen(ctx context.Context, src *gateway.Source) error {
 	return <-failed
 }
 
-// shards is how many there are: as many as the operator says, or Discord advises.
-func (a *app) shards(ctx context.Context, src *gateway.Source) (int, error) {
-	if a.Shards > 0 {
-		return a.Shards, nil
-	}
-	var advice struct {
-		Shards int `json:"shards"`
-	}
-	c := &client{http: src.HTTP, auth: "Bot " + a.BotToken.Reveal(), limits: &a.limits, now: src.Now}
-	err := c.call(ctx, call{path: path("gateway", "bot")}, &advice)
-	if badCredentials(err) {
-		err = fmt.Errorf("Discord does not take App.BotToken: %w", err)
-	}
-	return min(max(advice.Shards, 1), maxShards), err
+// advice is what Discord says before a bot connects (https://docs.discord.com/developers/events/gateway#get-gateway-bot, checked 2026-11).
+type advice struct {
+	Shards int `json:"shards"`
+	Limit  *struct {
+		Remaining  int   `json:"remaining"`
+		ResetAfter int64 `json:"reset_after"` // milliseconds
+	} `json:"session_start_limit"`
 }
+
+// shards is how many there are: as many as the operator says, or Discord advises. Unavailable: there may be no new sessions for a while.
+func (a *app) shards(ctx context.Context, src *gateway.Source) (int, error) {
+	var said advice
+	c := &client{http: src.HTTP, auth: "Bot " + a.BotToken.Reveal(), limits: &a.limits, now: src.Now}
+	err := c.call(ctx, call{path: path("gateway", "bot")}, &said)
+	switch {
+	case badCredentials(err):
+		return 0, fmt.Errorf("Discord does not take App.BotToken: %w", err)
+	case err != nil && a.Shards == 0:
+		return 0, err
+	}
+	n := a.Shards
+	if n == 0 {
+		n = min(max(said.Shards, 1), maxShards)
+	}
+	return n, said.allows(n)
+}
+
+// allows refuses to begin more sessions than Discord lets the bot begin in a day: it takes the token of one that begins more out of use.
+func (s advice) allows(n int) error {
+	if s.Limit == nil || s.Limit.Remaining >= n {
+		return nil
+	}
+	after := min(max(time.Duration(s.Limit.ResetAfter)*time.Millisecond, time.Minute), maxSessionWait)
+	return &gateway.Error{Code: gateway.Unavailable, After: after, Err: fmt.Errorf(
+		"the bot may begin %d more sessions with the Gateway for the next %v, and needs %d: programs that use its token begin too many", s.Limit.Remaining, after, n)}
+}
+
+// maxSessionWait bounds what is believed: sessions are counted for a day.
+const maxSessionWait = 24 * time.Hour
 
 // maxShards bounds what is believed.
 const maxShards = 1000

@@ -260,6 +260,26 @@ func TestDiscordAdvisesShards(t *testing.T) {
 	require.NoError(t, r.fake.WaitSockets(within(t), 3))
 }
 
+// Discord takes the token of a bot out of use that begins too many sessions in a day.
+func TestNoSessionIsBegunThatDiscordDoesNotAllow(t *testing.T) {
+	t.Parallel()
+	for _, shards := range []int{0, 1} {
+		r := newRig(t, withGateway, func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) { a.Shards = shards })
+		r.fake.Fail(fakediscord.Fault{Route: "GET /gateway/bot", Times: -1, Body: `{"url":"wss://gateway.discord.gg","shards":1,
+			"session_start_limit":{"total":1000,"remaining":0,"reset_after":3600000,"max_concurrency":1}}`})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		require.Eventually(t, func() bool {
+			return contains(r.logs.String(), "may begin 0 more sessions with the Gateway for the next 1h0m0s")
+		}, 20*time.Second, 5*time.Millisecond)
+		require.Contains(t, r.logs.String(), "in=1h0m0s", "it waits for so long")
+		require.Zero(t, r.fake.Sockets())
+		stop()
+		require.NoError(t, <-done)
+	}
+}
+
 // The library never comes back from being asked to reconnect first of all.
 func TestAConnectionThatGetsStuckIsGivenUpAndMadeAnew(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,7 @@ func open(ctx context.Context, r *voteRun, l *letter, channel string, fields map
 		return err
 	}
 	r.Ref(messageRef(l.Channel, l.Message))
+	r.Ref(channelRef(l.Channel))
 	r.SetURL("https://discord.com/channels/" + r.Plugin.config.GuildID + "/" + l.Channel + "/" + l.Message)
 	return nil
 }
@@ -163,9 +164,9 @@ func (b *buttonVote) Receive(ctx context.Context, r *voteRun, m *message) (gatew
 	return gateway.Reply{}, nil
 }
 
-// gone says that what was deleted is the message.
+// gone says that what was deleted is the message, or the channel that it is in.
 func (l letter) gone(m *message) bool {
-	return l.Message != "" && m.channel == l.Channel && slices.Contains(m.ids, l.Message)
+	return l.Message != "" && m.channel == l.Channel && (m.place || slices.Contains(m.ids, l.Message))
 }
 
 func (b *buttonVote) closeBy(ctx context.Context, r *voteRun, m *message) (gateway.Reply, error) {
@@ -343,7 +344,7 @@ func (b *buttonVote) Show(ctx context.Context, r *voteRun) error {
 		return err
 	}
 	d := r.Plugin
-	err = d.call(ctx, call{method: http.MethodPatch, path: b.Post.at().path(), body: v.fields(), needs: "VIEW_CHANNEL"}, nil)
+	err = d.inThread(ctx, b.Post.Channel, call{method: http.MethodPatch, path: b.Post.at().path(), body: v.fields(), needs: "VIEW_CHANNEL"})
 	if !final(err) {
 		return err
 	}

@@ -2,6 +2,7 @@ package discord_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -246,6 +247,30 @@ func TestADeletedMessageEndsTheVote(t *testing.T) {
 	}
 }
 
+// Of the messages in a channel that is deleted Discord says nothing.
+func TestADeletedChannelEndsItsVotes(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	elsewhere, _ := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: park})
+	for n, process := range []string{"vote", "poll-vote"} {
+		place, typ := hall, "CHANNEL_DELETE"
+		if n > 0 {
+			place, typ = w.thread("a thread"), "THREAD_DELETE"
+		}
+		p, _ := w.vote(process, discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: place})
+		body := `{"op":0,"t":"` + typ + `","d":{"id":"` + place + `","guild_id":"` + guildID + `","type":0}}`
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+		w.later(2 * time.Second)
+		p, err := w.c.Process(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.True(t, p.Done())
+		require.Equal(t, vote.ByDeletion, outcome(t, p).ClosedBy)
+	}
+	p, err := w.c.Process(t.Context(), elsewhere.ID)
+	require.NoError(t, err)
+	require.False(t, p.Done())
+}
+
 func TestADeletedMessageIsNoticedWithoutTheGatewayToo(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)
@@ -324,6 +349,23 @@ func TestThePollCountsWhoMayVoteAndEndsToTheSecond(t *testing.T) {
 			require.Contains(t, last[len(last)-1].Content, "a tie between soup, salad", "Discord's own count has dan's vote in it")
 		})
 	}
+}
+
+// Discord may tell of what was taken back after it has told of what was chosen in its place.
+func TestAChangedVoteInAPollCountsInWhateverOrderItIsToldOf(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	p, m := w.vote("poll-vote", discord.Vote{Ask: vote.Ask{Title: "Which?", PollType: vote.Choice, Options: []string{"soup", "salad"}}, Channel: hall})
+	for i, said := range []string{"ADD 1", "ADD 2", "REMOVE 1"} {
+		typ, answer, _ := strings.Cut(said, " ")
+		body := fmt.Sprintf(`{"op":0,"t":"MESSAGE_POLL_VOTE_%s","s":%d,"session":"a","d":{"guild_id":%q,"channel_id":%q,"message_id":%q,"user_id":%q,"answer_id":%s}}`,
+			typ, i+1, guildID, hall, m.ID, ann, answer)
+		r.clock.advance(time.Millisecond)
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+	}
+	p, err := w.c.Process(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"salad": 1}, counts(p))
 }
 
 func TestAPollOfTenThousandIsReadPageByPage(t *testing.T) {

@@ -42,7 +42,8 @@ func (a *app) webhook() gateway.Webhook[*Discord, *message] {
 	}
 }
 
-// window is how far a delivery's time may be from ours. Discord documents none; it does not retry interactions, and clocks differ.
+// window is how far a delivery's time may be from ours. Discord documents none; it does not retry interactions, keeps what happens for a lost connection
+// for a few minutes, and clocks differ.
 const window = 5 * time.Minute
 
 // verify checks Discord's signature (https://docs.discord.com/developers/interactions/overview#setting-up-an-endpoint-validating-security-request-headers).
@@ -80,9 +81,12 @@ func seconds(s string) (time.Time, bool) {
 	return time.Unix(n, 0), true
 }
 
-// refs names the messages that something is about.
+// refs names the messages that something is about, or the channel that was deleted.
 func refs(m *message) []string {
 	var out []string
+	if m.place && m.channel != "" {
+		out = append(out, channelRef(m.channel))
+	}
 	for _, id := range m.ids {
 		if m.channel != "" && m.interaction == 0 {
 			out = append(out, messageRef(m.channel, id))
@@ -90,6 +94,8 @@ func refs(m *message) []string {
 	}
 	return out
 }
+
+func channelRef(id string) string { return "channel:" + id }
 
 func messageRef(channel, id string) string { return "message:" + channel + ":" + id }
 
@@ -151,8 +157,31 @@ func (d *Discord) receive(ctx context.Context, m *message) (gateway.Reply, error
 		return gateway.Reply{}, d.receiveEntry(ctx, m)
 	case m.mayHaveActor():
 		return gateway.Reply{}, d.await(ctx, m)
+	case m.typ == "GUILD_CREATE":
+		return gateway.Reply{}, d.arrive(ctx, m)
 	}
 	return gateway.Reply{}, d.emit(ctx, m)
+}
+
+// added is when the bot was added to the guild, as Discord says it.
+var added gateway.Key[string] = "added"
+
+// arrive makes an event of a guild to which the bot was added. Discord tells of all guilds with each new session, for longer than deliveries are kept, and
+// of those that it has lost for a while.
+func (d *Discord) arrive(ctx context.Context, m *message) error {
+	var a about
+	if m.outage || json.Unmarshal(m.data, &a) != nil { // it was read before
+		return nil
+	}
+	known := false
+	_, err := added.Update(ctx, d, func(before string) (string, error) {
+		known = before != "" && before == string(a.Joined)
+		return string(a.Joined), nil
+	})
+	if err != nil || known {
+		return err
+	}
+	return d.emit(ctx, m)
 }
 
 // emit makes the event of a delivery.
@@ -160,10 +189,11 @@ func (d *Discord) emit(ctx context.Context, m *message) error {
 	return d.Emit(ctx, m.typ, gateway.Meta{ID: m.fact, Initiator: m.user, Bot: d.ours(m.user), At: m.at}, m.data)
 }
 
-// goodbyes are the events after which the bot may not be in the guild any more. Of an outage of Discord's GUILD_DELETE tells too.
+// goodbyes are the events after which the bot may not be in the guild any more.
 var goodbyes = []string{"GUILD_DELETE", "APPLICATION_DEAUTHORIZED"}
 
-func (m *message) isGoodbye() bool { return slices.Contains(goodbyes, m.typ) }
+// isGoodbye passes over GUILD_DELETE of an outage: the guild comes back.
+func (m *message) isGoodbye() bool { return slices.Contains(goodbyes, m.typ) && !m.outage }
 
 // handle does what takes time: it asks who did something where the audit log has not said so by itself, and whether we are still in the guild after
 // somebody said that we are not. The delivery may be late, and the bot added again meanwhile.

@@ -17,6 +17,7 @@ import (
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/internal/specs"
 	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
 	"github.com/metagov/gateway-go/vote"
 )
 
@@ -66,6 +67,11 @@ func TestEveryInteractionIsAnsweredInDiscordsOwnWay(t *testing.T) {
 		"in an unknown guild":  {`{"id":"16","type":2,"token":"t","guild_id":"77","member":{"user":{"id":"2001"}},"data":{"name":"x"}}`, 200, `{"type":5}`, ""},
 		"authorized":           {welcome, 204, "", "APPLICATION_AUTHORIZED"},
 		"for an account":       {`{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2026-11-02T12:00:00","data":{"user":{"id":"2001"}}}}`, 204, "", ""},
+		"bought for a server":  {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"1","guild_id":"1000","user_id":"2001"}}}`, 204, "", "ENTITLEMENT_CREATE"},
+		"bought by somebody":   {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"2","guild_id":null,"user_id":"2001"}}}`, 204, "", ""},
+		"a list as data":       {`{"version":"2","type":1,"event":{"type":"QUEST_USER_ENROLLMENT","data":[]}}`, 204, "", ""},
+		"no data":              {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":null}}`, 204, "", ""},
+		"is it there":          {`{"version":1,"application_id":"1","type":0,"event":null}`, 204, "", ""},
 		"an unknown event":     {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":{"guild":{"id":"1000"}}}}`, 204, "", "SOMETHING_NEW"},
 	} {
 		before := 0
@@ -82,6 +88,20 @@ func TestEveryInteractionIsAnsweredInDiscordsOwnWay(t *testing.T) {
 			require.Len(t, r.events(c.event), before+1, "%s again", name)
 		}
 	}
+}
+
+// https://docs.discord.com/developers/events/webhook-events#setting-up-an-endpoint-acknowledging-ping-requests
+func TestAPingOfWebhookEventsIsAnsweredWithNothingOfAKind(t *testing.T) {
+	r := newRig(t)
+	body := `{"version":1,"application_id":"1","type":0}`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.hooks.URL+"/api/hooks/discord", strings.NewReader(body))
+	require.NoError(t, err)
+	r.fake.Sign(req, []byte(body))
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, http.StatusNoContent, res.StatusCode)
+	require.Equal(t, "application/json", res.Header.Get("Content-Type"))
 }
 
 func TestBadBodiesAreTheSendersFault(t *testing.T) {
@@ -245,16 +265,30 @@ func TestARemovedBotPausesTheInstanceAndAnInstallationResumesIt(t *testing.T) {
 			require.ErrorIs(t, err, gateway.Conflict)
 		})
 	}
-	t.Run("it is late, and the bot is there", func(t *testing.T) {
-		r := newRig(t)
-		w := r.town(0)
-		status, _ := r.post(`{"op":0,"t":"GUILD_DELETE","s":9,"session":"x","d":{"id":"1000","unavailable":true}}`)
-		require.Equal(t, 204, status)
-		require.Len(t, r.events("GUILD_DELETE"), 1)
-		is, _, err := w.inst.Status(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, "active", is)
-	})
+	for name, c := range map[string]struct {
+		says string
+		come func(*town)
+	}{
+		"it is late, and the bot is there": {`{"id":"1000"}`, nil},
+		"an outage":                        {`{"id":"1000","unavailable":true}`, func(w *town) { require.NoError(t, w.w.RemoveBot(owner)) }}, // as its routes may say for so long
+		"a proxy knows no such route": {`{"id":"1000"}`, func(w *town) {
+			w.fake.Fail(fakediscord.Fault{Route: "GET /guilds/{guild_id}", Status: 404, Body: `{"message":"no Route matched"}`, Times: -1})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			w := r.town(0)
+			if c.come != nil {
+				c.come(w)
+			}
+			status, _ := r.post(`{"op":0,"t":"GUILD_DELETE","s":9,"session":"x","d":` + c.says + `}`)
+			require.Equal(t, 204, status)
+			require.Len(t, r.events("GUILD_DELETE"), 1)
+			is, _, err := w.inst.Status(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, "active", is)
+		})
+	}
 	t.Run("the token was reset", func(t *testing.T) {
 		r := newRig(t)
 		w := r.town(0)
@@ -268,6 +302,25 @@ func TestARemovedBotPausesTheInstanceAndAnInstallationResumesIt(t *testing.T) {
 }
 
 // What Discord's own kind of signature is, its best known library says: both take and refuse the same.
+// Discord tells of every guild with each session.
+func TestTheBotIsAddedOnce(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	come := func(session, fields string) {
+		body := `{"op":0,"t":"GUILD_CREATE","s":1,"session":"` + session + `","d":{"id":"1000"` + fields + `}}`
+		require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+	}
+	come("a", `,"unavailable":true`)
+	require.Empty(t, r.events("GUILD_CREATE"), "it is out of reach, and comes when it is back")
+	come("a", `,"joined_at":"2026-11-02T11:00:00Z"`)
+	require.Len(t, r.events("GUILD_CREATE"), 1)
+	w.later(40 * 24 * time.Hour) // what came is forgotten
+	come("b", `,"joined_at":"2026-11-02T11:00:00Z"`)
+	require.Len(t, r.events("GUILD_CREATE"), 1)
+	come("b", `,"joined_at":"2026-12-02T11:00:00Z"`)
+	require.Len(t, r.events("GUILD_CREATE"), 2, "it was removed, and added again")
+}
+
 func TestSignaturesAreAsDiscordgoHasThem(t *testing.T) {
 	r := newRig(t)
 	r.town(0)

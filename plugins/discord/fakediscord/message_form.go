@@ -48,7 +48,7 @@ type messageForm struct {
 
 // draft checks the form by Discord's limits for messages.
 func (f *messageForm) draft(s *Server) (draft, error) {
-	d := draft{content: deref(f.Content), flags: deref(f.Flags), tts: deref(f.TTS)}
+	d := draft{content: strings.TrimSpace(deref(f.Content)), flags: deref(f.Flags), tts: deref(f.TTS)}
 	if utf8.RuneCountInString(d.content) > maxContent {
 		return d, tooLong("content", maxContent)
 	}

@@ -165,6 +165,9 @@ func (r *request) expirePoll() (any, error) {
 	case m.poll.over(r.s.opt.Now()):
 		return nil, refuse(520001)
 	}
+	if err := m.c.archivedErr(); err != nil {
+		return nil, err
+	}
 	m.poll.expiry = r.s.opt.Now()
 	m.finishPoll()
 	return m.show(r.me()), nil

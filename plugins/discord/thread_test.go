@@ -1,0 +1,66 @@
+package discord_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// thread begins a thread in the hall.
+func (w *town) thread(name string) string {
+	w.t.Helper()
+	id, err := w.w.StartThread(hall, "", ann, name)
+	require.NoError(w.t, err)
+	return id
+}
+
+// Discord puts threads away by itself after a day or so without a message, and lets nobody edit in them then.
+func TestAVoteInAThreadThatWasPutAwayShowsItsResult(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	thread := w.thread("budget")
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Buy it?"}, Channel: thread})
+	w.click(ann, p, m, "option0")
+	w.later(2 * time.Second)
+	require.NoError(t, w.w.ArchiveThread(thread, ann, true, false))
+	w.click(bob, p, m, "option0")
+	w.later(2 * time.Second)
+	_, err := w.c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	w.later(2 * time.Second)
+	p, m = w.again(p, m)
+	require.EqualValues(t, 2, outcome(t, p).Turnout.Voters)
+	require.Empty(t, m.Components, "nobody can click any more")
+	require.Contains(t, text(m), "**Result:** passed")
+
+	thread = w.thread("locked")
+	p, m = w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Buy it?"}, Channel: thread})
+	require.NoError(t, w.w.ArchiveThread(thread, owner, true, true))
+	w.w.SetBotPermissions(perms &^ fakediscord.PermManageThreads)
+	p, err = w.c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	w.later(2 * time.Second)
+	require.Equal(t, gateway.StatusCompleted, p.Status, "what moderators have locked stays as it is")
+	require.Contains(t, r.logs.String(), "cannot be changed any more")
+}
+
+func TestAPollInAThreadThatWasPutAwayIsEndedInTime(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	thread := w.thread("budget")
+	closing := r.clock.now().Add(90 * time.Minute)
+	p, m := w.vote("poll-vote", discord.Vote{Ask: vote.Ask{Title: "Buy it?", ClosingAt: &closing}, Channel: thread})
+	require.NoError(t, w.w.VoteInPoll(thread, m.ID, ann, 1))
+	require.NoError(t, w.w.ArchiveThread(thread, ann, true, false))
+	w.later(90*time.Minute + time.Second)
+	w.later(2 * time.Second)
+	p, m = w.again(p, m)
+	require.Equal(t, vote.Passed, outcome(t, p).Result)
+	require.True(t, m.PollOver, "nobody can vote any more")
+}
