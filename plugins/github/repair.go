@@ -16,6 +16,10 @@ import (
 // maxLogPages bounds how much of the app's log one repair reads. GitHub keeps it for some days, for all installations together.
 const maxLogPages = 100
 
+// maxFailed is how many deliveries that GitHub does not give one repair passes over: one that it never gives keeps nobody from the others, and when it is
+// down it is left alone.
+const maxFailed = 5
+
 // attempt is one entry of the app's log of deliveries (https://docs.github.com/en/rest/apps/webhooks, 2026-11).
 type attempt struct {
 	ID           int64  `json:"id"`
@@ -32,12 +36,21 @@ func (g *GitHub) repair(ctx context.Context, gap gateway.Gap) error {
 	if err != nil {
 		return err
 	}
+	var bad error
+	n := 0
 	for _, a := range failed {
-		if err := g.fetch(ctx, a); err != nil {
-			return err
+		err := g.fetch(ctx, a)
+		if err == nil {
+			continue
+		}
+		if n++; bad == nil {
+			bad = err
+		}
+		if n == maxFailed || gateway.RetryAfter(err) > 0 || ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return bad
 }
 
 // failed lists this installation's deliveries that never succeeded, oldest first.
@@ -105,5 +118,10 @@ func (g *GitHub) fetch(ctx context.Context, a attempt) error {
 		g.Log.WarnContext(ctx, "a delivery that failed cannot be read, or is somebody else's", "delivery", a.GUID, "error", err)
 		return nil
 	}
-	return g.Accept(ctx, header, kept.Request.Payload)
+	err = g.Accept(ctx, header, kept.Request.Payload)
+	if gateway.CodeOf(err) == gateway.Invalid { // it is larger than this program takes, and will be the next time
+		g.Log.WarnContext(ctx, "a delivery that failed is not taken", "delivery", a.GUID, "error", err)
+		return nil
+	}
+	return err
 }
