@@ -119,7 +119,7 @@ func (a *app) owns(ctx context.Context, x gateway.OAuthExchange, i installation,
 		return gateway.Errorf(gateway.Denied, "github: the app is installed for %s, who is somebody else than %s", i.Account.Login, who.Login)
 	}
 	id := strconv.FormatInt(i.ID, 10)
-	token, err := a.installation(ctx, x.HTTP, id, x.Now, "")
+	token, err := a.installation(ctx, x.HTTP, id, i.granted(), x.Now, "")
 	if err != nil {
 		return err
 	}

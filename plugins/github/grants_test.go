@@ -1,0 +1,53 @@
+package github_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/github"
+)
+
+// A token may do what the installation might when it was made. Once somebody has granted more, that can be done, and not only when the token has ended.
+func TestFakeMorePermissions(t *testing.T) {
+	r := installed(t)
+	few := map[string]string{"metadata": "read", "issues": "read", "members": "read"}
+	more := map[string]string{"metadata": "read", "issues": "write", "members": "read"}
+	require.NoError(t, r.hub.SetPermissions(r.id, few))
+	r.hub.EndTokens()
+	r.heard()
+	_, err := r.do("create-issue", github.CreateIssue{Title: "x"})
+	require.ErrorIs(t, err, gateway.Denied)
+	require.NoError(t, r.hub.SetPermissions(r.id, more))
+	r.heard()
+	_, err = r.do("create-issue", github.CreateIssue{Title: "x"})
+	require.NoError(t, err)
+	tokens := len(r.hub.CallsTo("POST /app/installations/{installation_id}/access_tokens"))
+	_, err = r.do("create-issue", github.CreateIssue{Title: "y"})
+	require.NoError(t, err)
+	require.Len(t, r.hub.CallsTo("POST /app/installations/{installation_id}/access_tokens"), tokens)
+}
+
+// While the installation is suspended everything waits, also with a token from before; what was asked for is not refused for good.
+func TestFakeSuspendedWithAToken(t *testing.T) {
+	r := installed(t)
+	closes := closing(r, "More soup?")
+	p := r.begin("issue-react-vote", github.ReactVote{Ask: closes})
+	require.NoError(t, r.repo.React("ada", 1, "+1"))
+	r.later(59*time.Minute + 30*time.Second)
+	_, err := r.do("method", github.Method{Route: "/repos/{owner}/{repo}"})
+	require.NoError(t, err)
+	require.NoError(t, r.hub.Suspend(r.id))
+	r.heard()
+	_, err = r.do("create-issue", github.CreateIssue{Title: "x"})
+	require.ErrorIs(t, err, gateway.Unavailable)
+	require.Positive(t, gateway.RetryAfter(err))
+	r.later(20 * time.Minute)
+	require.NoError(t, r.hub.Unsuspend(r.id))
+	r.later(30 * time.Minute)
+	require.EqualValues(t, gateway.StatusCompleted, r.again(p).Status)
+	is, _ := r.repo.Issue(1)
+	require.Equal(t, "closed", is.State, "the result is said when it can be")
+}
