@@ -208,10 +208,23 @@ func waiting(a answer, now time.Time) time.Duration {
 		}
 		return secondaryWait
 	}
-	if a.status == http.StatusTooManyRequests || bytes.Contains(bytes.ToLower(a.body), []byte("secondary rate limit")) {
+	if a.status == http.StatusTooManyRequests || limited(a.body) {
 		return secondaryWait
 	}
 	return 0
+}
+
+// limited says whether a refusal is in the words that GitHub has, and had, for rate limits.
+func limited(body []byte) bool {
+	var said struct {
+		Message string `json:"message"`
+		Page    string `json:"documentation_url"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return false
+	}
+	text := strings.ToLower(said.Message)
+	return strings.Contains(text, "rate limit") || strings.Contains(text, "abuse detection") || strings.HasSuffix(said.Page, "secondary-rate-limits") || strings.HasSuffix(said.Page, "#abuse-rate-limits")
 }
 
 func bounded(d time.Duration) time.Duration { return min(max(d, time.Second), maxWait) }

@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -50,4 +51,29 @@ func TestFakeSuspendedWithAToken(t *testing.T) {
 	require.EqualValues(t, gateway.StatusCompleted, r.again(p).Status)
 	is, _ := r.repo.Issue(1)
 	require.Equal(t, "closed", is.State, "the result is said when it can be")
+}
+
+// A secondary rate limit is one of everything that the installation writes: before GitHub's time is over nothing else is tried.
+func TestASecondaryLimitHoldsForAll(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	limits := 1
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.Method == http.MethodPut && limits > 0 {
+			limits--
+			return refusal(403, "You have exceeded a secondary rate limit.", "Retry-After", "120")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.inst.Do(t.Context(), "block", github.Person{Username: "joshua"})
+	require.ErrorIs(t, err, gateway.Unavailable)
+	before := len(r.hub.calls("", "/"))
+	_, err = r.inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "x"})
+	require.ErrorIs(t, err, gateway.Unavailable)
+	require.Positive(t, gateway.RetryAfter(err))
+	require.Len(t, r.hub.calls("", "/"), before, "nothing is sent")
+	r.Advance(2 * time.Minute)
+	_, err = r.inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "x"})
+	require.NoError(t, err)
 }

@@ -97,16 +97,20 @@ func TestWaiting(t *testing.T) {
 		body   string
 		want   time.Duration
 	}{
-		"no limit":              {403, nil, `{"message":"Resource not accessible by integration"}`, 0},
-		"primary":               {403, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "1090"}, "", 90 * time.Second},
-		"primary, over":         {403, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "900"}, "", time.Second},
-		"primary, far away":     {429, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "999999999999"}, "", time.Hour},
-		"primary, unreadable":   {403, map[string]string{"X-Ratelimit-Remaining": "0"}, "", time.Minute},
-		"secondary, said":       {403, map[string]string{"Retry-After": "7"}, "", 7 * time.Second},
-		"secondary, too long":   {403, map[string]string{"Retry-After": "99999999"}, "", time.Hour},
-		"secondary, in words":   {403, nil, `{"message":"You have exceeded a secondary rate limit"}`, time.Minute},
-		"too many":              {429, nil, "", time.Minute},
-		"not found with a wait": {404, map[string]string{"Retry-After": "7"}, "", 0},
+		"no limit":               {403, nil, `{"message":"Resource not accessible by integration"}`, 0},
+		"primary":                {403, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "1090"}, "", 90 * time.Second},
+		"primary, over":          {403, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "900"}, "", time.Second},
+		"primary, far away":      {429, map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "999999999999"}, "", time.Hour},
+		"primary, unreadable":    {403, map[string]string{"X-Ratelimit-Remaining": "0"}, "", time.Minute},
+		"secondary, said":        {403, map[string]string{"Retry-After": "7"}, "", 7 * time.Second},
+		"secondary, too long":    {403, map[string]string{"Retry-After": "99999999"}, "", time.Hour},
+		"secondary, in words":    {403, nil, `{"message":"You have exceeded a secondary rate limit"}`, time.Minute},
+		"secondary, for content": {403, nil, `{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."}`, time.Minute},
+		"secondary, long ago":    {403, nil, `{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`, time.Minute},
+		"secondary, by its page": {403, nil, `{"message":"Forbidden","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`, time.Minute},
+		"primary, in words":      {403, nil, `{"message":"API rate limit exceeded for installation ID 4711."}`, time.Minute},
+		"too many":               {429, nil, "", time.Minute},
+		"not found with a wait":  {404, map[string]string{"Retry-After": "7"}, "", 0},
 	} {
 		h := http.Header{}
 		for k, v := range c.header {
