@@ -9,6 +9,7 @@ import (
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/github"
+	"github.com/metagov/gateway-go/plugins/github/fakegithub"
 )
 
 // A token may do what the installation might when it was made. Once somebody has granted more, that can be done, and not only when the token has ended.
@@ -76,4 +77,31 @@ func TestASecondaryLimitHoldsForAll(t *testing.T) {
 	r.Advance(2 * time.Minute)
 	_, err = r.inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "x"})
 	require.NoError(t, err)
+}
+
+// Whoever is invited is no member yet, and does not become one after they were removed.
+func TestFakeRemovingWhoIsInvited(t *testing.T) {
+	r := installed(t)
+	_, err := r.do("set-member", github.SetMember{Person: github.Person{Username: "eve"}})
+	require.NoError(t, err)
+	raw, err := r.do("remove-member", github.Person{Username: "eve"})
+	require.NoError(t, err)
+	require.JSONEq(t, `{}`, string(raw), "it was not so before")
+	require.Error(t, r.org.Join("eve"))
+	raw, err = r.do("remove-member", github.Person{Username: "eve"})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"already":true}`, string(raw))
+	require.Empty(t, r.hub.Judged())
+}
+
+// An issue on which nobody may comment is closed all the same.
+func TestFakeTheResultCannotBeSaid(t *testing.T) {
+	r := installed(t)
+	p := r.begin("issue-comment-vote", github.CommentVote{Ask: closing(r, "More soup?")})
+	r.hub.Fail(fakegithub.Fault{Route: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", Status: 403, Message: "Unable to create comment because issue is locked.", Times: -1})
+	r.later(time.Hour)
+	r.later(10 * time.Minute)
+	require.EqualValues(t, gateway.StatusCompleted, r.again(p).Status)
+	is, _ := r.repo.Issue(1)
+	require.Equal(t, "closed", is.State)
 }

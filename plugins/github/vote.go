@@ -349,8 +349,8 @@ func (b *box) Show(ctx context.Context, r *voteRun) error {
 	if !r.Ended() || b.Number == 0 || deleted(r) {
 		return nil
 	}
-	if err := b.sayResult(ctx, r); err != nil {
-		return b.over(ctx, r, err)
+	if err := b.over(ctx, r, b.sayResult(ctx, r)); err != nil {
+		return err
 	}
 	g := r.Plugin
 	_, err := g.perform(ctx, act{
