@@ -34,7 +34,7 @@ const (
 // client is the only place that talks to GitHub's REST API.
 type client struct {
 	http *http.Client
-	now  time.Time
+	now  func() time.Time
 	who  string // whose rate limit it is, for [(*GitHub).pace]
 	// token gives the credentials; refused are those that GitHub did not take just now.
 	token func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error)
@@ -148,7 +148,7 @@ func (c *client) send(ctx context.Context, r request, t gateway.Secret) (answer,
 		return answer{}, lost(r, err)
 	}
 	if a.status < 200 || a.status > 299 {
-		return a, refused(r, a, c.now)
+		return a, refused(r, a, c.now())
 	}
 	return a, nil
 }

@@ -55,7 +55,7 @@ func (g *GitHub) repair(ctx context.Context, gap gateway.Gap) error {
 
 // failed lists this installation's deliveries that never succeeded, oldest first.
 func (g *GitHub) failed(ctx context.Context, gap gateway.Gap) ([]attempt, error) {
-	c, seen := g.app.asApp(g.HTTP, g.Now()), map[string]attempt{}
+	c, seen := g.app.asApp(g.HTTP, g.Now), map[string]attempt{}
 	done := map[string]bool{}
 	err := each(ctx, c, "/app/hook/deliveries", url.Values{}, maxLogPages, func(a attempt) (bool, error) {
 		if !a.At.IsZero() && a.At.Before(gap.Since.Add(-time.Minute)) { // clocks differ; the newest come first
@@ -101,7 +101,7 @@ func (g *GitHub) fetch(ctx context.Context, a attempt) error {
 		} `json:"request"`
 	}
 	path := "/app/hook/deliveries/" + strconv.FormatInt(a.ID, 10)
-	err := g.app.asApp(g.HTTP, g.Now()).json(ctx, request{method: http.MethodGet, path: path}, &kept)
+	err := g.app.asApp(g.HTTP, g.Now).json(ctx, request{method: http.MethodGet, path: path}, &kept)
 	if refusedWith(err, http.StatusNotFound, http.StatusUnprocessableEntity) {
 		g.Log.WarnContext(ctx, "a delivery that failed is not kept any more", "delivery", a.GUID)
 		return nil

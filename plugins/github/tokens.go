@@ -58,7 +58,7 @@ func (a *app) installation(ctx context.Context, h *http.Client, id string, permi
 		Expires time.Time      `json:"expires_at"`
 	}
 	t.access = ""
-	if err := a.asApp(h, now).json(ctx, request{method: http.MethodPost, path: "/app/installations/" + id + "/access_tokens", repeat: true}, &out); err != nil {
+	if err := a.asApp(h, at(now)).json(ctx, request{method: http.MethodPost, path: "/app/installations/" + id + "/access_tokens", repeat: true}, &out); err != nil {
 		return "", err
 	}
 	if out.Token == "" || out.Expires.IsZero() {
@@ -68,19 +68,22 @@ func (a *app) installation(ctx context.Context, h *http.Client, id string, permi
 	return t.access, nil
 }
 
-// asApp is a client that speaks as the app itself.
-func (a *app) asApp(h *http.Client, now time.Time) *client {
-	return &client{http: h, now: now, who: "app", token: func(context.Context, gateway.Secret) (gateway.Secret, error) { return a.jwt(now) }, once: true}
+// asApp is a client that speaks as the app itself, with a token for each request: it lasts a few minutes only, and a long list takes longer.
+func (a *app) asApp(h *http.Client, now func() time.Time) *client {
+	return &client{http: h, now: now, who: "app", token: func(context.Context, gateway.Secret) (gateway.Secret, error) { return a.jwt(now()) }, once: true}
 }
 
+// at is a clock for what is over at once.
+func at(t time.Time) func() time.Time { return func() time.Time { return t } }
+
 // as is a client with a given token, which is not exchanged.
-func as(h *http.Client, now time.Time, t gateway.Secret) *client {
+func as(h *http.Client, now func() time.Time, t gateway.Secret) *client {
 	return &client{http: h, now: now, who: "user", token: func(context.Context, gateway.Secret) (gateway.Secret, error) { return t, nil }, once: true}
 }
 
 // own is the client that speaks as this installation.
 func (g *GitHub) own() *client {
-	return &client{http: g.HTTP, now: g.Now(), who: g.config.InstallationID, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
+	return &client{http: g.HTTP, now: g.Now, who: g.config.InstallationID, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
 		t, err := g.app.installation(ctx, g.HTTP, g.config.InstallationID, g.config.Permissions, g.Now(), refused)
 		return t, g.gone(ctx, err)
 	}}
@@ -92,7 +95,7 @@ func (g *GitHub) client(ctx context.Context) *client {
 	if !ok {
 		return g.own()
 	}
-	return &client{http: g.HTTP, now: g.Now(), who: "user:" + acting.UserID, account: g.config.Account, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
+	return &client{http: g.HTTP, now: g.Now, who: "user:" + acting.UserID, account: g.config.Account, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
 		if refused == "" {
 			return acting.Token, nil
 		}
