@@ -89,7 +89,7 @@ func New(a App) (gateway.Plugin, error) {
 	features = append(features, votes()...)
 	features = append(features, roles()...)
 	if a.ClientID != "" {
-		features = append(features, gateway.OAuth[*GitHub, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo, Refresh: s.refreshUser, Revoke: s.revokeUser})
+		features = append(features, gateway.OAuth[*GitHub, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo, Same: sameAccount, Refresh: s.refreshUser, Revoke: s.revokeUser})
 	}
 	return gateway.Define("github", "GitHub: events, actions and votes in an installation's repositories and organisation.", open, features...), nil
 }

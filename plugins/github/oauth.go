@@ -47,10 +47,28 @@ func (a *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Gr
 		return grant, gateway.Errorf(gateway.Denied, "github: GET /user named nobody")
 	}
 	grant.User = gateway.GrantUser{ID: who.Login, Name: who.Login, Token: token}
+	if grant.User.Data, err = json.Marshal(lasting{who.ID}); err != nil {
+		return grant, gateway.Errorf(gateway.Internal, "github: encoding an account: %w", err)
+	}
 	if x.Type == gateway.Login {
 		return a.logIn(ctx, x, person, grant)
 	}
 	return a.install(ctx, x, person, who, grant)
+}
+
+// lasting is what an account keeps when its login changes. A login that was given up anybody can take
+// (https://docs.github.com/en/account-and-profile/concepts/username-changes, 2026-11).
+type lasting struct {
+	ID int64 `json:"id"`
+}
+
+// sameAccount says whether two logins with the same name were of the same account.
+func sameAccount(before, now json.RawMessage) bool {
+	var a, b lasting
+	if json.Unmarshal(before, &a) != nil || json.Unmarshal(now, &b) != nil {
+		return true // a driver has put something else there
+	}
+	return a.ID == b.ID || a.ID == 0 || b.ID == 0
 }
 
 // install finds out whether the installation that the address names is this person's to give away: the address is not signed, so whoever
