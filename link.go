@@ -304,7 +304,32 @@ func (j *joint) own(tx store.Tx) error {
 		if err != nil {
 			return err
 		}
+		if owner != "" {
+			if err := j.still(tx, l); err != nil {
+				return err
+			}
+		}
 		j.owners = append(j.owners, owner)
+	}
+	return nil
+}
+
+// still refuses the login of whoever has an account's name now and is not who had it when the account was linked.
+func (j *joint) still(tx store.Tx, l leg) error {
+	row, err := tx.Account(j.community, l.Plugin, l.PlatformID, l.UserID)
+	if err != nil || row.Data == nil || l.Data == nil {
+		return err
+	}
+	p := j.g.plugins[l.Plugin]
+	if p == nil || p.m.OAuth == nil || p.m.OAuth.Same == nil {
+		return nil
+	}
+	same := false
+	if err := j.g.guard("comparing logins of "+l.Plugin, func() error { same = p.m.OAuth.Same(row.Data, l.Data); return nil }); err != nil {
+		return err
+	}
+	if !same {
+		return Errorf(Conflict, "account %s has its name from somebody who had it before: unlink it first", l.ref())
 	}
 	return nil
 }

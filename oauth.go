@@ -78,6 +78,9 @@ type OAuth[T Owner, C any] struct {
 	// Undo takes back what an exchange gave when the install could not be finished. first says that nothing was
 	// installed before; otherwise a working installation may hold the same credentials, and must go on working. Nil: nothing is undone.
 	Undo func(ctx context.Context, x OAuthExchange, g Grant[C], first bool) error
+	// Same compares the Data of two logins with the same GrantUser.ID, where that is a name which may become somebody else's. False refuses the later
+	// one: nobody becomes another by taking their old name. Nil: an ID stays whose it is.
+	Same func(before, now json.RawMessage) bool
 	// Refresh trades a person's token for a fresh one, before it ends or when the platform has refused it. Denied: the platform takes neither any more,
 	// and the person has to log in again; any other error is tried again later. What it leaves empty stays as it was. Nil: nothing is refreshed.
 	Refresh func(context.Context, TokenCall) (UserToken, error)
@@ -138,6 +141,7 @@ type OAuthDef struct {
 	Authorize func(OAuthParams) (string, error)                                                      `json:"-"`
 	Exchange  func(context.Context, OAuthExchange) (Grant[json.RawMessage], error)                   `json:"-"`
 	Undo      func(ctx context.Context, x OAuthExchange, g Grant[json.RawMessage], first bool) error `json:"-"`
+	Same      func(before, now json.RawMessage) bool                                                 `json:"-"`
 	Refresh   func(context.Context, TokenCall) (UserToken, error)                                    `json:"-"`
 	Revoke    func(context.Context, TokenCall) error                                                 `json:"-"`
 }
@@ -172,7 +176,7 @@ func (o OAuth[T, C]) feature(_ T, b *builder) {
 			}
 			return o.Undo(ctx, x, in, first)
 		},
-		Refresh: o.Refresh, Revoke: o.Revoke,
+		Same: o.Same, Refresh: o.Refresh, Revoke: o.Revoke,
 	}
 }
 

@@ -238,6 +238,8 @@ func TestNobodyAsksBeforeRetryAfter(t *testing.T) {
 		{429, func(time.Time) string { return "-1" }, 0},
 		{429, func(time.Time) string { return "soon" }, 0},
 		{429, func(time.Time) string { return "" }, 0},
+		{403, func(time.Time) string { return "120" }, 2 * time.Minute},
+		{403, func(time.Time) string { return "" }, 0},
 		{500, func(time.Time) string { return "120" }, 0},
 	} {
 		b := newBoards(t)

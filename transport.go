@@ -29,7 +29,7 @@ type Pace struct {
 // Instance.Guarded, on its goroutine, redirects included; it must be quick, and leave the request's body alone (what it has to know of it
 // can stand in the request's context). A request waits for its token: those of votes and of drivers go before those of polls. If the token
 // cannot come before the request's context ends, the request fails with Unavailable, saying when to come back, and nothing was sent. An answer
-// 429 or 503 with Retry-After (RFC 9110, section 10.2.3) stops the bucket for everybody.
+// 429, 503 or, as GitHub has it, 403 with Retry-After (RFC 9110, section 10.2.3) stops the bucket for everybody.
 func PaceFunc[T Owner](fn func(t T, r *http.Request) Pace) Feature[T] {
 	return featureFunc[T](func(b *builder) {
 		b.m.Pace = func(self any, r *http.Request) Pace { return fn(self.(T), r) }
@@ -164,7 +164,12 @@ func (p *pacing) wait(r *http.Request) (key string, err error) {
 
 // heard stops the bucket where the platform asks for a pause.
 func (p *pacing) heard(key string, res *http.Response) {
-	if key == "" || res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
+	switch res.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
+	default:
+		return
+	}
+	if key == "" {
 		return
 	}
 	if d, ok := pauseAsked(res.Header.Get("Retry-After"), p.g.clock.wall()); ok {

@@ -34,7 +34,7 @@ const (
 // client is the only place that talks to GitHub's REST API.
 type client struct {
 	http *http.Client
-	now  time.Time
+	now  func() time.Time
 	who  string // whose rate limit it is, for [(*GitHub).pace]
 	// token gives the credentials; refused are those that GitHub did not take just now.
 	token func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error)
@@ -148,7 +148,7 @@ func (c *client) send(ctx context.Context, r request, t gateway.Secret) (answer,
 		return answer{}, lost(r, err)
 	}
 	if a.status < 200 || a.status > 299 {
-		return a, refused(r, a, c.now)
+		return a, refused(r, a, c.now())
 	}
 	return a, nil
 }
@@ -208,10 +208,23 @@ func waiting(a answer, now time.Time) time.Duration {
 		}
 		return secondaryWait
 	}
-	if a.status == http.StatusTooManyRequests || bytes.Contains(bytes.ToLower(a.body), []byte("secondary rate limit")) {
+	if a.status == http.StatusTooManyRequests || limited(a.body) {
 		return secondaryWait
 	}
 	return 0
+}
+
+// limited says whether a refusal is in the words that GitHub has, and had, for rate limits.
+func limited(body []byte) bool {
+	var said struct {
+		Message string `json:"message"`
+		Page    string `json:"documentation_url"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return false
+	}
+	text := strings.ToLower(said.Message)
+	return strings.Contains(text, "rate limit") || strings.Contains(text, "abuse detection") || strings.HasSuffix(said.Page, "secondary-rate-limits") || strings.HasSuffix(said.Page, "#abuse-rate-limits")
 }
 
 func bounded(d time.Duration) time.Duration { return min(max(d, time.Second), maxWait) }

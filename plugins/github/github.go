@@ -51,6 +51,7 @@ type app struct {
 	App
 	key    *rsa.PrivateKey
 	tokens *tokens
+	log    *logbook
 }
 
 var slugRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,99}$`)
@@ -69,7 +70,7 @@ func New(a App) (gateway.Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &app{App: a, key: key, tokens: newTokens()}
+	s := &app{App: a, key: key, tokens: newTokens(), log: newLogbook()}
 	open := func(_ context.Context, i *gateway.Instance, c Config) (*GitHub, error) {
 		return &GitHub{i, c, s}, nil
 	}
@@ -88,7 +89,7 @@ func New(a App) (gateway.Plugin, error) {
 	features = append(features, votes()...)
 	features = append(features, roles()...)
 	if a.ClientID != "" {
-		features = append(features, gateway.OAuth[*GitHub, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo, Refresh: s.refreshUser, Revoke: s.revokeUser})
+		features = append(features, gateway.OAuth[*GitHub, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo, Same: sameAccount, Refresh: s.refreshUser, Revoke: s.revokeUser})
 	}
 	return gateway.Define("github", "GitHub: events, actions and votes in an installation's repositories and organisation.", open, features...), nil
 }

@@ -48,7 +48,7 @@ func (a *app) read(ctx context.Context, c *client, id string) (installation, err
 
 // configure is called when an instance is enabled or changed: GitHub is asked whose installation it is.
 func (a *app) configure(ctx context.Context, inst *gateway.Instance, _, c *Config) error {
-	i, err := a.read(ctx, a.asApp(inst.HTTP, inst.Now()), c.InstallationID)
+	i, err := a.read(ctx, a.asApp(inst.HTTP, inst.Now), c.InstallationID)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ type Installation struct {
 }
 
 func (g *GitHub) getInstallation(ctx context.Context, _ struct{}) (Installation, error) {
-	i, err := g.app.read(ctx, g.app.asApp(g.HTTP, g.Now()), g.config.InstallationID)
+	i, err := g.app.read(ctx, g.app.asApp(g.HTTP, g.Now), g.config.InstallationID)
 	if err != nil {
 		return Installation{}, err
 	}

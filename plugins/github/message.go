@@ -114,7 +114,7 @@ func (s *stamp) UnmarshalJSON(raw []byte) error {
 
 var (
 	eventRE  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	actionRE = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
+	actionRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$`)
 	guidRE   = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 )
 
@@ -139,7 +139,10 @@ func parse(d *gateway.Delivery) (*message, error) {
 	}
 	m.data, m.action = canonical, m.body.Action
 	if m.action != "" && !actionRE.MatchString(m.action) {
-		return nil, gateway.Errorf(gateway.Invalid, "its action has no name")
+		if m.event != dispatched {
+			return nil, gateway.Errorf(gateway.Invalid, "its action has no name")
+		}
+		m.action = "" // whoever sent it says what stands there
 	}
 	if !m.fits() {
 		return nil, gateway.Errorf(gateway.Invalid, "it is not what an event %s says", m.event)
@@ -155,6 +158,10 @@ func parse(d *gateway.Delivery) (*message, error) {
 	}
 	return m, nil
 }
+
+// dispatched is the event whose action is any text of its sender's
+// (https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event, 2026-11).
+const dispatched = "repository_dispatch"
 
 // detailed are the events of which more than the head is read.
 var detailed = map[string]bool{
@@ -221,11 +228,17 @@ func (m *message) fits() bool {
 	case "pull_request_review":
 		return b.PullRequest != nil && b.Review != nil
 	case "org_block":
-		return b.BlockedUser != nil
+		return b.BlockedUser != nil || null(m.data, "blocked_user")
 	case "membership":
-		return b.Member != nil && b.Team != nil
+		return b.Team != nil && (b.Member != nil || null(m.data, "member"))
 	}
 	return true
+}
+
+// null says whether a field is there and null, as the person is whose account is gone.
+func null(raw []byte, field string) bool {
+	var fields map[string]json.RawMessage
+	return json.Unmarshal(raw, &fields) == nil && string(fields[field]) == "null"
 }
 
 // object says whether a field is an object.
@@ -282,13 +295,13 @@ func (m *message) echoes() []string {
 		return []string{ref("labels", m.action, m.thread(), b.Label.Name), ref("labels", m.action, m.repo(), b.Label.Name)}
 	case m.event == "issues" || m.event == "pull_request":
 		return []string{ref("thread", m.action, m.thread()), ref("thread", m.action, m.repo())}
-	case m.event == "org_block":
+	case m.event == "org_block" && b.BlockedUser != nil:
 		return []string{ref(m.event, m.action, m.org(), b.BlockedUser.Login)}
 	case m.event == "organization" && b.Membership != nil && b.Membership.User != nil:
 		return []string{ref(m.event, m.action, m.org(), b.Membership.User.Login)}
 	case m.event == "organization" && b.User != nil:
 		return []string{ref(m.event, m.action, m.org(), b.User.Login)}
-	case m.event == "membership":
+	case m.event == "membership" && b.Member != nil:
 		return []string{ref(m.event, m.action, m.org(), b.Team.Slug, b.Member.Login), ref(m.event, m.action, m.org(), b.Member.Login)}
 	case m.event == "member" && b.Member != nil:
 		return []string{ref(m.event, m.action, m.repo(), b.Member.Login)}

@@ -83,7 +83,7 @@ func (g *GitHub) allowed(ctx context.Context, in Method, method, path string) (*
 		case method != http.MethodGet || lower != "/app" && lower != own:
 			return nil, gateway.Errorf(gateway.Denied, "github: as the app only GET /app and GET %s can be called: it sees the installations of other communities", own)
 		}
-		return g.app.asApp(g.HTTP, g.Now()), nil
+		return g.app.asApp(g.HTTP, g.Now), nil
 	}
 	for _, p := range credentialRoutes {
 		if lower == p || strings.HasPrefix(lower, p+"/") {

@@ -38,7 +38,7 @@ func (a *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Gr
 	if err != nil {
 		return grant, err
 	}
-	person := as(x.HTTP, x.Now, token.Access)
+	person := as(x.HTTP, at(x.Now), token.Access)
 	var who account
 	if err := person.json(ctx, request{method: http.MethodGet, path: "/user"}, &who); err != nil {
 		return grant, err
@@ -47,10 +47,28 @@ func (a *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Gr
 		return grant, gateway.Errorf(gateway.Denied, "github: GET /user named nobody")
 	}
 	grant.User = gateway.GrantUser{ID: who.Login, Name: who.Login, Token: token}
+	if grant.User.Data, err = json.Marshal(lasting{who.ID}); err != nil {
+		return grant, gateway.Errorf(gateway.Internal, "github: encoding an account: %w", err)
+	}
 	if x.Type == gateway.Login {
 		return a.logIn(ctx, x, person, grant)
 	}
 	return a.install(ctx, x, person, who, grant)
+}
+
+// lasting is what an account keeps when its login changes. A login that was given up anybody can take
+// (https://docs.github.com/en/account-and-profile/concepts/username-changes, 2026-11).
+type lasting struct {
+	ID int64 `json:"id"`
+}
+
+// sameAccount says whether two logins with the same name were of the same account.
+func sameAccount(before, now json.RawMessage) bool {
+	var a, b lasting
+	if json.Unmarshal(before, &a) != nil || json.Unmarshal(now, &b) != nil {
+		return true // a driver has put something else there
+	}
+	return a.ID == b.ID || a.ID == 0 || b.ID == 0
 }
 
 // install finds out whether the installation that the address names is this person's to give away: the address is not signed, so whoever
@@ -68,7 +86,7 @@ func (a *app) install(ctx context.Context, x gateway.OAuthExchange, person *clie
 	if !own {
 		return none, gateway.Errorf(gateway.Denied, "github: the installation is not one that %s has access to", who.Login)
 	}
-	i, err := a.read(ctx, a.asApp(x.HTTP, x.Now), id)
+	i, err := a.read(ctx, a.asApp(x.HTTP, at(x.Now)), id)
 	if err != nil {
 		return none, err
 	}
@@ -119,7 +137,7 @@ func (a *app) owns(ctx context.Context, x gateway.OAuthExchange, i installation,
 		return gateway.Errorf(gateway.Denied, "github: the app is installed for %s, who is somebody else than %s", i.Account.Login, who.Login)
 	}
 	id := strconv.FormatInt(i.ID, 10)
-	token, err := a.installation(ctx, x.HTTP, id, x.Now, "")
+	token, err := a.installation(ctx, x.HTTP, id, i.granted(), x.Now, "")
 	if err != nil {
 		return err
 	}
@@ -128,7 +146,7 @@ func (a *app) owns(ctx context.Context, x gateway.OAuthExchange, i installation,
 		State string `json:"state"`
 	}
 	path := "/orgs/" + url.PathEscape(i.Account.Login) + "/memberships/" + url.PathEscape(who.Login)
-	err = as(x.HTTP, x.Now, token).json(ctx, request{method: http.MethodGet, path: path}, &m)
+	err = as(x.HTTP, at(x.Now), token).json(ctx, request{method: http.MethodGet, path: path}, &m)
 	switch {
 	case refusedWith(err, http.StatusForbidden):
 		return gateway.Errorf(gateway.Denied, "github: whether %s owns %s cannot be seen: the app needs the permission members:read: %w", who.Login, i.Account.Login, err)
@@ -190,7 +208,7 @@ func (a *app) undo(ctx context.Context, x gateway.OAuthExchange, grant gateway.G
 	if !first || !installationRE.MatchString(grant.PlatformID) {
 		return nil
 	}
-	err := a.asApp(x.HTTP, x.Now).json(ctx, request{method: http.MethodDelete, path: "/app/installations/" + grant.PlatformID, repeat: true}, nil)
+	err := a.asApp(x.HTTP, at(x.Now)).json(ctx, request{method: http.MethodDelete, path: "/app/installations/" + grant.PlatformID, repeat: true}, nil)
 	if refusedWith(err, http.StatusNotFound) {
 		return nil // it is uninstalled
 	}
@@ -242,7 +260,7 @@ func (a *app) askToken(ctx context.Context, h *http.Client, form url.Values) (us
 	form.Set("client_id", a.ClientID)
 	form.Set("client_secret", a.ClientSecret.Reveal())
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}}
-	got, err := exchange(pacing(ctx, "login"), h, http.MethodPost, loginURL+"access_token", header, []byte(form.Encode()))
+	got, err := exchange(pacing(ctx, loggingIn), h, http.MethodPost, loginURL+"access_token", header, []byte(form.Encode()))
 	if err != nil {
 		return userAccess{}, lost(request{method: http.MethodPost, path: "/login/oauth/access_token"}, err)
 	}
@@ -279,7 +297,7 @@ func (a *app) revokeUser(ctx context.Context, t gateway.TokenCall) error {
 	r := request{method: http.MethodDelete, path: "/applications/" + url.PathEscape(a.ClientID) + "/token", repeat: true}
 	basic := base64.StdEncoding.EncodeToString([]byte(a.ClientID + ":" + a.ClientSecret.Reveal()))
 	header := http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {apiVersion}, "Content-Type": {"application/json"}, "Authorization": {"Basic " + basic}}
-	got, err := exchange(pacing(ctx, "login"), t.HTTP, r.method, apiURL+r.path, header, body)
+	got, err := exchange(pacing(ctx, loggingIn), t.HTTP, r.method, apiURL+r.path, header, body)
 	switch {
 	case err != nil:
 		return lost(r, err)

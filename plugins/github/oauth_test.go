@@ -136,3 +136,27 @@ func TestLogInWithoutAddress(t *testing.T) {
 	_, _, ok = r.browse(gateway.AuthRequest{Type: gateway.Login, Community: "town"}, "ann", url.Values{"code": {"stolen"}})
 	require.False(t, ok)
 }
+
+// A login that somebody has given up is anybody's to take. Whoever takes it is not taken for who had it.
+func TestALoginThatIsSomebodyElsesNow(t *testing.T) {
+	r := oauthRig(t)
+	before, _, ok := r.browse(gateway.AuthRequest{Type: gateway.Login, Community: "town"}, "ann", nil)
+	require.True(t, ok)
+	_, _, ok = r.browse(gateway.AuthRequest{Type: gateway.Login, Community: "town"}, "ann", nil)
+	require.True(t, ok, "who logs in again is who they were")
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/user" {
+			return respond(200, map[string]any{"login": "ann", "id": 999, "type": "User"})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, _, ok = r.browse(gateway.AuthRequest{Type: gateway.Login, Community: "town"}, "ann", nil)
+	require.False(t, ok)
+	ref := gateway.AccountRef{Plugin: "github", PlatformID: installation, UserID: "ann"}
+	require.NoError(t, r.c.Unlink(t.Context(), ref))
+	after, _, ok := r.browse(gateway.AuthRequest{Type: gateway.Login, Community: "town"}, "ann", nil)
+	require.True(t, ok)
+	require.NotEqual(t, before.Account.Person, after.Account.Person)
+}

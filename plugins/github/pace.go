@@ -3,10 +3,14 @@ package github
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
+
+// loggingIn is whose limit exchanging codes and tokens counts for: the app's, whoever logs in.
+const loggingIn = "login"
 
 // pacedKey is where a request's context says whose limit it counts for.
 type pacedKey struct{}
@@ -30,7 +34,7 @@ func (g *GitHub) pace(r *http.Request) gateway.Pace {
 	if !ok {
 		return gateway.Pace{}
 	}
-	if r.Method == http.MethodGet {
+	if r.Method == http.MethodGet || who == loggingIn || strings.HasSuffix(r.URL.Path, "/access_tokens") { // making a token changes nothing that people see
 		return gateway.Pace{Key: who + "/read", Every: readEvery, Burst: readBurst}
 	}
 	return gateway.Pace{Key: who + "/write", Every: writeEvery, Burst: writeBurst}

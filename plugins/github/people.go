@@ -43,10 +43,24 @@ func (g *GitHub) removeMember(ctx context.Context, in Person) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	return g.done(ctx, act{
+	out, err := g.done(ctx, act{
 		request: request{method: http.MethodDelete, path: "/orgs/" + org + "/members/" + in.Username},
 		echoes:  removals(org, in.Username), same: []int{http.StatusNotFound},
 	})
+	if err != nil || !out.Already {
+		return out, err
+	}
+	return g.uninvite(ctx, "/orgs/"+org+"/memberships/"+in.Username)
+}
+
+// uninvite takes an invitation back: whoever has one is no member, and would become one without being asked again
+// (https://docs.github.com/en/rest/orgs/members#remove-organization-membership-for-a-user, 2026-11).
+func (g *GitHub) uninvite(ctx context.Context, path string) (Done, error) {
+	err := g.client(ctx).json(ctx, request{method: http.MethodDelete, path: path}, nil)
+	if refusedWith(err, http.StatusNotFound) {
+		return Done{Already: true}, nil
+	}
+	return Done{}, err
 }
 
 // removals are what GitHub tells of somebody who is taken out: they leave each of their teams with it.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/vote"
@@ -109,7 +108,7 @@ func (b *reactBox) read(ctx context.Context, r *voteRun) (says map[string]stand,
 		n++
 		i := slices.Index(b.Reactions, x.Content)
 		late := !b.ClosesAt.IsZero() && x.Created.After(b.ClosesAt)
-		if i < 0 || i >= len(choices) || x.User == nil || x.User.Login == "" || x.User.Type == "Bot" || strings.EqualFold(x.User.Login, r.Plugin.app.bot()) || late {
+		if i < 0 || i >= len(choices) || !counts(r, x.User) || late {
 			return false, nil
 		}
 		says[x.User.Login] = added(ask, says[x.User.Login], choices[i], stand{at: x.Created.Time, id: x.ID})

@@ -55,7 +55,7 @@ func replay(t *testing.T, name string) *client {
 	require.NoError(t, err)
 	var f recorded
 	require.NoError(t, json.Unmarshal(raw, &f.answers))
-	return as(&http.Client{Transport: f}, time.Unix(0, 0), "")
+	return as(&http.Client{Transport: f}, at(time.Unix(0, 0)), "")
 }
 
 // What GitHub was recorded to answer is understood.

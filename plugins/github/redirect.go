@@ -66,7 +66,7 @@ func (c *client) stays(ctx context.Context, r request, to *url.URL, header http.
 			return nil
 		}
 		if a.status != http.StatusOK && a.status != http.StatusNotFound {
-			return refused(ask, a, c.now)
+			return refused(ask, a, c.now())
 		}
 	}
 	return gateway.Errorf(gateway.Denied, "%s: it has moved, and where to is not known to belong to %s: on behalf of a person nothing is done elsewhere", r.what(), c.account)

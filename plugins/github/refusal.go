@@ -40,6 +40,9 @@ func refusedWith(err error, statuses ...int) bool {
 	return errors.As(err, &r) && !r.Strange && slices.Contains(statuses, r.Status)
 }
 
+// suspended is in GitHub's words while the installation is: it works again when somebody lifts that, and GitHub says so to nobody who asks.
+const suspended = "installation has been suspended"
+
 const maxMessage = 300 // characters of GitHub's words that are kept
 
 // refused makes an error of an answer. GitHub's refusals are objects with a message
@@ -60,6 +63,9 @@ func refused(r request, a answer, now time.Time) error {
 	}
 	for _, raw := range said.Errors[:min(len(said.Errors), 10)] {
 		e.Detail = append(e.Detail, detail(raw))
+	}
+	if a.status == http.StatusForbidden && strings.Contains(strings.ToLower(said.Message), suspended) {
+		return &gateway.Error{Code: gateway.Unavailable, After: suspendedWait, Err: e}
 	}
 	if a.status == http.StatusForbidden {
 		e.Needed = needed(a.header.Get("X-Accepted-Github-Permissions"))

@@ -3,27 +3,15 @@ package github
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
-	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
 
-// maxLogPages bounds how much of the app's log one repair reads. GitHub keeps it for some days, for all installations together.
-const maxLogPages = 100
-
-// attempt is one entry of the app's log of deliveries (https://docs.github.com/en/rest/apps/webhooks, 2026-11).
-type attempt struct {
-	ID           int64  `json:"id"`
-	GUID         string `json:"guid"`
-	At           stamp  `json:"delivered_at"`
-	StatusCode   int    `json:"status_code"`
-	Installation *int64 `json:"installation_id"`
-}
+// maxFailed is how many deliveries that GitHub does not give one repair passes over: one that it never gives keeps nobody from the others, and when it is
+// down it is left alone.
+const maxFailed = 5
 
 // repair fetches the deliveries of a gap that failed: GitHub does not try again by itself, but keeps what it wanted to say. A delivery
 // that arrived later, or that GitHub is asked by somebody to repeat, has the same identifier and counts once.
@@ -32,51 +20,27 @@ func (g *GitHub) repair(ctx context.Context, gap gateway.Gap) error {
 	if err != nil {
 		return err
 	}
+	var bad error
+	n := 0
 	for _, a := range failed {
-		if err := g.fetch(ctx, a); err != nil {
-			return err
+		err := g.fetch(ctx, a)
+		if err == nil {
+			continue
+		}
+		if n++; bad == nil {
+			bad = err
+		}
+		if n == maxFailed || gateway.RetryAfter(err) > 0 || ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return bad
 }
 
 // failed lists this installation's deliveries that never succeeded, oldest first.
 func (g *GitHub) failed(ctx context.Context, gap gateway.Gap) ([]attempt, error) {
-	c, seen := g.app.asApp(g.HTTP, g.Now()), map[string]attempt{}
-	done := map[string]bool{}
-	err := each(ctx, c, "/app/hook/deliveries", url.Values{}, maxLogPages, func(a attempt) (bool, error) {
-		if !a.At.IsZero() && a.At.Before(gap.Since.Add(-time.Minute)) { // clocks differ; the newest come first
-			return true, nil
-		}
-		if a.Installation == nil || strconv.FormatInt(*a.Installation, 10) != g.config.InstallationID {
-			return false, nil
-		}
-		if a.StatusCode >= 200 && a.StatusCode < 300 {
-			done[a.GUID] = true
-		}
-		seen[a.GUID] = a
-		return false, nil
-	})
-	if errors.Is(err, errMore) { // it would be the next time too: the newest are better than none
-		g.Log.WarnContext(ctx, "the app's log of deliveries is longer than is read: what failed before is not fetched", "entries", maxLogPages*pageSize, "since", gap.Since)
-		err = nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out []attempt
-	for guid, a := range seen {
-		if !done[guid] {
-			out = append(out, a)
-		}
-	}
-	slices.SortFunc(out, func(a, b attempt) int {
-		if n := a.At.Compare(b.At.Time); n != 0 {
-			return n
-		}
-		return int(min(max(a.ID-b.ID, -1), 1))
-	})
-	return out, nil
+	all, err := g.app.log.failed(ctx, g.app.asApp(g.HTTP, g.Now), gap, g.Log)
+	return all[g.config.InstallationID], err
 }
 
 // fetch hands over one delivery as if GitHub had brought it. Another installation's is not ours to see.
@@ -88,7 +52,7 @@ func (g *GitHub) fetch(ctx context.Context, a attempt) error {
 		} `json:"request"`
 	}
 	path := "/app/hook/deliveries/" + strconv.FormatInt(a.ID, 10)
-	err := g.app.asApp(g.HTTP, g.Now()).json(ctx, request{method: http.MethodGet, path: path}, &kept)
+	err := g.app.asApp(g.HTTP, g.Now).json(ctx, request{method: http.MethodGet, path: path}, &kept)
 	if refusedWith(err, http.StatusNotFound, http.StatusUnprocessableEntity) {
 		g.Log.WarnContext(ctx, "a delivery that failed is not kept any more", "delivery", a.GUID)
 		return nil
@@ -105,5 +69,10 @@ func (g *GitHub) fetch(ctx context.Context, a attempt) error {
 		g.Log.WarnContext(ctx, "a delivery that failed cannot be read, or is somebody else's", "delivery", a.GUID, "error", err)
 		return nil
 	}
-	return g.Accept(ctx, header, kept.Request.Payload)
+	err = g.Accept(ctx, header, kept.Request.Payload)
+	if gateway.CodeOf(err) == gateway.Invalid { // it is larger than this program takes, and will be the next time
+		g.Log.WarnContext(ctx, "a delivery that failed is not taken", "delivery", a.GUID, "error", err)
+		return nil
+	}
+	return err
 }

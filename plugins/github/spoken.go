@@ -5,13 +5,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/metagov/gateway-go/vote"
 )
 
 var (
-	voteLine   = regexp.MustCompile(`(?i)^/vote[ \t]+(.+)$`)
-	unvoteLine = regexp.MustCompile(`(?i)^/unvote[ \t]*$`)
+	voteLine   = regexp.MustCompile(`(?i)^ {0,3}/vote[ \t\p{Zs}]+(.+)$`)
+	unvoteLine = regexp.MustCompile(`(?i)^ {0,3}/unvote$`)
+	// itemMark is the beginning of an entry of a list (https://spec.commonmark.org/0.31.2/ 5.2).
+	itemMark = regexp.MustCompile(`^ {0,3}(?:(?:[-*+]|[0-9]{1,9}[.)]) {1,4})+`)
 )
 
 // spoken reads the lines of a comment that are votes, outside of blocks of code and of what nobody sees. Of several where one counts the last one
@@ -45,13 +48,21 @@ func seen(body string) (out []string) {
 	var open fence
 	none := 0 // on the lines before this one no comment ends that begins within a line
 	for i := 0; i < len(lines); i++ {
-		line := strings.TrimRight(lines[i], " \t\r")
-		f, isFence := fenceOf(line)
-		switch {
-		case open.length > 0:
+		line := strings.TrimRightFunc(lines[i], unicode.IsSpace)
+		if open.length > 0 && open.within(line) {
+			f, isFence := fenceOf(strings.TrimPrefix(line, strings.Repeat(" ", open.item)))
 			if isFence && f.mark == open.mark && f.length >= open.length && f.info == "" {
 				open = fence{}
 			}
+			continue
+		}
+		open = fence{}
+		f, isFence := fenceOf(line)
+		if mark := itemMark.FindString(line); !isFence && mark != "" {
+			f, isFence = fenceOf(line[len(mark):])
+			f.item = len(mark)
+		}
+		switch {
 		case isFence:
 			open = f
 		default:
@@ -70,6 +81,12 @@ type fence struct {
 	mark   byte
 	length int
 	info   string
+	item   int // how far the entry of a list is indented in which it is; 0: it is in none
+}
+
+// within says whether a line belongs to what the fence encloses: an entry of a list ends where a line is not indented as it is, and all in it.
+func (f fence) within(line string) bool {
+	return line == "" || strings.HasPrefix(line, strings.Repeat(" ", f.item))
 }
 
 // fenceOf reads a line as a fence: three or more of the same mark after three spaces at the most, and no backtick behind backticks.

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ const tokenEarly = 5 * time.Minute
 // instance's value is made again whenever its configuration changes.
 type tokens struct {
 	mu  sync.Mutex
-	all map[string]*token
+	all map[string]*token // by installation, and what it was known to let the app do: what is granted later only later tokens may do
 }
 
 // token is one installation's. Its mutex is held while one is made, so that many at once make one.
@@ -28,20 +29,21 @@ type token struct {
 
 func newTokens() *tokens { return &tokens{all: map[string]*token{}} }
 
-func (t *tokens) of(installation string) *token {
+func (t *tokens) of(key string) *token {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one := t.all[installation]
+	one := t.all[key]
 	if one == nil {
 		one = &token{turn: make(chan struct{}, 1)}
-		t.all[installation] = one
+		t.all[key] = one
 	}
 	return one
 }
 
-// installation gives a token that still works for a while. refused is one that GitHub does not take, which is not given again.
-func (a *app) installation(ctx context.Context, h *http.Client, id string, now time.Time, refused gateway.Secret) (gateway.Secret, error) {
-	t := a.tokens.of(id)
+// installation gives a token that still works for a while, made when the installation was known to have these permissions. refused is one that GitHub
+// does not take, which is not given again.
+func (a *app) installation(ctx context.Context, h *http.Client, id string, permissions []string, now time.Time, refused gateway.Secret) (gateway.Secret, error) {
+	t := a.tokens.of(id + " " + strings.Join(permissions, " "))
 	select {
 	case t.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -56,7 +58,7 @@ func (a *app) installation(ctx context.Context, h *http.Client, id string, now t
 		Expires time.Time      `json:"expires_at"`
 	}
 	t.access = ""
-	if err := a.asApp(h, now).json(ctx, request{method: http.MethodPost, path: "/app/installations/" + id + "/access_tokens", repeat: true}, &out); err != nil {
+	if err := a.asApp(h, at(now)).json(ctx, request{method: http.MethodPost, path: "/app/installations/" + id + "/access_tokens", repeat: true}, &out); err != nil {
 		return "", err
 	}
 	if out.Token == "" || out.Expires.IsZero() {
@@ -66,20 +68,23 @@ func (a *app) installation(ctx context.Context, h *http.Client, id string, now t
 	return t.access, nil
 }
 
-// asApp is a client that speaks as the app itself.
-func (a *app) asApp(h *http.Client, now time.Time) *client {
-	return &client{http: h, now: now, who: "app", token: func(context.Context, gateway.Secret) (gateway.Secret, error) { return a.jwt(now) }, once: true}
+// asApp is a client that speaks as the app itself, with a token for each request: it lasts a few minutes only, and a long list takes longer.
+func (a *app) asApp(h *http.Client, now func() time.Time) *client {
+	return &client{http: h, now: now, who: "app", token: func(context.Context, gateway.Secret) (gateway.Secret, error) { return a.jwt(now()) }, once: true}
 }
 
+// at is a clock for what is over at once.
+func at(t time.Time) func() time.Time { return func() time.Time { return t } }
+
 // as is a client with a given token, which is not exchanged.
-func as(h *http.Client, now time.Time, t gateway.Secret) *client {
+func as(h *http.Client, now func() time.Time, t gateway.Secret) *client {
 	return &client{http: h, now: now, who: "user", token: func(context.Context, gateway.Secret) (gateway.Secret, error) { return t, nil }, once: true}
 }
 
 // own is the client that speaks as this installation.
 func (g *GitHub) own() *client {
-	return &client{http: g.HTTP, now: g.Now(), who: g.config.InstallationID, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
-		t, err := g.app.installation(ctx, g.HTTP, g.config.InstallationID, g.Now(), refused)
+	return &client{http: g.HTTP, now: g.Now, who: g.config.InstallationID, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
+		t, err := g.app.installation(ctx, g.HTTP, g.config.InstallationID, g.config.Permissions, g.Now(), refused)
 		return t, g.gone(ctx, err)
 	}}
 }
@@ -90,7 +95,7 @@ func (g *GitHub) client(ctx context.Context) *client {
 	if !ok {
 		return g.own()
 	}
-	return &client{http: g.HTTP, now: g.Now(), who: "user:" + acting.UserID, account: g.config.Account, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
+	return &client{http: g.HTTP, now: g.Now, who: "user:" + acting.UserID, account: g.config.Account, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
 		if refused == "" {
 			return acting.Token, nil
 		}
@@ -109,7 +114,7 @@ func (g *GitHub) gone(ctx context.Context, err error) error {
 	if refusedWith(err, http.StatusUnauthorized) { // the app's own key: nothing that the community could mend
 		return &gateway.Error{Code: gateway.Unavailable, After: suspendedWait, Err: err}
 	}
-	if refusedWith(err, http.StatusForbidden) { // suspended: it works again when somebody lifts that, and GitHub says so to nobody who asks
+	if refusedWith(err, http.StatusForbidden) { // suspended, or as good as that
 		return &gateway.Error{Code: gateway.Unavailable, After: suspendedWait, Err: err}
 	}
 	return err

@@ -131,17 +131,16 @@ func (b *box) open(ctx context.Context, r *voteRun, n newIssue) (issue, error) {
 	}
 }
 
-// text is what stands in the issue.
+// text is what stands in the issue. How to vote comes first: the details may be anybody's words, and what comes after them they could hide, by the beginning
+// of a comment of HTML for example.
 func text(ask *vote.Ask, how string) string {
-	var b strings.Builder
-	if ask.Details != "" {
-		b.WriteString(ask.Details + "\n\n---\n\n")
-	}
-	b.WriteString(how)
 	if ask.ClosingAt != nil {
-		fmt.Fprintf(&b, "\n\nThe vote closes at %s.", ask.ClosingAt.UTC().Format("2006-01-02 15:04 UTC"))
+		how += fmt.Sprintf("\n\nThe vote closes at %s.", ask.ClosingAt.UTC().Format("2006-01-02 15:04 UTC"))
 	}
-	return b.String()
+	if ask.Details != "" {
+		how += "\n\n---\n\n" + ask.Details
+	}
+	return how
 }
 
 // heard takes what happened to the issue itself: it is deleted or moved away, or closed, which the next look makes sense of.
@@ -350,8 +349,8 @@ func (b *box) Show(ctx context.Context, r *voteRun) error {
 	if !r.Ended() || b.Number == 0 || deleted(r) {
 		return nil
 	}
-	if err := b.sayResult(ctx, r); err != nil {
-		return b.over(ctx, r, err)
+	if err := b.over(ctx, r, b.sayResult(ctx, r)); err != nil {
+		return err
 	}
 	g := r.Plugin
 	_, err := g.perform(ctx, act{

@@ -32,7 +32,8 @@ func TestReactions(t *testing.T) {
 	r.hub.react(1, "dan", "heart", at) // stands for nothing
 	r.hub.mu.Lock()
 	r.hub.reactions[1] = append(r.hub.reactions[1], map[string]any{"id": 1, "content": "-1", "user": nil, "created_at": at.Format(time.RFC3339)},
-		map[string]any{"id": 2, "content": "-1", "user": map[string]any{"login": "robot[bot]", "type": "Bot"}, "created_at": at.Format(time.RFC3339)})
+		map[string]any{"id": 2, "content": "-1", "user": map[string]any{"login": "robot[bot]", "type": "Bot"}, "created_at": at.Format(time.RFC3339)},
+		map[string]any{"id": 3, "content": "-1", "user": map[string]any{"login": "ghost", "type": "User"}, "created_at": at.Format(time.RFC3339)})
 	r.hub.mu.Unlock()
 	r.Advance(20 * time.Minute)
 	require.Equal(t, map[string]int64{"yes": 2, "no": 1}, counts(r.again(p)))

@@ -98,7 +98,7 @@ func (g *GitHub) handle(ctx context.Context, m *message) error {
 	if m.typ() == repositoryRenamed {
 		return g.follow(ctx)
 	}
-	err := g.app.asApp(g.HTTP, g.Now()).json(ctx, request{method: http.MethodGet, path: "/app/installations/" + g.config.InstallationID}, nil)
+	err := g.app.asApp(g.HTTP, g.Now).json(ctx, request{method: http.MethodGet, path: "/app/installations/" + g.config.InstallationID}, nil)
 	if refusedWith(err, http.StatusNotFound, http.StatusGone) {
 		return g.Pause(ctx, gateway.BadCredentials)
 	}

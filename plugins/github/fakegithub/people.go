@@ -177,17 +177,31 @@ func (s *Server) Unsuspend(id int64) error {
 	return s.withInstall(id, "unsuspend", func(i *installation, owner *account) { s.suspend(i, owner, false) })
 }
 
-// SetPermissions changes what an installation lets the app do, also for the tokens that there are.
+// SetPermissions changes what an installation lets the app do. The tokens that there are lose what is taken away, and gain nothing: what is granted
+// later only later tokens may do.
 func (s *Server) SetPermissions(id int64, permissions map[string]string) error {
 	return s.withInstall(id, "set permissions", func(i *installation, owner *account) {
 		i.permissions = maps.Clone(permissions)
 		for _, t := range s.tokens {
 			if t.install == i {
-				t.permissions = i.permissions
+				t.permissions = lesser(t.permissions, i.permissions)
 			}
 		}
 		s.emitInstall(i, "installation", "new_permissions_accepted", owner, nil)
 	})
+}
+
+// lesser is what both let.
+func lesser(a, b map[string]string) map[string]string {
+	out := map[string]string{}
+	for name, level := range a {
+		if other, ok := b[name]; ok && enough(level, other) {
+			out[name] = other
+		} else if ok {
+			out[name] = level
+		}
+	}
+	return out
 }
 
 // SelectRepositories changes which repositories an installation is for.
