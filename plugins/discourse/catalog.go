@@ -16,6 +16,7 @@ var eventTypes = []eventType{
 	{"topic_destroyed", "A topic was deleted."},
 	{"topic_recovered", "A deleted topic was brought back."},
 	{"topic_closed_status_updated", "A topic was closed, or opened again."},
+	{"topic_autoclosed_status_updated", "A topic's timer closed it, or opened it again."},
 	{"topic_archived_status_updated", "A topic was archived, or brought back."},
 	{"topic_pinned_status_updated", "A topic was pinned, or its pin taken away."},
 	{"topic_pinned_globally_status_updated", "A topic was pinned on top of all lists."},

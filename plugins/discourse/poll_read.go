@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -17,7 +18,17 @@ import (
 // pollPost is a post with its polls.
 type pollPost struct {
 	post
-	Polls []pollView `json:"polls"`
+	Version int        `json:"version"`
+	Polls   []pollView `json:"polls"`
+}
+
+// on is an error where a post that nobody has edited has no poll all the same: the forum's polls are switched off, for a while perhaps. Start
+// makes sure that there was one.
+func (p pollPost) on() error {
+	if len(p.Polls) > 0 || p.deleted() || p.Version > 1 || !strings.Contains(p.Raw, pollTag) {
+		return nil
+	}
+	return gateway.Errorf(gateway.Unavailable, "discourse: the post %d shows no poll although nobody has edited it: the forum's polls are switched off", p.ID)
 }
 
 // deleted says that the post is, or that its author has marked it so.
@@ -212,8 +223,11 @@ func (s *scan) named() (n int64) {
 	return n
 }
 
-// mark notes what somebody chose.
+// mark notes what somebody chose, if they are still there.
 func (s *scan) mark(x voter, options int) {
+	if x.ID == 0 {
+		return
+	}
 	m := s.Marks[x.ID]
 	if len(m) != options {
 		m = make([]byte, options)
