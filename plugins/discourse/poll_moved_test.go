@@ -38,6 +38,7 @@ func TestAPollThatIsMoved(t *testing.T) {
 			out := r.ended(p)
 			require.Equal(t, vote.ByPlatform, out.ClosedBy)
 			require.EqualValues(t, 2, out.Turnout.Voters)
+			r.later(time.Minute)
 			v, _ = r.forum.Topic(next)
 			said := ""
 			for _, id := range v.Posts {
