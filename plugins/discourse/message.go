@@ -55,6 +55,7 @@ type about struct {
 	User      maybe[person]    `json:"user"`
 	Post      maybe[likedPost] `json:"post"`
 	Fields    maybe[fields]    `json:"user_fields"`
+	Seen      maybe[time.Time] `json:"last_seen_at"`
 }
 
 // likedPost is the post that a like is for.

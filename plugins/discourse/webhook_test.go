@@ -3,6 +3,7 @@ package discourse_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -347,6 +348,29 @@ func TestUserFields(t *testing.T) {
 	all = r.Events("user_fields_changed")
 	require.Len(t, all, 4)
 	require.Contains(t, string(all[3].Data), `"known":false`)
+}
+
+// A delivery that failed comes again after newer ones: what it says of the fields is history.
+func TestUserFieldsThatComeLate(t *testing.T) {
+	r := newRig(t)
+	update := func(city, seen string) {
+		t.Helper()
+		body := `{"user":{"id":42,"username":"bob","last_seen_at":` + seen + `,"user_fields":{"1":"` + city + `"}}}`
+		require.Equal(t, http.StatusOK, r.send("user_updated", body))
+	}
+	update("Town", `"2026-11-02T11:00:00.000Z"`)
+	update("Village", `"2026-11-02T11:20:00.000Z"`)
+	update("Hamlet", `"2026-11-02T11:10:00.000Z"`) // failed at first
+	update("City", `"2026-11-02T11:20:00.000Z"`)
+	update("Harbour", `null`)
+	var told []string
+	for _, e := range r.Events("user_fields_changed") {
+		var d discourse.FieldsChanged
+		require.NoError(t, json.Unmarshal(e.Data, &d))
+		told = append(told, fmt.Sprint(d.Old["1"], " to ", d.New["1"]))
+	}
+	require.Equal(t, []string{"<nil> to Town", "Town to Village", "Village to City", "City to Harbour"}, told)
+	require.Len(t, r.Events("user_updated"), 5)
 }
 
 func TestWhatPeopleDoIsTold(t *testing.T) {
