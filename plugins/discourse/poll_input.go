@@ -137,7 +137,7 @@ func (in Poll) check() error {
 	}
 	seen := map[string]bool{}
 	for i, l := range in.labels() {
-		l = oneLine(l)
+		l = visible(l)
 		if l == "" || seen[l] {
 			return invalid("/options/"+strconv.Itoa(i), "looks like another option, or like nothing")
 		}

@@ -102,6 +102,18 @@ func TestChoicesAndHeldAreTheSame(t *testing.T) {
 	}
 }
 
+// Two options that look alike, or one that looks like nothing, cannot be told apart by who votes.
+func TestOptionsThatLookAlike(t *testing.T) {
+	for _, options := range [][]string{{"a", " a"}, {"a", "a\u200b"}, {"\u2066a", "a"}, {"a\u00ad", "a"}, {"a", "\u200b\ufeff"}, {"a\nb", "a b"}} {
+		in := Poll{Ask: vote.Ask{Title: "Where?", PollType: vote.Choice, Options: options}}
+		require.Error(t, in.check(), "%q", options)
+	}
+	for _, options := range [][]string{{"a", "A"}, {"\U0001F468\u200d\U0001F33E", "\U0001F469\u200d\U0001F33E"}, {"می\u200cخواهم", "نمی\u200cخواهم"}} {
+		in := Poll{Ask: vote.Ask{Title: "Where?", PollType: vote.Choice, Options: options}}
+		require.NoError(t, in.check(), "%q", options)
+	}
+}
+
 // Discourse looks for mentions when references are characters again.
 func TestPlainCallsNobody(t *testing.T) {
 	for _, in := range []string{"@staff", "ask @ann, or @bob", "a@b"} {
