@@ -136,7 +136,7 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 		return nil
 	}
 	if err == nil {
-		err = p.on()
+		err = r.Plugin.pollsOn(ctx, p)
 	}
 	if err != nil {
 		return err
@@ -164,8 +164,8 @@ func (b *pollBox) follow(r *pollRun, p pollPost) {
 	r.SetURL(b.Post.URL)
 }
 
-// edited is the end of a vote whose poll is another now.
-var edited = vote.Closing{By: vote.ByDeletion, Note: "the poll was edited and is not what was asked any more"}
+// edited is the end of a vote whose poll is another now, or in another post.
+var edited = vote.Closing{By: vote.ByDeletion, Note: "the poll was edited or moved and is not what was asked any more"}
 
 // same says that a poll is still the one that was asked.
 func (b *pollBox) same(ask *vote.Ask, v pollView) bool {
@@ -253,7 +253,7 @@ func (b *pollBox) finish(ctx context.Context, r *pollRun, _ struct{}) (Done, err
 	}
 	p, err := r.Plugin.pollPost(ctx, b.Post.ID)
 	if err == nil {
-		err = p.on()
+		err = r.Plugin.pollsOn(ctx, p)
 	}
 	if err != nil {
 		return Done{}, err

@@ -1,6 +1,7 @@
 package discourse_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -48,6 +49,20 @@ func TestAPollThatIsMoved(t *testing.T) {
 			require.Contains(t, said, "is closed. Result: **passed**")
 		})
 	}
+}
+
+// A poll that went to another post, with a topic that was merged into another, is not the vote's any more.
+func TestAPollThatWentToAnotherPost(t *testing.T) {
+	r := newRig(t)
+	p, topic, post := r.bench()
+	v, _ := r.forum.PostByID(post)
+	left, err := json.Marshal(map[string]any{"id": post, "topic_id": topic, "post_number": 1, "version": 1, "raw": v.Raw})
+	require.NoError(t, err)
+	r.fake.Fail(fakediscourse.Fault{Route: "GET /posts/{id}", Body: string(left), Times: -1})
+	r.later(2 * time.Hour)
+	out := r.ended(p)
+	require.Equal(t, vote.ByDeletion, out.ClosedBy)
+	require.Contains(t, r.process(p).Closing.Note, "moved")
 }
 
 // A forum whose polls are switched off for a while ends no vote.

@@ -22,13 +22,9 @@ type pollPost struct {
 	Polls   []pollView `json:"polls"`
 }
 
-// on is an error where a post that nobody has edited has no poll all the same: the forum's polls are switched off, for a while perhaps. Start
-// makes sure that there was one.
-func (p pollPost) on() error {
-	if len(p.Polls) > 0 || p.deleted() || p.Version > 1 || !strings.Contains(p.Raw, pollTag) {
-		return nil
-	}
-	return gateway.Errorf(gateway.Unavailable, "discourse: the post %d shows no poll although nobody has edited it: the forum's polls are switched off", p.ID)
+// untouched says that nobody has edited the post, and that a poll is in its text.
+func (p pollPost) untouched() bool {
+	return p.Version <= 1 && strings.Contains(p.Raw, pollTag)
 }
 
 // deleted says that the post is, or that its author has marked it so.
@@ -101,6 +97,23 @@ func (d *Discourse) pollPost(ctx context.Context, id int64) (pollPost, error) {
 	var p pollPost
 	err := d.client().needs(global).do(ctx, http.MethodGet, postPath(id)+".json", nil, nil, &p)
 	return p, err
+}
+
+// pollsOn is an error where a post shows no poll although it has not been touched, because the forum's polls are switched off, for a while perhaps: then the
+// routes for them are not there either. Otherwise the poll was moved to another post, as happens to that of a topic which is merged into another.
+func (d *Discourse) pollsOn(ctx context.Context, p pollPost) error {
+	if len(p.Polls) > 0 || p.deleted() || !p.untouched() {
+		return nil
+	}
+	q := url.Values{"post_id": {strconv.FormatInt(p.ID, 10)}, "poll_name": {pollName}, "limit": {"1"}}
+	err := d.client().needs(global).do(ctx, http.MethodGet, "/polls/voters.json", q, nil, nil)
+	if refusedWith(err, http.StatusNotFound) {
+		return gateway.Errorf(gateway.Unavailable, "discourse: the forum's polls are switched off: %w", err)
+	}
+	if gateway.CodeOf(err) == gateway.Unavailable {
+		return err
+	}
+	return nil
 }
 
 const (

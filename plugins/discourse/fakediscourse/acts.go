@@ -84,7 +84,8 @@ func (f *Forum) DeletePost(by string, postID int64) error {
 	})
 }
 
-// MovePost moves a post into another topic, to its end, where it keeps its ID. An opening post cannot be moved so: Discourse copies it.
+// MovePost moves a post into another topic, to its end, where it keeps its ID; nobody is told. An opening post cannot be moved so: Discourse
+// copies it, and its polls go with the copy.
 func (f *Forum) MovePost(by string, postID, topicID int64) error {
 	return f.onPost(by, postID, func(u *user, p *post) error {
 		t := f.topics[topicID]
@@ -95,7 +96,6 @@ func (f *Forum) MovePost(by string, postID, topicID int64) error {
 		t.highest++
 		p.t, p.number, p.replyTo = t, t.highest, 0
 		t.posts = append(t.posts, p)
-		f.tellPost("post_edited", p)
 		return nil
 	})
 }
