@@ -33,7 +33,7 @@ var eventTypes = []eventType{
 	{"user_destroyed", "An account was deleted."},
 	{"user_anonymized", "An account was made anonymous."},
 	{"user_suspended", "An account was suspended. The data's suspension says by whom, who is the initiator, and why, where the key may ask."},
-	{"user_unsuspended", "A suspension was taken back."},
+	{"user_unsuspended", "A suspension was taken back or, as newer forums tell, has run out."},
 	{"user_logged_in", "Somebody logged in; they are the initiator. The webhook that the plugin makes does not ask for it."},
 	{"user_logged_out", "Somebody was logged out. The webhook that the plugin makes does not ask for it."},
 	{"user_promoted", "An account reached another level of trust."},
