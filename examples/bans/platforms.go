@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/discord"
@@ -71,7 +72,7 @@ func ban(ctx context.Context, c *gateway.Community, k *record, a gateway.Account
 	case "discord":
 		_, err = inst.Do(ctx, "ban-member", discord.BanUser{User: a.UserID, Reasoned: discord.Reasoned{Reason: k.why()}}, k.act("ban", a))
 	case "discourse":
-		return suspend(ctx, inst, k, a)
+		return suspend(ctx, c, inst, k, a)
 	case "github":
 		err = block(ctx, inst, k, a)
 	default:
@@ -105,7 +106,7 @@ func verdictOf(err error) (string, error) {
 }
 
 // suspend suspends an account of the forum, but not the forum's own, and nobody's of its staff: about those it has rules of its own.
-func suspend(ctx context.Context, inst *gateway.Instance, k *record, a gateway.AccountRef) (string, error) {
+func suspend(ctx context.Context, c *gateway.Community, inst *gateway.Instance, k *record, a gateway.AccountRef) (string, error) {
 	who := discourse.Person{UserID: a.UserID}
 	u, err := gateway.Do[discourse.Account](ctx, inst, "get-user", who)
 	switch {
@@ -114,6 +115,9 @@ func suspend(ctx context.Context, inst *gateway.Instance, k *record, a gateway.A
 	case u.Admin || u.Moderator || strings.HasPrefix(u.UserID, "-"):
 		return "not banned: it belongs to the forum's staff", nil
 	case u.Suspended && !strings.HasPrefix(u.SuspendReason, k.why()): // ours where the answer was lost
+		if u.SuspendedTill != nil && u.SuspendedTill.Before(c.Now().AddDate(10, 0, 0)) {
+			return "not banned: it is suspended already, until " + u.SuspendedTill.Format(time.DateOnly), nil
+		}
 		return "banned already", nil
 	}
 	_, err = inst.Do(ctx, "suspend", discourse.Suspend{Person: who, Reason: k.why()}, k.act("ban", a))

@@ -20,7 +20,7 @@ const rule = "bans 1"
 // policy: who is banned on one platform is banned on the others, at once where it is verified that the accounts are one person's, by a vote of the
 // moderators where it is only asserted, and not at all where it is less.
 type policy struct {
-	reasons    []string      // a ban is an offence where its reason begins with one of these, or its platform says none
+	reasons    []string      // a ban is an offence where its reason begins with one of these, or its platform knows none
 	channel    string        // the Discord channel in which moderators vote
 	moderators string        // the subject whose people vote, such as gateway.RoleKey("discord", "role/Moderator")
 	approvals  int           // how many of them have to be for it
@@ -40,7 +40,7 @@ func (p *policy) register(ctx context.Context, g *gateway.Gateway) error {
 // record, and each act has a name.
 func (p *policy) heard(ctx context.Context, c *gateway.Community, e gateway.Event) error {
 	o, ok := offenceOf(e)
-	if !ok || e.Bot || e.Cause != "" || !p.counts(o.Reason) { // our own bans come back as events too
+	if !ok || e.Bot || e.Cause != "" || !p.counts(o) { // our own bans come back as events too
 		return nil
 	}
 	inst, err := c.Instance(ctx, e.Plugin)
@@ -63,13 +63,10 @@ func (p *policy) heard(ctx context.Context, c *gateway.Community, e gateway.Even
 	var failed []error // one platform that is away keeps none of the others waiting
 	for i := range k.Verdicts {
 		if v := &k.Verdicts[i]; v.Does == bans && v.Result == "" {
-			if v.Result, err = ban(ctx, c, k, v.Account); err == nil {
-				err = k.keep(ctx, c)
-			}
-			failed = append(failed, err)
+			failed = append(failed, enforce(ctx, c, k, v))
 		}
 	}
-	if err := p.finish(ctx, c, k); err != nil { // before the votes, whose ends change the record too
+	if err := p.finish(ctx, c, k); err != nil {
 		return err
 	}
 	for _, v := range k.Verdicts {
@@ -81,9 +78,31 @@ func (p *policy) heard(ctx context.Context, c *gateway.Community, e gateway.Even
 	return errors.Join(failed...)
 }
 
-// counts says whether a ban for this reason is an offence.
-func (p *policy) counts(reason string) bool {
-	return reason == "" || slices.ContainsFunc(p.reasons, func(r string) bool { return strings.HasPrefix(strings.ToLower(reason), r) })
+// counts says whether a ban is an offence by its reason. GitHub has none. Elsewhere a ban without one is nobody's offence: the moderator gave none, or the
+// forum did not say, since the suspension was taken back before it was asked.
+func (p *policy) counts(o offence) bool {
+	return o.Account.Plugin == "github" || slices.ContainsFunc(p.reasons, func(r string) bool { return strings.HasPrefix(strings.ToLower(o.Reason), r) })
+}
+
+// enforce bans an account as it was decided, if what the decision rests on still holds: somebody may have found out meanwhile that the account is
+// somebody else's.
+func enforce(ctx context.Context, c *gateway.Community, k *record, v *verdict) error {
+	least := gateway.Asserted
+	if v.Does == bans {
+		least = gateway.Verified
+	}
+	err := c.Require(ctx, k.Offence.Account, v.Account, least)
+	switch {
+	case gateway.CodeOf(err) == gateway.Denied:
+		v.Result = "left alone: that it is theirs does not hold any more"
+	case err != nil:
+		return err
+	default:
+		if v.Result, err = ban(ctx, c, k, v.Account); err != nil {
+			return err
+		}
+	}
+	return k.settle(ctx, c, *v)
 }
 
 // ask has the moderators vote on one account. Neither the person nor anybody who is linked to them has a say, by whatever account. Asked again it
@@ -131,10 +150,11 @@ func (p *policy) decided(ctx context.Context, c *gateway.Community, proc gateway
 		return err
 	} else if yes < p.approvals {
 		v.Result = fmt.Sprintf("spared: %d of %d moderators were for it", yes, p.approvals)
-	} else if v.Result, err = ban(ctx, c, k, v.Account); err != nil {
-		return err
+		err = k.settle(ctx, c, *v)
+	} else {
+		err = enforce(ctx, c, k, v)
 	}
-	if err := k.keep(ctx, c); err != nil {
+	if err != nil {
 		return err
 	}
 	return p.finish(ctx, c, k)
@@ -160,12 +180,12 @@ func approvals(proc gateway.Process) (int, error) {
 	return 0, nil
 }
 
-// finish tells the person when nothing is open any more.
+// finish tells the person when nothing is open any more. It reads the record again: the other callback may have settled the rest meanwhile.
 func (p *policy) finish(ctx context.Context, c *gateway.Community, k *record) error {
-	if k.Told != "" || k.open() {
-		return nil
+	k, err := recordOf(ctx, c, k.Person, k.ID)
+	if err != nil || k == nil || k.Told != "" || k.open() {
+		return err
 	}
-	var err error
 	if k.Told, err = p.tell(ctx, c, k); err != nil {
 		return err
 	}

@@ -176,3 +176,94 @@ func TestAVoteThatOnlyLooksLikeOneDecidesNothing(t *testing.T) {
 	require.Empty(t, results(w.now())["github"])
 	require.Empty(t, w.org.Blocked())
 }
+
+func TestTwoWhoSettleAtOnceLoseNothing(t *testing.T) {
+	w := newWorld(t, memory.New())
+	c, err := w.g.Community(t.Context(), community)
+	require.NoError(t, err)
+	inst, err := c.Instance(t.Context(), "discourse")
+	require.NoError(t, err)
+	require.NoError(t, inst.Pause(t.Context(), "for maintenance"))
+	held := w.banned("spam") // as one who goes on with it later has read it
+	w.decide()
+	w.later(time.Minute)
+	require.Equal(t, "banned", results(w.now())["github"])
+	i := slices.IndexFunc(held.Verdicts, func(v verdict) bool { return v.Account.Plugin == "discourse" })
+	held.Verdicts[i].Result = "banned"
+	require.NoError(t, held.settle(t.Context(), c, held.Verdicts[i]))
+	require.NoError(t, held.keep(t.Context(), c))
+	require.Equal(t, map[string]string{"discourse": "banned", "github": "banned"}, results(w.now()))
+}
+
+func TestWhoseLinkWasWithdrawnIsLeftAlone(t *testing.T) {
+	for name, withdraw := range map[string]func(w *world, c *gateway.Community, v verdict) error{
+		"evidence": func(w *world, c *gateway.Community, v verdict) error {
+			return c.RevokeEvidence(w.t.Context(), v.Evidence[len(v.Evidence)-1], "it was a mistake")
+		},
+		"link": func(w *world, c *gateway.Community, v verdict) error { return c.Unlink(w.t.Context(), v.Account) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, memory.New())
+			k := w.banned("spam")
+			c, err := w.g.Community(t.Context(), community)
+			require.NoError(t, err)
+			i := slices.IndexFunc(k.Verdicts, func(v verdict) bool { return v.Account.Plugin == "github" })
+			require.NoError(t, withdraw(w, c, k.Verdicts[i]))
+			w.decide() // they are for it, and do not know
+			w.later(time.Minute)
+			k = w.now()
+			require.Contains(t, results(k)["github"], "left alone")
+			require.Empty(t, w.org.Blocked())
+			require.Contains(t, w.org.Members(), "joshua")
+			require.Equal(t, "discourse", k.Told)
+		})
+	}
+}
+
+func TestAPersonWhoIsMergedMeanwhileKeepsTheirRecord(t *testing.T) {
+	w := newWorld(t, memory.New())
+	w.banned("spam")
+	c, err := w.g.Community(t.Context(), community)
+	require.NoError(t, err)
+	other, err := c.CreatePerson(t.Context(), gateway.NewPerson{Name: "The same"})
+	require.NoError(t, err)
+	_, err = c.Merge(t.Context(), other.ID, w.person, gateway.Ground{})
+	require.NoError(t, err)
+	w.decide()
+	w.later(time.Minute)
+	k := w.now()
+	require.Equal(t, map[string]string{"discourse": "banned", "github": "banned"}, results(k))
+	require.Equal(t, "discourse", k.Told)
+}
+
+func TestABanWithoutAReasonIsNoOffenceWhereThereAreReasons(t *testing.T) {
+	for name, commit := range map[string]func(w *world) error{
+		"the moderator gave none": func(w *world) error { return w.guild.Ban(ann, troll, "", 0) },
+		"it was taken back before the forum could be asked": func(w *world) error {
+			if err := w.forum.Suspend("ann", "troll", w.clock.Now().AddDate(10, 0, 0), "asked for it"); err != nil {
+				return err
+			}
+			return w.forum.Unsuspend("ann", "troll")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, memory.New())
+			require.NoError(t, commit(w))
+			w.fetch()
+			c, err := w.g.Community(t.Context(), community)
+			require.NoError(t, err)
+			_, err = w.record(c)
+			require.EqualError(t, err, "there is no record")
+			events, err := c.Events(t.Context(), 0, 10, offences...)
+			require.NoError(t, err)
+			require.Len(t, events, 1, "it was heard")
+		})
+	}
+}
+
+func TestAShortSuspensionIsNotCalledABan(t *testing.T) {
+	w := newWorld(t, memory.New())
+	require.NoError(t, w.forum.Suspend("ann", "troll", w.clock.Now().AddDate(0, 0, 1), "to cool down"))
+	w.flush()
+	require.Equal(t, "not banned: it is suspended already, until 2026-11-03", results(w.banned("spam"))["discourse"])
+}

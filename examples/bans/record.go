@@ -18,8 +18,9 @@ const (
 	none  = "nothing"
 )
 
-// record is what was decided about one offence, on what ground, and what became of it. It is kept as a claim about the person: so it is exported and erased with
-// them, and the audit record has each change of it.
+// record is what was decided about one offence, on what ground, and what became of it. It is kept as claims about the person: so it is exported and erased with
+// them, and the audit record has each change of it. What became of an account is a claim of its own: the policy's two callbacks run side by side, and in one
+// claim the one that is slower would write over what the other has found out.
 type record struct {
 	ID       string    `json:"-"`
 	Person   string    `json:"-"`
@@ -38,8 +39,11 @@ type verdict struct {
 	Result   string             `json:"result,omitempty"` // "" as long as it is open
 }
 
-// recordKind is the kind of claim that a record is.
-const recordKind = "offence"
+// The kinds of claims that a record is made of.
+const (
+	recordKind = "offence"
+	resultKind = "offence-result"
+)
 
 // judge decides about an offence, once: a record that is there already stands.
 func judge(ctx context.Context, c *gateway.Community, who gateway.Person, e gateway.Event, o offence) (*record, error) {
@@ -73,7 +77,7 @@ func judge(ctx context.Context, c *gateway.Community, who gateway.Person, e gate
 	return k, k.keep(ctx, c)
 }
 
-// recordOf finds a record, nil where there is none.
+// recordOf finds a record, nil where there is none. The person may have been merged into another since: it stays where it is.
 func recordOf(ctx context.Context, c *gateway.Community, person, id string) (*record, error) {
 	claims, err := c.Claims(ctx, gateway.PersonKey(person))
 	if err != nil {
@@ -83,21 +87,51 @@ func recordOf(ctx context.Context, c *gateway.Community, person, id string) (*re
 	if i < 0 {
 		return nil, nil
 	}
-	k := &record{ID: id, Person: person}
+	k := &record{ID: id, Person: strings.TrimPrefix(claims[i].Subject, gateway.PersonKey(""))}
 	if err := json.Unmarshal(claims[i].Data, k); err != nil {
 		return nil, fmt.Errorf("reading the record of an offence: %w", err)
+	}
+	for i := range k.Verdicts {
+		v := &k.Verdicts[i]
+		j := slices.IndexFunc(claims, func(c gateway.Claim) bool { return c.Kind == resultKind && c.Name == k.resultName(*v) })
+		if j < 0 {
+			continue
+		}
+		if err := json.Unmarshal(claims[j].Data, &v.Result); err != nil {
+			return nil, fmt.Errorf("reading what became of %s: %w", v.Account, err)
+		}
 	}
 	return k, nil
 }
 
-// keep writes the record down.
+// keep writes down what was decided, and by which platform the person was told.
 func (k *record) keep(ctx context.Context, c *gateway.Community) error {
-	data, err := json.Marshal(k)
+	decided := *k
+	decided.Verdicts = slices.Clone(k.Verdicts)
+	for i := range decided.Verdicts {
+		if decided.Verdicts[i].Does != none {
+			decided.Verdicts[i].Result = "" // that is in a claim of its own
+		}
+	}
+	return k.claim(ctx, c, recordKind, k.ID, decided)
+}
+
+// settle writes down what became of an account.
+func (k *record) settle(ctx context.Context, c *gateway.Community, v verdict) error {
+	return k.claim(ctx, c, resultKind, k.resultName(v), v.Result)
+}
+
+func (k *record) claim(ctx context.Context, c *gateway.Community, kind, name string, v any) error {
+	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("writing the record of an offence: %w", err)
 	}
-	_, err = c.Grant(ctx, gateway.Claim{Subject: gateway.PersonKey(k.Person), Kind: recordKind, Name: k.ID, Data: data})
+	_, err = c.Grant(ctx, gateway.Claim{Subject: gateway.PersonKey(k.Person), Kind: kind, Name: name, Data: data})
 	return err
+}
+
+func (k *record) resultName(v verdict) string {
+	return k.ID + " " + gateway.AccountKey(v.Account.Plugin, v.Account.PlatformID, v.Account.UserID)
 }
 
 // open says whether something is still to be done about an account.

@@ -17,11 +17,13 @@ type account struct {
 	Admin         bool      `json:"admin"`
 	Moderator     bool      `json:"moderator"`
 	TrustLevel    int       `json:"trust_level"`
+	Suspended     bool      `json:"suspended"`
 	SuspendedAt   time.Time `json:"suspended_at"`
 	SuspendedTill time.Time `json:"suspended_till"`
 	SuspendReason string    `json:"suspend_reason"`
 	FullReason    string    `json:"full_suspend_reason"`
 	SuspendedBy   *person   `json:"suspended_by"`
+	Silenced      bool      `json:"silenced"`
 	SilencedAt    time.Time `json:"silenced_at"`
 	SilencedTill  time.Time `json:"silenced_till"`
 	SilenceReason string    `json:"silence_reason"`
@@ -35,10 +37,11 @@ func (c client) account(ctx context.Context, id int64) (account, error) {
 	return out, err
 }
 
-// suspended says whether it is now. The routes for lists say until when, and older versions of Discourse only by whom.
+// suspended says whether it is now. Until when is said of a suspension that holds, and so is why; by whom also of one that is over
+// (app/serializers/admin_detailed_user_serializer.rb of Discourse, checked 2026-11).
 func (a account) suspended(now time.Time) bool {
 	if a.SuspendedTill.IsZero() {
-		return a.SuspendedBy != nil
+		return a.Suspended || a.FullReason != ""
 	}
 	return a.SuspendedTill.After(now)
 }
@@ -46,7 +49,7 @@ func (a account) suspended(now time.Time) bool {
 // silenced says whether it is now.
 func (a account) silenced(now time.Time) bool {
 	if a.SilencedTill.IsZero() {
-		return a.SilencedBy != nil
+		return a.Silenced || a.SilenceReason != ""
 	}
 	return a.SilencedTill.After(now)
 }

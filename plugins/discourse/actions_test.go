@@ -178,6 +178,45 @@ func TestWhatHasToBeApproved(t *testing.T) {
 	require.Equal(t, gateway.Conflict, gateway.CodeOf(r.refusal("create-topic", discourse.CreateTopic{Title: "Where shall the bench stand?", Raw: somewhere})))
 }
 
+// Of a penalty that is over the forum still says who did it, and nothing else.
+func TestAPenaltyThatIsOver(t *testing.T) {
+	r := newRig(t)
+	bob := discourse.Person{UserID: "42"}
+	until := r.Clock.Now().Add(time.Hour)
+	for name, end := range map[string]func(){
+		"taken back": func() {
+			require.NoError(t, r.forum.Unsuspend("ann", "bob"))
+			require.NoError(t, r.forum.Unsilence("ann", "bob"))
+		},
+		"its time is up": func() { r.Advance(2 * time.Hour) },
+	} {
+		require.NoError(t, r.forum.Suspend("ann", "bob", until, "spam"), name)
+		require.NoError(t, r.forum.Silence("ann", "bob", until, "spam"))
+		got := do[discourse.Account](r, "get-user", bob)
+		require.True(t, got.Suspended && got.Silenced, name)
+		require.Equal(t, "90", got.SuspendedBy)
+		end()
+		got = do[discourse.Account](r, "get-user", bob)
+		require.False(t, got.Suspended || got.Silenced, name)
+		require.Empty(t, got.SuspendedBy+got.SuspendReason, name)
+		until = r.Clock.Now().Add(time.Hour)
+	}
+	require.Zero(t, do[discourse.Done](r, "suspend", discourse.Suspend{Person: bob, Reason: "decision 7"}))
+}
+
+// A suspension that is over by the time that the forum can be asked is nobody's.
+func TestASuspensionThatWasTakenBack(t *testing.T) {
+	r := newRig(t)
+	r.fake.Fail(fakediscourse.Fault{Route: "GET /admin/users/{id}", Times: 1, Status: 503, Body: "<html>maintenance</html>"})
+	require.NoError(t, r.forum.Suspend("ann", "bob", r.Clock.Now().Add(24*time.Hour), "by mistake"))
+	r.due()
+	require.NoError(t, r.forum.Unsuspend("ann", "bob"))
+	r.Advance(time.Hour)
+	e := r.one("user_suspended")
+	require.Empty(t, e.Initiator)
+	require.Contains(t, string(e.Data), `"suspension":{"by":null,"reason":"","until":null}`)
+}
+
 func TestSuspending(t *testing.T) {
 	r := newRig(t)
 	bob := discourse.Person{UserID: "42"}

@@ -47,7 +47,11 @@ func forumURL(address string) (string, error) {
 	if u.Scheme != "https" && (u.Scheme != "http" || !thisMachine(u.Hostname())) {
 		return "", gateway.Errorf(gateway.Invalid, "url: the forum has to be asked by https, or the key could be read on the way")
 	}
-	return u.Scheme + "://" + strings.ToLower(u.Host) + strings.TrimRight(u.EscapedPath(), "/"), nil
+	host := strings.ToLower(u.Host)
+	if port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(host, port) {
+		host = strings.TrimSuffix(host, port) // or the same forum would be two
+	}
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
 func thisMachine(host string) bool {

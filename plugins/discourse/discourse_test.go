@@ -40,6 +40,12 @@ func TestVerify(t *testing.T) {
 		"other secret":    {"fake", forum, signed("other", body), forum, body, "is wrong"},
 		"changed body":    {"fake", forum, signed("fake", body), forum, body + " ", "is wrong"},
 		"other forum":     {"fake", forum, signed("fake", body), "https://evil.example", body, "another forum"},
+		"http behind":     {"fake", forum, signed("fake", body), "http://forum.example", body, ""}, // a proxy takes https, and force_https is off
+		"usual port":      {"fake", forum, signed("fake", body), "https://Forum.example:443", body, ""},
+		"folder":          {"fake", forum + "/talk", signed("fake", body), forum + "/talk", body, ""},
+		"other folder":    {"fake", forum + "/talk", signed("fake", body), forum, body, "another forum"},
+		"other port":      {"fake", forum, signed("fake", body), forum + ":8443", body, "another forum"},
+		"not an address":  {"fake", forum, signed("fake", body), "forum.example", body, "another forum"},
 		"no instance":     {"fake", forum, signed("fake", body), "", body, "another forum"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,6 +112,40 @@ func TestInitiator(t *testing.T) {
 	}
 }
 
+// Plugins of forums may add fields beside what a delivery is about.
+func TestWhatADeliveryIsAbout(t *testing.T) {
+	for _, c := range []struct {
+		kind, body string
+		id         int64
+	}{
+		{"post", `{"post":{"id":7},"forum":{"id":8}}`, 7},
+		{"post", `{"forum":8,"post":{"id":7}}`, 7},
+		{"", `{"post":{"id":7}}`, 7},
+		{"group_user", `{"post":{"id":7}}`, 7},
+		{"", `{"post":{"id":7},"forum":{"id":8}}`, 0},
+		{"", `{}`, 0},
+	} {
+		h := http.Header{"X-Discourse-Event": {"post_created"}, "X-Discourse-Event-Type": {c.kind}}
+		m, err := parse(&gateway.Delivery{Header: h, Body: []byte(c.body)})
+		require.NoError(t, err)
+		require.Equal(t, c.id, m.about.ID.v, c)
+	}
+}
+
+// A suspension by somebody else is not the gateway's, even where it waits for one.
+func TestWhoseSuspensionItIs(t *testing.T) {
+	for body, want := range map[string][]string{
+		`{"user":{"id":42}}`: nil,
+		`{"user":{"id":42},"suspension":{"by":{"id":90,"username":"ann"}}}`:    nil,
+		`{"user":{"id":42},"suspension":{"by":{"id":-1,"username":"System"}}}`: {"user_suspended:42"},
+		`{"user":{"id":42},"suspension":{"by":null}}`:                          {"user_suspended:42"},
+	} {
+		m, err := parse(&gateway.Delivery{Header: http.Header{"X-Discourse-Event": {"user_suspended"}}, Body: []byte(body)})
+		require.NoError(t, err)
+		require.Equal(t, want, m.echoes("system"), body)
+	}
+}
+
 func TestParse(t *testing.T) {
 	read := func(event, body string) (*message, error) {
 		h := http.Header{}
@@ -168,6 +208,8 @@ func TestForumURL(t *testing.T) {
 		"https://forum.example":            "https://forum.example",
 		" https://Forum.Example/ ":         "https://forum.example",
 		"https://forum.example:8443/talk/": "https://forum.example:8443/talk",
+		"https://forum.example:443/talk":   "https://forum.example/talk",
+		"http://localhost:80":              "http://localhost",
 		"http://127.0.0.1:3000":            "http://127.0.0.1:3000",
 		"http://localhost":                 "http://localhost",
 		"http://[::1]:3000":                "http://[::1]:3000",

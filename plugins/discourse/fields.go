@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -23,9 +24,19 @@ type FieldsChanged struct {
 	New      map[string]any `json:"new_values" jsonschema_description:"What they are now."`
 }
 
-// knownFields is what is known of one account's fields. Null: nothing.
-func knownFields(user int64) gateway.Key[fields] {
-	return gateway.Key[fields]("fields/" + strconv.FormatInt(user, 10))
+// heard is what was heard last of an account's fields. Nil fields: nothing.
+type heard struct {
+	Fields fields    `json:"fields"`
+	Seen   time.Time `json:"seen,omitzero"` // when the forum had last seen the account then
+}
+
+// older says that something was said before what is known: a delivery that failed comes again, or is fetched, after newer ones. Deliveries have no time
+// of their own; when the account was last seen tells them apart where its own person changed something.
+func (h heard) older(known heard) bool { return !h.Seen.IsZero() && h.Seen.Before(known.Seen) }
+
+// knownFields is what is known of one account's fields.
+func knownFields(user int64) gateway.Key[heard] {
+	return gateway.Key[heard]("fields/" + strconv.FormatInt(user, 10))
 }
 
 const fieldsChanged = "user_fields_changed"
@@ -43,19 +54,21 @@ func (d *Discourse) receiveFields(ctx context.Context, m *message) error {
 	case "user_destroyed", "user_anonymized": // what they had entered is not ours to keep
 		return d.forgetFields(ctx, user)
 	}
-	now := m.about.Fields.v
-	if now == nil {
+	now := heard{m.about.Fields.v, m.about.Seen.v}
+	if now.Fields == nil {
 		return nil
 	}
-	var old fields
-	_, err := knownFields(user).Update(ctx, d, func(v fields) (fields, error) {
-		old = v
-		return now, nil
+	var old heard
+	_, err := knownFields(user).Update(ctx, d, func(v heard) (heard, error) {
+		if old = v; now.older(v) {
+			return v, nil
+		}
+		return heard{now.Fields, later(now.Seen, v.Seen)}, nil
 	})
-	if err != nil || m.event != "user_updated" {
+	if err != nil || m.event != "user_updated" || now.older(old) {
 		return err
 	}
-	e := changes(old, now)
+	e := changes(old.Fields, now.Fields)
 	if len(e.New) == 0 {
 		return nil
 	}
@@ -66,10 +79,17 @@ func (d *Discourse) receiveFields(ctx context.Context, m *message) error {
 // forgetFields forgets what is known of an account's fields, if anything is.
 func (d *Discourse) forgetFields(ctx context.Context, user int64) error {
 	k := knownFields(user)
-	if v, err := k.Get(ctx, d); err != nil || v == nil {
+	if v, err := k.Get(ctx, d); err != nil || v.Fields == nil {
 		return err
 	}
-	return k.Put(ctx, d, nil)
+	return k.Put(ctx, d, heard{})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // changes are the fields that differ. Of an account of which nothing is known, all that are not empty.

@@ -12,7 +12,7 @@ import (
 // closedRoutes make credentials, end them, show them, or let somebody be somebody else. They belong to the forum's administrators and to the gateway
 // (config/routes.rb of Discourse, checked 2026-11). A star is anything in its part; what is below a route is closed with it.
 var closedRoutes = [][]string{
-	{"admin"}, {"user-api-key"}, {"user-api-keys"}, {"session"}, {"auth"}, {"associate"}, {"logs"}, {"sidekiq"},
+	{"admin"}, {"user-api-key"}, {"user-api-keys"}, {"session"}, {"auth"}, {"associate"}, {"logs"}, {"sidekiq"}, {"wizard"}, {"finish-installation"},
 	{"u", "password-reset"}, {"u", "email-login"}, {"u", "admin-login"}, {"u", "confirm-admin"}, {"u", "confirm-email-token"}, {"u", "confirm-new-email"},
 	{"u", "confirm-old-email"}, {"u", "confirm-session"}, {"u", "activate-account"}, {"u", "update-activation-email"}, {"u", "*second_factor*"},
 	{"u", "*security_key*"}, {"u", "*passkey*"}, {"u", "*", "preferences", "*second-factor*"}, {"u", "*", "preferences", "revoke-account"},

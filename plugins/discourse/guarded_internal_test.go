@@ -56,6 +56,8 @@ func TestWhatMethodMayCall(t *testing.T) {
 		"/u/ann/preferences/email/":             true,
 		"/user-api-key/new":                     true,
 		"/sidekiq":                              true,
+		"/wizard/steps/privacy.json":            true, // it sets who may join, and what is public
+		"/finish-installation/register":         true,
 		"/logs/messages.json":                   true,
 
 		"/admin/users/42":               false,

@@ -73,7 +73,7 @@ func (d *Discourse) keepWebhook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mine := slices.DeleteFunc(have, func(h hook) bool { return h.URL != target && h.ID != known })
+	mine := slices.DeleteFunc(have, func(h hook) bool { return !d.ours(h, target, known) })
 	if len(mine) == 0 {
 		return d.makeWebhook(ctx, c, target, kinds)
 	}
@@ -85,6 +85,17 @@ func (d *Discourse) keepWebhook(ctx context.Context) error {
 	return d.mendWebhook(ctx, c, mine[0], target, kinds)
 }
 
+// ours says whether a webhook is this instance's. The ID alone does not: an administrator may have made something else of it, and a forum that was
+// restored gives its IDs again.
+func (d *Discourse) ours(h hook, target string, known int64) bool {
+	return h.URL == target || h.ID == known && d.signedWith(h)
+}
+
+// signedWith says whether a webhook has the instance's secret.
+func (d *Discourse) signedWith(h hook) bool {
+	return subtle.ConstantTimeCompare([]byte(h.Secret), []byte(d.config.WebhookSecret.Reveal())) == 1
+}
+
 // removeWebhook deletes the webhook that the plugin made or found. It is called when the instance is removed. One that somebody made by hand stays if the
 // key may not look after webhooks.
 func (d *Discourse) removeWebhook(ctx context.Context) error {
@@ -92,7 +103,21 @@ func (d *Discourse) removeWebhook(ctx context.Context) error {
 	if err != nil || id == 0 || d.config.APIKey == "" {
 		return err
 	}
-	return clientOf(d.Instance, d.config).needs(global).dropHook(ctx, id)
+	target, err := d.WebhookURL(ctx)
+	if err != nil {
+		return err
+	}
+	c := clientOf(d.Instance, d.config).needs(global)
+	h, err := c.hook(ctx, id)
+	switch {
+	case refusedWith(err, http.StatusNotFound):
+		return nil
+	case err != nil:
+		return err
+	case !d.ours(h, target, id):
+		return nil
+	}
+	return c.dropHook(ctx, id)
 }
 
 // makeWebhook makes it, and has the forum try it.
@@ -133,8 +158,7 @@ func (d *Discourse) mendWebhook(ctx context.Context, c client, h hook, target st
 
 // fits says whether a webhook is as it has to be.
 func (d *Discourse) fits(h hook, target string, kinds []kind) bool {
-	same := subtle.ConstantTimeCompare([]byte(h.Secret), []byte(d.config.WebhookSecret.Reveal())) == 1
-	if h.URL != target || h.ContentType != contentJSON || !same || !h.Active {
+	if h.URL != target || h.ContentType != contentJSON || !d.signedWith(h) || !h.Active {
 		return false
 	}
 	if h.Wildcard {
@@ -214,6 +238,15 @@ func (c client) hooks(ctx context.Context) (all []hook, kinds []kind, err error)
 		}
 	}
 	return all, kinds, nil
+}
+
+// hook asks for one webhook.
+func (c client) hook(ctx context.Context, id int64) (hook, error) {
+	var said struct {
+		Hook hook `json:"web_hook"`
+	}
+	err := c.do(ctx, http.MethodGet, hookPath(id)+".json", nil, nil, &said)
+	return said.Hook, err
 }
 
 // ping has the forum send a delivery that says nothing, so that its administrators see whether it arrives.

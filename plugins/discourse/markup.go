@@ -39,6 +39,16 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
+// visible is what the eye sees of a text: without signs that have no width.
+func visible(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, oneLine(s)))
+}
+
 // plainLines is the same for a text of several lines, which keeps them.
 func plainLines(s string) string {
 	var out []string

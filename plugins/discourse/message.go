@@ -14,6 +14,7 @@ import (
 // message is a delivery that was read.
 type message struct {
 	event string // Discourse's name for it, such as post_created
+	kind  string // the field of the data that it is about, where the delivery says that
 	id    string
 	data  json.RawMessage
 	about about
@@ -54,6 +55,7 @@ type about struct {
 	User      maybe[person]    `json:"user"`
 	Post      maybe[likedPost] `json:"post"`
 	Fields    maybe[fields]    `json:"user_fields"`
+	Seen      maybe[time.Time] `json:"last_seen_at"`
 }
 
 // likedPost is the post that a like is for.
@@ -65,8 +67,8 @@ type likedPost struct {
 // parse reads a delivery of any event. Its ID is made of the event and the whole body: X-Discourse-Event-Id is another one for
 // each attempt (checked 2026-11). What was added to a suspension is no part of it: asked twice, the forum may say something else, of the same fact.
 func parse(d *gateway.Delivery) (*message, error) {
-	m := &message{event: d.Header.Get("X-Discourse-Event"), data: d.Body}
-	if m.event == "" && d.Header.Get("X-Discourse-Event-Type") == "ping" { // so older versions say it
+	m := &message{event: d.Header.Get(eventHeader), kind: d.Header.Get(kindHeader), data: d.Body}
+	if m.event == "" && m.kind == "ping" { // so older versions say it
 		m.event = "ping"
 	}
 	var object map[string]json.RawMessage
@@ -81,11 +83,7 @@ func parse(d *gateway.Delivery) (*message, error) {
 		_ = json.Unmarshal(raw, m.asked) // it is nobody's word but ours, or the forum's own
 		delete(object, askedField)
 	}
-	if len(object) == 1 {
-		for _, raw := range object {
-			_ = json.Unmarshal(raw, &m.about) // what it is about, if it is an object
-		}
-	}
+	_ = json.Unmarshal(m.subject(object), &m.about) // if it is an object
 	m.id = m.event + ":" + sum(d.Body)
 	if m.asked != nil {
 		raw, err := json.Marshal(object)
@@ -95,6 +93,19 @@ func parse(d *gateway.Delivery) (*message, error) {
 		m.id = m.event + ":asked:" + sum(raw)
 	}
 	return m, nil
+}
+
+// subject is what a delivery is about: what it says that it is, or its only field. Plugins of forums may add fields beside it.
+func (m *message) subject(object map[string]json.RawMessage) json.RawMessage {
+	if raw, ok := object[m.kind]; ok {
+		return raw
+	}
+	for _, raw := range object {
+		if len(object) == 1 {
+			return raw
+		}
+	}
+	return nil
 }
 
 func sum(body []byte) string {
@@ -179,6 +190,8 @@ func (m *message) echoes(account string) []string {
 		return nil
 	case m.event == suspended && m.asked == nil:
 		return nil // it is brought again, with who did it
+	case m.event == suspended && m.asked.By != nil && !strings.EqualFold(m.asked.By.Username, account):
+		return nil
 	case m.event == "user_added_to_group", m.event == "user_removed_from_group":
 		return []string{toldGroup(m.event, a.GroupID.v, a.UserID.v)}
 	case m.event == "post_liked":

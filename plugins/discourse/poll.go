@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -111,10 +112,9 @@ func (b *pollBox) Receive(_ context.Context, r *pollRun, m *message) (gateway.Re
 	id := m.about.ID.v
 	switch {
 	case r.Ended() || id == 0:
-	case m.event == "post_destroyed" && id == b.Post.ID, m.event == "topic_destroyed" && id == b.Post.Topic:
+	case m.event == "post_destroyed" && id == b.Post.ID, m.event == "topic_destroyed" && id == b.Post.Topic && b.Post.Opened:
 		r.CloseNow(vote.Closing{By: vote.ByDeletion})
-	case m.event == "post_edited" && id == b.Post.ID,
-		(m.event == "topic_closed_status_updated" || m.event == "topic_archived_status_updated") && id == b.Post.Topic:
+	case m.event == "post_edited" && id == b.Post.ID, strings.HasPrefix(m.event, "topic_") && id == b.Post.Topic: // a post may have moved elsewhere before
 		r.UpdateAt(r.Now())
 	}
 	return gateway.Reply{}, nil
@@ -135,9 +135,13 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 		}
 		return nil
 	}
+	if err == nil {
+		err = r.Plugin.pollsOn(ctx, p)
+	}
 	if err != nil {
 		return err
 	}
+	b.follow(r, p)
 	v, ok := p.poll()
 	if !ok || !b.same(r.Ask(), v) {
 		r.Plugin.Log.WarnContext(ctx, "the poll of a vote was edited and is another now", "process", r.ID(), "post", b.Post.ID)
@@ -150,8 +154,18 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 	return b.lookOn(ctx, r, v)
 }
 
-// edited is the end of a vote whose poll is another now.
-var edited = vote.Closing{By: vote.ByDeletion, Note: "the poll was edited and is not what was asked any more"}
+// follow notices that the post was moved into another topic: what becomes of the old one is nothing to it.
+func (b *pollBox) follow(r *pollRun, p pollPost) {
+	if p.TopicID == 0 || p.TopicID == b.Post.Topic {
+		return
+	}
+	b.Post.is(r.Plugin, p.post)
+	r.Ref(topicRef(b.Post.Topic))
+	r.SetURL(b.Post.URL)
+}
+
+// edited is the end of a vote whose poll is another now, or in another post.
+var edited = vote.Closing{By: vote.ByDeletion, Note: "the poll was edited or moved and is not what was asked any more"}
 
 // same says that a poll is still the one that was asked.
 func (b *pollBox) same(ask *vote.Ask, v pollView) bool {
@@ -238,6 +252,9 @@ func (b *pollBox) finish(ctx context.Context, r *pollRun, _ struct{}) (Done, err
 		return Done{}, err
 	}
 	p, err := r.Plugin.pollPost(ctx, b.Post.ID)
+	if err == nil {
+		err = r.Plugin.pollsOn(ctx, p)
+	}
 	if err != nil {
 		return Done{}, err
 	}

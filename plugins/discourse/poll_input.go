@@ -18,6 +18,9 @@ import (
 // pollName is the name of a vote's poll. There is one in its post.
 const pollName = "poll"
 
+// pollTag is what the text of every poll begins with.
+const pollTag = "[poll "
+
 // When a poll shows its results (plugins/poll of Discourse, checked 2026-11).
 const (
 	resultsAlways  = "always"
@@ -134,7 +137,7 @@ func (in Poll) check() error {
 	}
 	seen := map[string]bool{}
 	for i, l := range in.labels() {
-		l = oneLine(l)
+		l = visible(l)
 		if l == "" || seen[l] {
 			return invalid("/options/"+strconv.Itoa(i), "looks like another option, or like nothing")
 		}
@@ -173,7 +176,7 @@ func (in Poll) markup() (string, error) {
 	if details := plainLines(in.Details); details != "" {
 		b.WriteString(details + "\n\n")
 	}
-	b.WriteString("[poll name=" + pollName + in.attributes() + "]\n# " + plain(in.Title) + "\n")
+	b.WriteString(pollTag + "name=" + pollName + in.attributes() + "]\n# " + plain(in.Title) + "\n")
 	if in.Number == nil {
 		for _, l := range in.labels() {
 			b.WriteString("* " + plain(l) + "\n")

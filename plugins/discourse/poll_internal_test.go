@@ -28,6 +28,8 @@ func TestParseVoters(t *testing.T) {
 		"no rank":     {`{"a":[{"user":{"id":7}}]}`, nil, "no rank", true},
 		"a large":     {`{"a":[{"rank":"256","user":{"id":7}}]}`, nil, "no rank", true},
 		"no ID":       {`{"a":[{"username":"ann"}]}`, nil, "no ID", false},
+		"deleted":     {`{"a":[null,{"id":7},null]}`, []voter{{}, {7, 1}, {}}, "", false},
+		"no ranker":   {`{"a":[{"rank":"1","user":null},{"rank":"2","user":{"id":7}}]}`, []voter{{}, {7, 2}}, "", true},
 		"not lists":   {`{"a":7}`, nil, "decoding", false},
 		"text":        {`"a"`, nil, "decoding", false},
 		"nothing":     {``, nil, "decoding", false},
@@ -45,6 +47,14 @@ func TestParseVoters(t *testing.T) {
 	}
 }
 
+// Whoever is gone votes for nothing, and is no voter.
+func TestVotersWhoAreGone(t *testing.T) {
+	s := &scan{Marks: map[int64][]byte{}}
+	s.mark(voter{}, 2)
+	s.mark(voter{7, 1}, 2)
+	require.Equal(t, map[int64][]byte{7: {1, 0}}, s.Marks)
+}
+
 func FuzzParseVoters(f *testing.F) {
 	f.Add(`{"a":[{"rank":"Abstain","user":{"id":8}}]}`, true)
 	f.Add(`[{"id":7}]`, false)
@@ -54,7 +64,7 @@ func FuzzParseVoters(f *testing.F) {
 			require.Nil(t, got)
 		}
 		for _, v := range got {
-			require.NotZero(t, v.ID)
+			require.True(t, v.ID != 0 || v.Mark == 0, "who is gone has chosen nothing")
 		}
 	})
 }
@@ -89,6 +99,18 @@ func TestChoicesAndHeldAreTheSame(t *testing.T) {
 			ballots = append(ballots, vote.Ballot{Question: l.Question, Choice: l.Choice})
 		}
 		require.Equal(t, got, held(ask, ballots))
+	}
+}
+
+// Two options that look alike, or one that looks like nothing, cannot be told apart by who votes.
+func TestOptionsThatLookAlike(t *testing.T) {
+	for _, options := range [][]string{{"a", " a"}, {"a", "a\u200b"}, {"\u2066a", "a"}, {"a\u00ad", "a"}, {"a", "\u200b\ufeff"}, {"a\nb", "a b"}} {
+		in := Poll{Ask: vote.Ask{Title: "Where?", PollType: vote.Choice, Options: options}}
+		require.Error(t, in.check(), "%q", options)
+	}
+	for _, options := range [][]string{{"a", "A"}, {"\U0001F468\u200d\U0001F33E", "\U0001F469\u200d\U0001F33E"}, {"می\u200cخواهم", "نمی\u200cخواهم"}} {
+		in := Poll{Ask: vote.Ask{Title: "Where?", PollType: vote.Choice, Options: options}}
+		require.NoError(t, in.check(), "%q", options)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -17,7 +18,13 @@ import (
 // pollPost is a post with its polls.
 type pollPost struct {
 	post
-	Polls []pollView `json:"polls"`
+	Version int        `json:"version"`
+	Polls   []pollView `json:"polls"`
+}
+
+// untouched says that nobody has edited the post, and that a poll is in its text.
+func (p pollPost) untouched() bool {
+	return p.Version <= 1 && strings.Contains(p.Raw, pollTag)
 }
 
 // deleted says that the post is, or that its author has marked it so.
@@ -90,6 +97,23 @@ func (d *Discourse) pollPost(ctx context.Context, id int64) (pollPost, error) {
 	var p pollPost
 	err := d.client().needs(global).do(ctx, http.MethodGet, postPath(id)+".json", nil, nil, &p)
 	return p, err
+}
+
+// pollsOn is an error where a post shows no poll although it has not been touched, because the forum's polls are switched off, for a while perhaps: then the
+// routes for them are not there either. Otherwise the poll was moved to another post, as happens to that of a topic which is merged into another.
+func (d *Discourse) pollsOn(ctx context.Context, p pollPost) error {
+	if len(p.Polls) > 0 || p.deleted() || !p.untouched() {
+		return nil
+	}
+	q := url.Values{"post_id": {strconv.FormatInt(p.ID, 10)}, "poll_name": {pollName}, "limit": {"1"}}
+	err := d.client().needs(global).do(ctx, http.MethodGet, "/polls/voters.json", q, nil, nil)
+	if refusedWith(err, http.StatusNotFound) {
+		return gateway.Errorf(gateway.Unavailable, "discourse: the forum's polls are switched off: %w", err)
+	}
+	if gateway.CodeOf(err) == gateway.Unavailable {
+		return err
+	}
+	return nil
 }
 
 const (
@@ -212,8 +236,11 @@ func (s *scan) named() (n int64) {
 	return n
 }
 
-// mark notes what somebody chose.
+// mark notes what somebody chose, if they are still there.
 func (s *scan) mark(x voter, options int) {
+	if x.ID == 0 {
+		return
+	}
 	m := s.Marks[x.ID]
 	if len(m) != options {
 		m = make([]byte, options)

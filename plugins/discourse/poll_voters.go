@@ -10,7 +10,7 @@ import (
 	"github.com/metagov/gateway-go/vote"
 )
 
-// voter is one of those who chose an option. Mark is 1, or of a ranking the option's rank, or 0 where they did not rank it.
+// voter is one of those who chose an option. ID is 0 where the account is gone. Mark is 1, or of a ranking the option's rank, or 0 where they did not rank it.
 type voter struct {
 	ID   int64
 	Mark byte
@@ -24,11 +24,11 @@ type rawVoter struct {
 }
 
 // parseVoters reads the voters of one option: null where there are none, a list for a poll of numbers, and otherwise lists by the options' IDs. Of one
-// option of a ranking older versions of Discourse do not say the ranks, which is refused.
+// option of a ranking older versions of Discourse do not say the ranks, which is refused. They also say null of voters whose accounts were deleted.
 func parseVoters(raw json.RawMessage, option string, ranked bool) ([]voter, error) {
-	var list []rawVoter
+	var list []*rawVoter
 	if err := json.Unmarshal(raw, &list); err != nil {
-		var by map[string][]rawVoter
+		var by map[string][]*rawVoter
 		if err := json.Unmarshal(raw, &by); err != nil {
 			return nil, fmt.Errorf("decoding voters: %w", err)
 		}
@@ -36,6 +36,10 @@ func parseVoters(raw json.RawMessage, option string, ranked bool) ([]voter, erro
 	}
 	out := make([]voter, 0, len(list))
 	for _, x := range list {
+		if x == nil || x.User == nil && len(x.Rank) > 0 {
+			out = append(out, voter{}) // counted, for the page's length
+			continue
+		}
 		v := voter{ID: x.ID, Mark: 1}
 		if ranked && x.User == nil {
 			return nil, fmt.Errorf("the forum names voters of a ranking without their ranks, as older versions of Discourse do")

@@ -119,12 +119,13 @@ func compare(a, b attempt) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a
 func (d *Discourse) bring(ctx context.Context, a attempt) error {
 	var headers map[string]any // older versions write numbers too
 	err := json.Unmarshal([]byte(a.Headers), &headers)
-	event, ok := headers["X-Discourse-Event"].(string)
+	event, ok := headers[eventHeader].(string)
+	kind, _ := headers[kindHeader].(string)
 	if err != nil || !ok {
 		d.Log.WarnContext(ctx, "a delivery that failed does not say of what event it was", "delivery", a.ID)
 		return nil
 	}
-	header := deliveryHeader(event)
+	header := deliveryHeader(event, kind)
 	m, err := parse(&gateway.Delivery{Header: header, Body: []byte(a.Payload)})
 	if err != nil {
 		d.Log.WarnContext(ctx, "a delivery that failed cannot be read", "delivery", a.ID, "error", err)
@@ -133,5 +134,10 @@ func (d *Discourse) bring(ctx context.Context, a attempt) error {
 	if m.event == "ping" {
 		return nil
 	}
-	return d.Accept(ctx, header, []byte(a.Payload))
+	err = d.Accept(ctx, header, []byte(a.Payload))
+	if gateway.CodeOf(err) == gateway.Invalid { // it is too large, as it was when it came: those after it are not to wait for it
+		d.Log.WarnContext(ctx, "a delivery that failed cannot be taken", "delivery", a.ID, "event", event, "error", err)
+		return nil
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/url"
 	"strings"
 
 	gateway "github.com/metagov/gateway-go"
@@ -28,8 +29,27 @@ func verify(secret gateway.Secret, forum string, d *gateway.Delivery) error {
 	if !hmac.Equal(got, mac.Sum(nil)) {
 		return errors.New("its signature is wrong")
 	}
-	if !strings.EqualFold(baseOf(d.Header.Get("X-Discourse-Instance")), baseOf(forum)) { // forums spell their host as they like
+	if at := place(forum); at == "" || place(d.Header.Get("X-Discourse-Instance")) != at {
 		return errors.New("it is of another forum")
 	}
 	return nil
+}
+
+// place is where a forum is, without what one behind a proxy may have wrong of itself: the scheme, where its setting force_https is off, the port of
+// that, and how the host is spelt. "": it is no address.
+func place(address string) string {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return bareHost(u) + strings.ToLower(strings.TrimRight(u.EscapedPath(), "/"))
+}
+
+// bareHost is an address's host in small letters, with the port where that is not the usual one.
+func bareHost(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	for _, usual := range []string{":443", ":80"} {
+		host = strings.TrimSuffix(host, usual)
+	}
+	return host
 }

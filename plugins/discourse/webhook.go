@@ -9,6 +9,12 @@ import (
 	gateway "github.com/metagov/gateway-go"
 )
 
+// The headers that say what a delivery is of: the name of what happened, and the field of the body that it is about.
+const (
+	eventHeader = "X-Discourse-Event"
+	kindHeader  = "X-Discourse-Event-Type"
+)
+
 // webhook is the way of every delivery.
 func webhook() gateway.Webhook[*Discourse, *message] {
 	return gateway.Webhook[*Discourse, *message]{
@@ -21,7 +27,7 @@ func webhook() gateway.Webhook[*Discourse, *message] {
 		Receive: (*Discourse).receive,
 		Slow:    func(m *message) bool { return m.event == suspended && m.asked == nil },
 		Handle:  (*Discourse).handle,
-		Keep:    []string{"X-Discourse-Event"},
+		Keep:    []string{eventHeader, kindHeader},
 	}
 }
 
@@ -88,13 +94,16 @@ func (d *Discourse) handle(ctx context.Context, m *message) error {
 	if err != nil {
 		return gateway.Errorf(gateway.Internal, "encoding a delivery again: %w", err)
 	}
-	return d.Accept(ctx, deliveryHeader(m.event), body)
+	return d.Accept(ctx, deliveryHeader(m.event, m.kind), body)
 }
 
 // deliveryHeader is what a delivery has beside its signature.
-func deliveryHeader(event string) http.Header {
+func deliveryHeader(event, kind string) http.Header {
 	h := http.Header{}
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Discourse-Event", event)
+	h.Set(eventHeader, event)
+	if kind != "" {
+		h.Set(kindHeader, kind)
+	}
 	return h
 }

@@ -3,6 +3,7 @@ package discourse_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -154,6 +155,55 @@ func TestTheWebhookIsRemovedWithTheInstance(t *testing.T) {
 	r.hook()
 }
 
+// changeHook is what an administrator does to a webhook.
+func (r *rig) changeHook(id int64, fields string) {
+	r.t.Helper()
+	at := forumURL + "/admin/api/web_hooks/" + itoa(id) + ".json"
+	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodPut, at, strings.NewReader(`{"web_hook":`+fields+`}`))
+	require.NoError(r.t, err)
+	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("Api-Key", r.key)
+	q.Header.Set("Api-Username", "system")
+	res, err := r.fake.Client().Do(q)
+	require.NoError(r.t, err)
+	require.NoError(r.t, res.Body.Close())
+	require.Equal(r.t, http.StatusOK, res.StatusCode)
+}
+
+// An administrator makes something else of the webhook, or a forum that was restored gives its ID to another: that is theirs.
+func TestAWebhookThatIsAnothersNowStaysTheirs(t *testing.T) {
+	r := newRig(t)
+	id := r.hook().ID
+	r.changeHook(id, `{"payload_url":"https://elsewhere.example/hook","secret":"fake-their-secret"}`)
+	theirs := func(n int) {
+		t.Helper()
+		all := r.forum.Webhooks()
+		require.Len(t, all, n)
+		require.Equal(t, []any{id, "https://elsewhere.example/hook", "fake-their-secret"}, []any{all[0].ID, all[0].URL, all[0].Secret})
+	}
+	r.Advance(7 * time.Hour)
+	theirs(2)
+	r.topic("bob")
+	r.one("topic_created")
+	require.NoError(t, r.inst.Remove(t.Context()))
+	theirs(1)
+
+	r = newRig(t)
+	r.changeHook(id, `{"payload_url":"https://elsewhere.example/hook","secret":"fake-their-secret"}`)
+	require.NoError(t, r.inst.Remove(t.Context())) // before anything was noticed
+	theirs(1)
+}
+
+// One whose address alone is wrong is mended: it has the secret.
+func TestAWebhookWithAnotherAddressIsMended(t *testing.T) {
+	r := newRig(t)
+	before := r.hook()
+	r.changeHook(before.ID, `{"payload_url":"https://gateway.example/typo"}`)
+	r.Advance(7 * time.Hour)
+	require.Equal(t, before.ID, r.hook().ID)
+	require.Equal(t, before.URL, r.hook().URL)
+}
+
 // Where the key may not, the instance's health says what has to be done by hand; events come all the same then.
 func TestAWebhookByHand(t *testing.T) {
 	r := newRig(t, func(s *setup) {
@@ -300,6 +350,29 @@ func TestUserFields(t *testing.T) {
 	require.Contains(t, string(all[3].Data), `"known":false`)
 }
 
+// A delivery that failed comes again after newer ones: what it says of the fields is history.
+func TestUserFieldsThatComeLate(t *testing.T) {
+	r := newRig(t)
+	update := func(city, seen string) {
+		t.Helper()
+		body := `{"user":{"id":42,"username":"bob","last_seen_at":` + seen + `,"user_fields":{"1":"` + city + `"}}}`
+		require.Equal(t, http.StatusOK, r.send("user_updated", body))
+	}
+	update("Town", `"2026-11-02T11:00:00.000Z"`)
+	update("Village", `"2026-11-02T11:20:00.000Z"`)
+	update("Hamlet", `"2026-11-02T11:10:00.000Z"`) // failed at first
+	update("City", `"2026-11-02T11:20:00.000Z"`)
+	update("Harbour", `null`)
+	var told []string
+	for _, e := range r.Events("user_fields_changed") {
+		var d discourse.FieldsChanged
+		require.NoError(t, json.Unmarshal(e.Data, &d))
+		told = append(told, fmt.Sprint(d.Old["1"], " to ", d.New["1"]))
+	}
+	require.Equal(t, []string{"<nil> to Town", "Town to Village", "Village to City", "City to Harbour"}, told)
+	require.Len(t, r.Events("user_updated"), 5)
+}
+
 func TestWhatPeopleDoIsTold(t *testing.T) {
 	r := newRig(t)
 	topic, first := r.topic("bob")
@@ -379,6 +452,24 @@ func TestALargeGapIsRepairedBitByBit(t *testing.T) {
 		require.Contains(t, string(e.Data), `"raw":"`+itoa(int64(n))+` There`)
 	}
 	require.Greater(t, len(r.calls("GET /admin/api/web_hook_events/{id}")), answers/50+2, "in several goes")
+}
+
+// A delivery that is larger than the gateway takes keeps none of the others waiting.
+func TestAFailedDeliveryThatIsTooLargeIsPassedOver(t *testing.T) {
+	r := newRig(t, func(s *setup) { s.options = func(o *gateway.Options) { o.MaxBody = 20_000 } })
+	r.forum.Set(func(s *fakediscourse.Settings) { s.RetryWebHookEvents = false })
+	fault := r.fake.Fail(fakediscourse.Fault{Delivery: "*", Times: -1, CloseBefore: true})
+	topic, _ := r.topic("bob")
+	_, err := r.forum.Reply("Carla", topic, strings.Repeat("There is a fine place beside the old mill. ", 700))
+	require.NoError(t, err)
+	last, err := r.forum.Reply("Carla", topic, "And there is another by the river.")
+	require.NoError(t, err)
+	fault.Remove()
+	require.NoError(t, r.inst.Repair(t.Context(), gateway.Gap{Since: r.Clock.Now()}))
+	r.due()
+	all := r.Events("post_created")
+	require.Len(t, all, 2)
+	require.Contains(t, string(all[1].Data), `"id":`+itoa(last))
 }
 
 // Where the log cannot be seen, or what is in it cannot be read, a repair ends all the same.

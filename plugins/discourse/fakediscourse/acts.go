@@ -1,6 +1,9 @@
 package fakediscourse
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // NewTopic is a topic that somebody opens. Category 0 is "Uncategorized".
 type NewTopic struct {
@@ -77,6 +80,22 @@ func (f *Forum) DeletePost(by string, postID int64) error {
 			return notAllowed("%s may not delete post %d", by, postID)
 		}
 		f.remove(p, u)
+		return nil
+	})
+}
+
+// MovePost moves a post into another topic, to its end, where it keeps its ID; nobody is told. An opening post cannot be moved so: Discourse
+// copies it, and its polls go with the copy.
+func (f *Forum) MovePost(by string, postID, topicID int64) error {
+	return f.onPost(by, postID, func(u *user, p *post) error {
+		t := f.topics[topicID]
+		if !u.staff() || p.number == 1 || t == nil || t == p.t || !t.deletedAt.IsZero() {
+			return notAllowed("%s may not move post %d to topic %d", by, postID, topicID)
+		}
+		p.t.posts = slices.DeleteFunc(p.t.posts, func(q *post) bool { return q == p })
+		t.highest++
+		p.t, p.number, p.replyTo = t, t.highest, 0
+		t.posts = append(t.posts, p)
 		return nil
 	})
 }

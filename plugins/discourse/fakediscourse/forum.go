@@ -24,6 +24,7 @@ type Settings struct {
 	TitlePrettify                                    bool          // titles are made to look like titles
 	EditingGracePeriod                               time.Duration // edits of the same person within it make no new version
 	MaxTagsPerTopic                                  int
+	PollsOff                                         bool // poll_enabled is off: no polls are shown, and none can be closed
 	PollMaximumOptions                               int
 	PollEditWindowMins                               int
 	PollMinimumTrustLevelToCreate                    int

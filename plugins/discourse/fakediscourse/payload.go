@@ -21,7 +21,7 @@ func (f *Forum) postPayload(p *post) object {
 	if c := f.categories[p.t.category]; c != nil {
 		o["category_slug"] = c.slug
 	}
-	if len(p.polls) > 0 {
+	if len(p.polls) > 0 && !f.settings.PollsOff {
 		o["polls"] = f.showPolls(p, f.users[systemID])
 	}
 	return o

@@ -180,6 +180,9 @@ func (f *Forum) voterNames(p *poll, option string, ids []int64) []object {
 
 // pollToActOn finds the poll of a request, in Discourse's order of refusals.
 func (f *Forum) pollToActOn(postID int64, name, archived string) (*poll, error) {
+	if f.settings.PollsOff {
+		return nil, refuse("not_found")
+	}
 	p := f.posts[postID]
 	if p == nil || !p.deletedAt.IsZero() {
 		return nil, invalid("Cannot act on a deleted post.")
@@ -349,6 +352,9 @@ func (r *request) voters() (any, error) {
 		if _, err := r.need(name); err != nil {
 			return nil, err
 		}
+	}
+	if r.f.settings.PollsOff {
+		return nil, refuse("not_found")
 	}
 	p := r.f.posts[r.int("post_id")]
 	if p == nil || !p.deletedAt.IsZero() {

@@ -239,7 +239,7 @@ func (r *request) adminUser() (any, error) {
 		"can_grant_admin": plain, "can_revoke_admin": u.admin && u.id > 0, "can_grant_moderation": plain, "can_revoke_moderation": u.moderator && u.id > 0,
 		"can_impersonate": plain, "like_count": 0, "like_given_count": 0, "topic_count": 0, "post_edits_count": 0, "flags_given_count": 0,
 		"flags_received_count": 0, "private_topics_count": 0, "can_delete_all_posts": plain, "can_be_deleted": plain, "can_be_anonymized": plain,
-		"can_be_merged": plain, "full_suspend_reason": nil, "latest_export": nil, "silence_reason": nullable(u.silenceReason), "post_count": f.postCount(u),
+		"can_be_merged": plain, "full_suspend_reason": nil, "latest_export": nil, "silence_reason": nil, "post_count": f.postCount(u),
 		"primary_group_id": nil, "badge_count": 0, "warnings_received_count": 0, "bounce_score": 0, "reset_bounce_score_after": nil,
 		"can_view_action_logs": true, "can_disable_second_factor": false, "can_delete_sso_record": false, "api_key_count": 0, "similar_users_count": 0,
 		"single_sign_on_record": nil, "approved_by": nil, "suspended_by": nil, "silenced_by": nil, "penalty_counts": object{"silenced": 0, "suspended": 0, "total": 0},
@@ -247,9 +247,15 @@ func (r *request) adminUser() (any, error) {
 		"upcoming_changes_stats": []object{}, "associated_accounts": []object{}, "has_bounce_errors": false,
 	})
 	if u.suspended(f.now()) {
-		o["full_suspend_reason"], o["suspended_by"] = u.suspendReason, f.basicUser(f.user0(u.suspendedBy))
+		o["full_suspend_reason"] = u.suspendReason
 	}
 	if u.silenced(f.now()) {
+		o["silence_reason"] = u.silenceReason
+	}
+	if u.suspendedBy != 0 { // the last who did, also when it is over (app/serializers/admin_detailed_user_serializer.rb, checked 2026-11)
+		o["suspended_by"] = f.basicUser(f.user0(u.suspendedBy))
+	}
+	if u.silencedBy != 0 {
 		o["silenced_by"] = f.basicUser(f.user0(u.silencedBy))
 	}
 	return o, nil
@@ -330,7 +336,7 @@ func (r *request) unsuspend() (any, error) {
 }
 
 func (f *Forum) unsuspend(u, by *user) {
-	u.suspendedAt, u.suspendedTill, u.suspendReason, u.suspendedBy = time.Time{}, time.Time{}, "", 0
+	u.suspendedAt, u.suspendedTill, u.suspendReason = time.Time{}, time.Time{}, "" // who did it stays in the log
 	f.note("unsuspend_user", by, u.username, "")
 	f.tellUser("user_unsuspended", u)
 }
@@ -368,7 +374,7 @@ func (f *Forum) unsilence(u, by *user) {
 	if u.silencedTill.IsZero() {
 		return
 	}
-	u.silencedAt, u.silencedTill, u.silenceReason, u.silencedBy = time.Time{}, time.Time{}, "", 0
+	u.silencedAt, u.silencedTill, u.silenceReason = time.Time{}, time.Time{}, ""
 	f.note("unsilence_user", by, u.username, "")
 	f.systemMessage(u, "Account no longer on hold", "Your account is no longer silenced: you can post again.")
 }

@@ -31,7 +31,7 @@ func (f *Forum) showPost(p *post, u *user) object {
 		"badges_granted": []object{}, "link_counts": []object{}, "can_accept_answer": false, "can_unaccept_answer": false,
 		"primary_group_flair_url": nil, "primary_group_flair_bg_color": nil, "primary_group_flair_color": nil,
 	})
-	if len(p.polls) > 0 {
+	if len(p.polls) > 0 && !f.settings.PollsOff {
 		o["polls"] = f.showPolls(p, u)
 		if votes := f.votesOf(p, u); votes != nil {
 			o["polls_votes"] = votes
