@@ -276,6 +276,7 @@ func TestAnOffenceIsHeardByDiscordsGateway(t *testing.T) {
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
+	w.runs = true
 	go func() { done <- w.g.Run(ctx) }()
 	defer func() {
 		stop()
