@@ -428,6 +428,9 @@ func TestVotersWhoAreNobody(t *testing.T) {
 		for _, nobody := range []string{"nobody", elsewhere.ID} {
 			require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(nobody), vote.Yes, now), gateway.NotFound)
 		}
+		thing, err := c.CreatePerson(ctx, gateway.NewPerson{Kind: gateway.AResource})
+		require.NoError(t, err)
+		require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(thing.ID), vote.Yes, now), gateway.Invalid)
 		require.NoError(t, c.ErasePerson(ctx, ann.ID))
 		for _, id := range []string{ann.ID, bob.ID} {
 			require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(id), vote.Yes, now.Add(time.Second)), gateway.NotFound, "somebody who was erased does not vote again")
