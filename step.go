@@ -104,6 +104,7 @@ func (s *Step) CloseNow(why vote.Closing) {
 			return // its time comes before, and must not be put off
 		}
 		due = maxTime(due, earliest)
+		why.At = maxTime(why.At, earliest) // until then ballots count
 	}
 	t := s.task(taskClose, due)
 	t.Payload, _ = json.Marshal(why) // plain fields
