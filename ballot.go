@@ -146,8 +146,12 @@ func (g *Gateway) cast(tx store.Tx, row store.Process, a *asked, b Ballot) (Rece
 		return Receipt{}, err
 	}
 	if s.kind == kindPerson { // an ID that was never anybody's, or is erased, must not be one more voter
-		if _, err := standing(tx, row.Community, s.id); err != nil {
+		p, err := standing(tx, row.Community, s.id)
+		if err != nil {
 			return Receipt{}, storeError(err, "person %s", s.id)
+		}
+		if p.Kind == AResource {
+			return Receipt{}, Errorf(Invalid, "%s is a resource, which does not vote", s.id)
 		}
 	}
 	b.Voter = list.key(s)

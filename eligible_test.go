@@ -428,6 +428,9 @@ func TestVotersWhoAreNobody(t *testing.T) {
 		for _, nobody := range []string{"nobody", elsewhere.ID} {
 			require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(nobody), vote.Yes, now), gateway.NotFound)
 		}
+		thing, err := c.CreatePerson(ctx, gateway.NewPerson{Kind: gateway.AResource})
+		require.NoError(t, err)
+		require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(thing.ID), vote.Yes, now), gateway.Invalid)
 		require.NoError(t, c.ErasePerson(ctx, ann.ID))
 		for _, id := range []string{ann.ID, bob.ID} {
 			require.ErrorIs(t, cast(t, c, p.ID, gateway.PersonKey(id), vote.Yes, now.Add(time.Second)), gateway.NotFound, "somebody who was erased does not vote again")
@@ -484,6 +487,13 @@ func TestShortestTimeAfterTheClosingTime(t *testing.T) {
 	require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "close", User: "a", Process: p.ID, At: r.clock.now()}).Code)
 	r.wait(10*time.Minute + time.Second)
 	require.Equal(t, vote.ByTime, r.outcome(r.process(c, p.ID)).ClosedBy)
+
+	p = r.poll(inst, vote.Ask{Title: "open", MinMinutes: 60})
+	require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "close", User: "a", Process: p.ID, At: r.clock.now()}).Code)
+	r.wait(61 * time.Minute)
+	got := r.process(c, p.ID)
+	require.Equal(t, vote.ByPerson, got.Closing.By)
+	require.Equal(t, got.Created.Add(time.Hour), got.Closing.At, "until then ballots counted")
 }
 
 // A ballot that comes between the look whether a vote is decided and its closing counts, and the vote goes on if it changes that.

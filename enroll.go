@@ -52,6 +52,12 @@ func (g *Gateway) enroll(ctx context.Context, s *Step) (json.RawMessage, error) 
 		return s.row.Input, nil
 	}
 	r := s.asked.roll
+	if slices.ContainsFunc(r.mayClose, subject.onPlatform) {
+		if err := g.readRoles(ctx, s.row.Community, r.mayClose); err != nil {
+			return nil, err
+		}
+		s.schedule(taskRoll, s.Now().Add(rollEvery))
+	}
 	if !r.simple() {
 		if err := g.enlistAll(ctx, s); err != nil {
 			return nil, err
@@ -122,7 +128,7 @@ func (g *Gateway) enlistAll(ctx context.Context, s *Step) error {
 // rollEvery is how often it is read who has a role while a vote is open to whoever has it at the ballot. A ballot is judged by what was read last.
 const rollEvery = 5 * time.Minute
 
-// readAgain reads the roles that a live vote is open to.
+// readAgain reads the roles that a live vote is open to, and those that may close a vote.
 func (g *Gateway) readAgain(ctx context.Context, process string) error {
 	s, err := g.load(ctx, process, nil)
 	if err != nil {
@@ -132,7 +138,11 @@ func (g *Gateway) readAgain(ctx context.Context, process string) error {
 		return nil
 	}
 	r := s.asked.roll
-	err = g.readRoles(ctx, s.row.Community, slices.Concat(r.may.groups, r.mayNot.groups))
+	roles := r.mayClose
+	if r.live {
+		roles = slices.Concat(roles, r.may.groups, r.mayNot.groups)
+	}
+	err = g.readRoles(ctx, s.row.Community, roles)
 	if err != nil {
 		if again(err) {
 			return err

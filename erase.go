@@ -18,7 +18,8 @@ import (
 // it no more, and the deliveries that brought those are blanked. Counts stay.
 //
 // What remains: the audit record, which names accounts by salted hashes whose salt is deleted, and repeats what drivers gave as a [Reason] and who closed a
-// vote by hand; what plugins keep; and, until it is as old as [Options.Retain], what platforms sent that led to no event, and the calls of actions.
+// vote by hand; what plugins keep; prompts and challenges that were made for them, until they run out; credentials that the platform has not taken back
+// yet; and, until it is as old as [Options.Retain], what platforms sent that led to no event, and the calls of actions.
 func (c *Community) ErasePerson(ctx context.Context, id string) error {
 	return storeError(c.identity(ctx, func(tx store.Tx, _ Settings) error {
 		root, err := standing(tx, c.row.Slug, id)

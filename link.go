@@ -409,6 +409,9 @@ func (j *joint) link(ctx context.Context, tx store.Tx, i int, same *store.Accoun
 		row := store.Account{
 			Community: j.community, Plugin: l.Plugin, PlatformID: l.PlatformID, UserID: l.UserID, Name: l.Name, Data: l.Data, LinkType: linkOAuth, Mail: j.mail(l),
 		}
+		if same != nil { // that it logged in shows whose the address is, and not that the person is at the browser
+			row.LinkType = EmailVerified
+		}
 		if _, err := j.g.linkTx(ctx, tx, j.into, row, ground); err != nil {
 			return err
 		}
@@ -443,7 +446,10 @@ func (j *joint) link(ctx context.Context, tx store.Tx, i int, same *store.Accoun
 	if err != nil {
 		return err
 	}
-	row.Name, row.LinkType, row.Mail, row.Updated = first(l.Name, row.Name), linkOAuth, j.mail(l), j.now
+	row.Name, row.Mail, row.Updated = first(l.Name, row.Name), j.mail(l), j.now
+	if j.named { // otherwise it is there by what it was linked by
+		row.LinkType = linkOAuth
+	}
 	if l.Data != nil {
 		row.Data = l.Data
 	}

@@ -193,3 +193,28 @@ func TestTheSameAddressAfterAParting(t *testing.T) {
 		require.Equal(t, ann, login("github", "dan"))
 	})
 }
+
+// How an account was linked is what its link rests on, and not that it has logged in since.
+func TestHowALoginWasLinked(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		l := newLinkRig(t, s)
+		ctx := t.Context()
+		l.set(map[string]bool{gateway.ByEmail: true})
+		how := func(r gateway.AuthRequest, w who) string {
+			r.Plugin = "github"
+			got, e := l.login(r, w)
+			require.Empty(t, e)
+			return got.Account.LinkType
+		}
+		mail := func(user string) who { return who{User: user, Mail: "ann@example.com", Verified: true} }
+		ann, e := l.login(gateway.AuthRequest{Plugin: "forum"}, mail("ann"))
+		require.Empty(t, e)
+		require.Equal(t, "oauth", ann.Account.LinkType, "a new person")
+		require.Equal(t, gateway.EmailVerified, how(gateway.AuthRequest{}, mail("ann-hub")))
+		_, err := l.c.Link(ctx, ann.Account.Person, gateway.NewAccount{AccountRef: hub("perhaps")}, gateway.Ground{Kind: gateway.Unproven})
+		require.NoError(t, err)
+		require.Equal(t, gateway.Unproven, how(gateway.AuthRequest{}, who{User: "perhaps"}))
+		require.Equal(t, gateway.EmailVerified, how(gateway.AuthRequest{}, mail("ann-hub")), "as before")
+		require.Equal(t, "oauth", how(gateway.AuthRequest{Person: ann.Account.Person, Community: l.c.Slug()}, who{User: "perhaps"}), "for whom the driver names")
+	})
+}

@@ -288,3 +288,49 @@ func TestMembersOfMergedOrganizations(t *testing.T) {
 		}
 	})
 }
+
+// closableState is a vote that certain people close on the platform.
+type closableState struct{}
+
+func (s *closableState) Start(ctx context.Context, r *pollRun, in poll) error {
+	return r.Plugin.api.do(ctx, "start", "start "+in.Title)
+}
+
+func (s *closableState) Receive(ctx context.Context, r *pollRun, m forumMessage) (gateway.Reply, error) {
+	may, err := r.MayClose(ctx, m.User)
+	if err == nil && may {
+		r.CloseNow(vote.Closing{By: vote.ByPerson, User: m.User})
+	}
+	return gateway.Reply{}, err
+}
+
+// Who may close a vote by a role of the platform may so, whoever the vote is open to: the role is read for it, and again while the vote is open.
+func TestARoleThatMayClose(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		mods := []string{"ann"}
+		r.again(newForum(r.api,
+			gateway.RoleFunc("mods", "Moderators.", func(*forum, context.Context, string, string) ([]string, string, error) { return mods, "", nil }),
+			gateway.ProcessFunc("closable", "A vote.", (*closableState).Start, gateway.Can(vote.Can{CloseByPeople: true, Eligibility: true})),
+		))
+		c, inst := r.town("town", "S1")
+		start := func() string {
+			p, err := inst.Start(t.Context(), "closable", poll{vote.Ask{Title: "t", EligibleVoters: []string{"dan"}, MayClose: []string{gateway.RoleKey("forum", "mods/all")}}})
+			require.NoError(t, err)
+			return p.ID
+		}
+		closes := func(process, user string) bool {
+			require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "close", User: user, Process: process}).Code)
+			r.due()
+			return r.process(c, process).Done()
+		}
+		p := start()
+		require.False(t, closes(p, "bob"))
+		require.True(t, closes(p, "ann"))
+		p = start()
+		mods = []string{"bob"}
+		r.wait(6 * time.Minute)
+		require.False(t, closes(p, "ann"), "who has it no more")
+		require.True(t, closes(p, "bob"), "who has it now")
+	})
+}

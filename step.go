@@ -99,10 +99,12 @@ func (s *Step) CloseNow(why vote.Closing) {
 	}
 	due := s.Now()
 	if s.asked != nil && (why.By == vote.ByPerson || why.By == vote.ByDecision) {
-		due = maxTime(due, s.asked.Earliest(s.row.Created))
-	}
-	if !s.row.CloseAt.IsZero() && due.After(s.row.CloseAt) {
-		return // its time comes before, and must not be put off
+		earliest := s.asked.Earliest(s.row.Created)
+		if earliest.After(due) && !s.row.CloseAt.IsZero() && earliest.After(s.row.CloseAt) {
+			return // its time comes before, and must not be put off
+		}
+		due = maxTime(due, earliest)
+		why.At = maxTime(why.At, earliest) // until then ballots count
 	}
 	t := s.task(taskClose, due)
 	t.Payload, _ = json.Marshal(why) // plain fields

@@ -28,7 +28,8 @@ const (
 // anyone is the ID of "person:*".
 const anyone = "*"
 
-// AccountKey is the subject of an account on a platform.
+// AccountKey is the subject of an account on a platform. In lists of voters, and of who votes, platformID may be "" where the community has one
+// instance of the plugin; elsewhere it is part of the name.
 func AccountKey(plugin, platformID, userID string) string {
 	return kindAccount + ":" + url.PathEscape(plugin) + "/" + url.PathEscape(platformID) + "/" + url.PathEscape(userID)
 }

@@ -94,7 +94,7 @@ func (v *view) arrange() {
 // ballot is the view as one voter gets it, or, for "", as everybody does after the end.
 func (v view) ballot(user string) view {
 	v.announced, v.single = false, true
-	v.mayClose, v.mayCancel = v.ask.ClosableBy(user), slices.Contains(v.cancellers, user)
+	v.mayClose, v.mayCancel = false, slices.Contains(v.cancellers, user)
 	return v
 }
 

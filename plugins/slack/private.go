@@ -29,7 +29,14 @@ func (b *ballotBox) deliver(ctx context.Context, r *voteRun) (more bool, err err
 		if n++; n > batchSize {
 			return true, nil
 		}
-		err := b.send(ctx, r, key, user, v.ballot(user))
+		ballot := v.ballot(user)
+		if len(v.ask.MayClose) > 0 {
+			var err error
+			if ballot.mayClose, err = r.MayClose(ctx, user); err != nil { // by whatever name or role
+				return false, err
+			}
+		}
+		err := b.send(ctx, r, key, user, ballot)
 		if !final(err) && err != nil {
 			return false, err
 		}

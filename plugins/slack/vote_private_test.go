@@ -179,7 +179,11 @@ func TestPrivateBallotsReachWhomTheyCan(t *testing.T) {
 	w.fake.Fail(fakeslack.Fault{Method: "chat.postMessage", Skip: 7, RetryAfter: 30 * time.Second})
 	w.fake.Fail(fakeslack.Fault{Method: "chat.postMessage", Skip: 20, LoseAnswer: true})
 	w.fake.Fail(fakeslack.Fault{Method: "conversations.open", Skip: 40, Status: 500, Body: "<html>"})
-	p, err := w.inst.Start(t.Context(), "emoji-vote", slack.Vote{Private: true, Ask: vote.Ask{Title: "Mascot?", EligibleVoters: voters, MayClose: []string{"UANN"}}})
+	person, err := w.c.CreatePerson(t.Context(), gateway.NewPerson{})
+	require.NoError(t, err)
+	_, err = w.c.Link(t.Context(), person.ID, gateway.NewAccount{AccountRef: gateway.AccountRef{Plugin: "slack", PlatformID: "T1", UserID: "UANN"}}, gateway.Ground{})
+	require.NoError(t, err)
+	p, err := w.inst.Start(t.Context(), "emoji-vote", slack.Vote{Private: true, Ask: vote.Ask{Title: "Mascot?", EligibleVoters: voters, MayClose: []string{gateway.PersonKey(person.ID)}}})
 	require.NoError(t, err)
 	require.Empty(t, p.URL)
 	for range 12 {
