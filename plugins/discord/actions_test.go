@@ -107,6 +107,9 @@ func everything(t *testing.T, w *town) {
 	do[discord.Done](w, "delete-guild-command", discord.CommandRef{Command: cmd.ID})
 	do[discord.Answer](w, "method", map[string]any{"http_method": "PATCH", "route": "channels/" + hall, "topic": "by method"})
 	do[discord.Answer](w, "method", map[string]any{"http_method": "GET", "route": "guilds/" + guildID + "/roles"})
+	do[discord.Answer](w, "method", map[string]any{"http_method": "PUT", "route": "applications/" + w.fake.App().AppID + "/guilds/" + guildID + "/commands",
+		"array_body": []any{map[string]any{"name": "rules", "type": 1, "description": "Shows the rules."}}})
+	require.Len(t, do[discord.Commands](w, "list-guild-commands", nil).Commands, 1)
 
 	for _, list := range []string{"channels", "members", "roles"} {
 		_, err := w.inst.Choices(t.Context(), list, "")
