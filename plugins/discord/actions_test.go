@@ -228,6 +228,7 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 		"blocked by a proxy":    {fakediscord.Fault{Route: ban, Status: 403, Body: "<html>error 1015</html>"}, gateway.Unavailable, "ban"},
 		"a lost answer":         {fakediscord.Fault{Route: ban, LoseAnswer: true}, "", "ban"},
 		"a lost request":        {fakediscord.Fault{Route: ban, CloseBefore: true}, "", "ban"},
+		"a proxy's own login":   {fakediscord.Fault{Route: ban, Status: 401, Body: `{"message":"Unauthorized"}`}, gateway.Unavailable, "ban"},
 		"blocked by Discord's":  {fakediscord.Fault{Route: ban, Code: 40333}, gateway.Unavailable, "ban"},
 		"overloaded":            {fakediscord.Fault{Route: ban, Status: 400, Body: `{"message":"API resource is currently overloaded.","code":130000}`}, gateway.Unavailable, "ban"},
 		"edited too often":      {fakediscord.Fault{Route: post, Status: 400, Body: `{"message":"Maximum number of edits","code":30046}`}, gateway.Unavailable, "post"},
@@ -251,6 +252,9 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 			_, err = w.inst.Do(t.Context(), "post-message", discord.Message{Channel: hall, Content: name})
 		}
 		require.Equal(t, c.code, gateway.CodeOf(err), "%s: %v", name, err)
+		is, _, err := w.inst.Status(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "active", is, name)
 	}
 }
 
