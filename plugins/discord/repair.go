@@ -11,14 +11,37 @@ import (
 	gateway "github.com/metagov/gateway-go"
 )
 
-// repairPages bounds what is read of one channel, and of the audit log, 100 each; what was before that is passed over.
+// repairPages bounds what is read of the audit log, 100 entries each: what was before that is passed over. Of a channel with more messages the rest is left to
+// the repair's next turn.
 const repairPages = 50
 
-// repaired is which channels a repair that was interrupted has done.
+// repaired is which channels a repair that was interrupted has done, and up to which message it has come in the others.
 type repaired struct {
-	Gap  gateway.Gap     `json:"gap"`
-	Done map[string]bool `json:"done"`
+	Gap   gateway.Gap       `json:"gap"`
+	Done  map[string]bool   `json:"done"`
+	After map[string]string `json:"after,omitempty"`
 }
+
+// through notes that a channel, or the audit log, is done, or up to where.
+func (r repaired) through(what, after string) repaired {
+	done, place := maps.Clone(r.Done), maps.Clone(r.After)
+	if done == nil {
+		done = map[string]bool{}
+	}
+	if place == nil {
+		place = map[string]string{}
+	}
+	delete(place, what)
+	if after == "" {
+		done[what] = true
+	} else {
+		place[what] = after
+	}
+	return repaired{r.Gap, done, place}
+}
+
+// nextTurn is how long a repair that has much to do makes way for what else there is to do.
+const nextTurn = time.Second
 
 var repairs gateway.Key[repaired] = "repair"
 
@@ -55,10 +78,11 @@ func (d *Discord) repair(ctx context.Context, gap gateway.Gap) error {
 		if before.Done[what] {
 			continue
 		}
+		more := ""
 		if what == auditLog {
 			err = d.repairAudit(ctx, gap)
 		} else {
-			err = d.repairChannel(ctx, what, gap)
+			more, err = d.repairChannel(ctx, what, gap, before.After[what])
 		}
 		if err != nil && !final(err) {
 			return err
@@ -66,13 +90,12 @@ func (d *Discord) repair(ctx context.Context, gap gateway.Gap) error {
 		if err != nil {
 			d.Log.WarnContext(ctx, "what may have been missed cannot be fetched", "where", what, "error", err)
 		}
-		before.Done = maps.Clone(before.Done)
-		if before.Done == nil {
-			before.Done = map[string]bool{}
-		}
-		before.Done[what] = true
+		before = before.through(what, more)
 		if err := repairs.Put(ctx, d, before); err != nil {
 			return err
+		}
+		if more != "" {
+			return gateway.Later(nextTurn)
 		}
 	}
 	return repairs.Put(ctx, d, repaired{})
@@ -81,15 +104,19 @@ func (d *Discord) repair(ctx context.Context, gap gateway.Gap) error {
 // slack is added to the end of a gap: clocks differ.
 const slack = time.Minute
 
-// repairChannel hands over the messages of one channel, oldest first.
-func (d *Discord) repairChannel(ctx context.Context, channel string, gap gateway.Gap) error {
+// repairChannel hands over the messages of one channel, oldest first, after one up to which it has come before. more is where to go on; "": it is done.
+func (d *Discord) repairChannel(ctx context.Context, channel string, gap gateway.Gap, after string) (more string, err error) {
 	const limit = 100
-	after := snowflakeAt(gap.Since)
-	for range repairPages {
+	after = orElse(after, snowflakeAt(gap.Since))
+	pages := repairPages
+	if d.app.turn > 0 {
+		pages = d.app.turn
+	}
+	for range pages {
 		var page []json.RawMessage
 		q := url.Values{"limit": {itoa(limit)}, "after": {after}}
 		if err := d.call(ctx, call{path: path("channels", channel, "messages"), query: q, needs: "READ_MESSAGE_HISTORY"}, &page); err != nil {
-			return err
+			return "", err
 		}
 		slices.Reverse(page)
 		for _, raw := range page {
@@ -97,22 +124,21 @@ func (d *Discord) repairChannel(ctx context.Context, channel string, gap gateway
 				ID string `json:"id"`
 			}
 			if err := json.Unmarshal(raw, &m); err != nil {
-				return gateway.Errorf(gateway.Unavailable, "discord: reading a message: %w", err)
+				return "", gateway.Errorf(gateway.Unavailable, "discord: reading a message: %w", err)
 			}
 			if snowflakeTime(m.ID).After(gap.Until.Add(slack)) {
-				return nil
+				return "", nil
 			}
 			if err := d.acceptDispatch(ctx, "MESSAGE_CREATE", raw); err != nil {
-				return err
+				return "", err
 			}
 			after = m.ID
 		}
 		if len(page) < limit {
-			return nil
+			return "", nil
 		}
 	}
-	d.Log.WarnContext(ctx, "there is more than is fetched", "channel", channel)
-	return nil
+	return after, nil
 }
 
 // repairAudit hands over what stands in the audit log, oldest first.
