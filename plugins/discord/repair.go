@@ -45,10 +45,17 @@ const nextTurn = time.Second
 
 var repairs gateway.Key[repaired] = "repair"
 
-// The kinds of channels in which messages are (https://docs.discord.com/developers/resources/channel#channel-object-channel-types).
-var withMessages = []int{0, 2, 5, 10, 11, 12, 13}
+// The kinds of channels in which messages are, and in which threads are
+// (https://docs.discord.com/developers/resources/channel#channel-object-channel-types).
+var (
+	withMessages = []int{0, 2, 5, 10, 11, 12, 13}
+	withThreads  = []int{0, 5, 15, 16}
+)
 
-// repair fetches what may have been missed: the messages of the channels and active threads that the bot sees, what stands in the audit log, and, by
+// auditLog stands for the audit log among the channels that a repair has done.
+const auditLog = "audit-log"
+
+// repair fetches what may have been missed: the messages of the channels and threads that the bot sees, what stands in the audit log, and, by
 // it, who did what. Reactions, edits, who joined and who left by themselves cannot be asked for. Clicks are not told of by the
 // Gateway, and cannot either.
 func (d *Discord) repair(ctx context.Context, gap gateway.Gap) error {
@@ -59,20 +66,9 @@ func (d *Discord) repair(ctx context.Context, gap gateway.Gap) error {
 	if before.Gap.Since.After(gap.Since) || before.Gap.Until.Before(gap.Until) { // one that shrinks while it waits is the same
 		before = repaired{Gap: gap}
 	}
-	const auditLog = "audit-log"
-	places, err := d.listAllChannels(ctx, struct{}{})
+	todo, err := d.repairable(ctx, gap)
 	if err != nil {
 		return err
-	}
-	threads, err := d.listThreads(ctx, struct{}{})
-	if err != nil && !final(err) {
-		return err
-	}
-	todo := []string{auditLog}
-	for _, c := range append(places.Channels, threads.Channels...) {
-		if slices.Contains(withMessages, c.Type) {
-			todo = append(todo, c.ID)
-		}
 	}
 	for _, what := range todo {
 		if before.Done[what] {
@@ -99,6 +95,67 @@ func (d *Discord) repair(ctx context.Context, gap gateway.Gap) error {
 		}
 	}
 	return repairs.Put(ctx, d, repaired{})
+}
+
+// repairable lists where something may have been missed.
+func (d *Discord) repairable(ctx context.Context, gap gateway.Gap) ([]string, error) {
+	out := []string{auditLog}
+	channels, err := d.listAllChannels(ctx, struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	threads, err := d.listThreads(ctx, struct{}{})
+	if err != nil && !final(err) {
+		return nil, err
+	}
+	for _, c := range append(channels.Channels, threads.Channels...) {
+		if slices.Contains(withMessages, c.Type) {
+			out = append(out, c.ID)
+		}
+	}
+	for _, c := range channels.Channels {
+		if !slices.Contains(withThreads, c.Type) {
+			continue
+		}
+		away, err := d.putAway(ctx, c.ID, gap.Since)
+		if err != nil && !final(err) {
+			return nil, err
+		}
+		out = append(out, away...)
+	}
+	return out, nil
+}
+
+// putAway lists the public threads of a channel that were put away since a time: people may have written in them before that
+// (https://docs.discord.com/developers/resources/channel#list-public-archived-threads, checked 2026-11).
+func (d *Discord) putAway(ctx context.Context, channel string, since time.Time) (out []string, err error) {
+	q := url.Values{"limit": {"100"}}
+	for range repairPages {
+		var page struct {
+			Threads []struct {
+				ID   string `json:"id"`
+				Meta struct {
+					At text `json:"archive_timestamp"`
+				} `json:"thread_metadata"`
+			} `json:"threads"`
+			More bool `json:"has_more"`
+		}
+		err := d.call(ctx, call{path: path("channels", channel, "threads", "archived", "public"), query: q, needs: "READ_MESSAGE_HISTORY"}, &page)
+		if err != nil {
+			return out, err
+		}
+		for _, t := range page.Threads { // the last one first
+			if stamp(string(t.Meta.At)).Before(since) {
+				return out, nil
+			}
+			out = append(out, t.ID)
+			q.Set("before", string(t.Meta.At))
+		}
+		if !page.More || len(page.Threads) == 0 {
+			return out, nil
+		}
+	}
+	return out, nil
 }
 
 // slack is added to the end of a gap: clocks differ.

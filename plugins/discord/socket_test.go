@@ -102,6 +102,28 @@ func TestARepairReadsPageByPageAndHandsOverInOrder(t *testing.T) {
 	}
 }
 
+// A thread in which people wrote while nobody listened may have been put away since.
+func TestARepairReadsThreadsThatWerePutAway(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	begin := r.clock.now()
+	for i, name := range []string{"long ago", "just now"} {
+		thread := w.thread(name)
+		_, err := w.w.Post(thread, ann, name)
+		require.NoError(t, err)
+		require.NoError(t, w.w.ArchiveThread(thread, ann, true, false))
+		if i == 0 {
+			r.clock.advance(3 * time.Hour)
+			begin = r.clock.now()
+		}
+	}
+	r.clock.advance(time.Hour)
+	require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: begin}))
+	heard := r.events("MESSAGE_CREATE")
+	require.Len(t, heard, 1)
+	require.Contains(t, string(heard[0].Data), "just now")
+}
+
 // A busy channel may hold more than one call of a repair can read.
 func TestARepairGoesOnWhereItMadeWayForOthers(t *testing.T) {
 	r := newRig(t, func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) { a.RepairInTurns(1) })
