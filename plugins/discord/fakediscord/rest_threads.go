@@ -172,7 +172,7 @@ func (r *request) patchThread(c *channel, in *channelForm) (any, error) {
 	manage := c.g.perms(me, c)&PermManageThreads != 0
 	opens := in.Archived != nil && !*in.Archived
 	switch {
-	case t.archived && !opens && in.Locked == nil:
+	case t.archived && !opens: // nor can it be locked then
 		return nil, refuse(50083)
 	case manage:
 	case in.Locked != nil, in.Slow != nil, t.locked, t.owner != me:
