@@ -305,6 +305,25 @@ func TestAMessageIsPostedOnceWhateverGetsLost(t *testing.T) {
 	require.Len(t, w.w.Messages(hall), 3)
 }
 
+// Without the permission to read its history a channel seems to be empty.
+func TestAMessageIsNotPostedAgainWhereNobodyCanTell(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	w.w.SetOverwrite(hall, guildID, false, 0, fakediscord.PermReadMessageHistory)
+	const route = "POST /channels/{channel_id}/messages"
+	in := discord.Message{Channel: hall, Content: "once"}
+	r.fake.Fail(fakediscord.Fault{Route: route, LoseAnswer: true})
+	down := r.fake.Fail(fakediscord.Fault{Route: "GET /channels/{channel_id}/messages", Status: 503, Times: -1})
+	_, err := w.inst.Do(t.Context(), "post-message", in, gateway.Once("a"))
+	require.ErrorIs(t, err, gateway.Unknown)
+	down.Remove()
+	r.clock.advance(10 * time.Minute)
+	_, err = w.inst.Do(t.Context(), "post-message", in, gateway.Once("a"))
+	require.ErrorIs(t, err, gateway.Unknown)
+	require.ErrorContains(t, err, "READ_MESSAGE_HISTORY")
+	require.Len(t, w.w.Messages(hall), 1)
+}
+
 func TestWhatIsMadeIsMadeOnceWhateverGetsLost(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)
