@@ -107,6 +107,9 @@ func everything(t *testing.T, w *town) {
 	do[discord.Done](w, "delete-guild-command", discord.CommandRef{Command: cmd.ID})
 	do[discord.Answer](w, "method", map[string]any{"http_method": "PATCH", "route": "channels/" + hall, "topic": "by method"})
 	do[discord.Answer](w, "method", map[string]any{"http_method": "GET", "route": "guilds/" + guildID + "/roles"})
+	do[discord.Answer](w, "method", map[string]any{"http_method": "PUT", "route": "applications/" + w.fake.App().AppID + "/guilds/" + guildID + "/commands",
+		"array_body": []any{map[string]any{"name": "rules", "type": 1, "description": "Shows the rules."}}})
+	require.Len(t, do[discord.Commands](w, "list-guild-commands", nil).Commands, 1)
 
 	for _, list := range []string{"channels", "members", "roles"} {
 		_, err := w.inst.Choices(t.Context(), list, "")
@@ -225,6 +228,7 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 		"blocked by a proxy":    {fakediscord.Fault{Route: ban, Status: 403, Body: "<html>error 1015</html>"}, gateway.Unavailable, "ban"},
 		"a lost answer":         {fakediscord.Fault{Route: ban, LoseAnswer: true}, "", "ban"},
 		"a lost request":        {fakediscord.Fault{Route: ban, CloseBefore: true}, "", "ban"},
+		"a proxy's own login":   {fakediscord.Fault{Route: ban, Status: 401, Body: `{"message":"Unauthorized"}`}, gateway.Unavailable, "ban"},
 		"blocked by Discord's":  {fakediscord.Fault{Route: ban, Code: 40333}, gateway.Unavailable, "ban"},
 		"overloaded":            {fakediscord.Fault{Route: ban, Status: 400, Body: `{"message":"API resource is currently overloaded.","code":130000}`}, gateway.Unavailable, "ban"},
 		"edited too often":      {fakediscord.Fault{Route: post, Status: 400, Body: `{"message":"Maximum number of edits","code":30046}`}, gateway.Unavailable, "post"},
@@ -248,6 +252,9 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 			_, err = w.inst.Do(t.Context(), "post-message", discord.Message{Channel: hall, Content: name})
 		}
 		require.Equal(t, c.code, gateway.CodeOf(err), "%s: %v", name, err)
+		is, _, err := w.inst.Status(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "active", is, name)
 	}
 }
 
@@ -296,6 +303,25 @@ func TestAMessageIsPostedOnceWhateverGetsLost(t *testing.T) {
 	_, err = gateway.Do[discord.Posted](t.Context(), w.inst, "post-message", in, gateway.Once("b"))
 	require.NoError(t, err)
 	require.Len(t, w.w.Messages(hall), 3)
+}
+
+// Without the permission to read its history a channel seems to be empty.
+func TestAMessageIsNotPostedAgainWhereNobodyCanTell(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	w.w.SetOverwrite(hall, guildID, false, 0, fakediscord.PermReadMessageHistory)
+	const route = "POST /channels/{channel_id}/messages"
+	in := discord.Message{Channel: hall, Content: "once"}
+	r.fake.Fail(fakediscord.Fault{Route: route, LoseAnswer: true})
+	down := r.fake.Fail(fakediscord.Fault{Route: "GET /channels/{channel_id}/messages", Status: 503, Times: -1})
+	_, err := w.inst.Do(t.Context(), "post-message", in, gateway.Once("a"))
+	require.ErrorIs(t, err, gateway.Unknown)
+	down.Remove()
+	r.clock.advance(10 * time.Minute)
+	_, err = w.inst.Do(t.Context(), "post-message", in, gateway.Once("a"))
+	require.ErrorIs(t, err, gateway.Unknown)
+	require.ErrorContains(t, err, "READ_MESSAGE_HISTORY")
+	require.Len(t, w.w.Messages(hall), 1)
 }
 
 func TestWhatIsMadeIsMadeOnceWhateverGetsLost(t *testing.T) {

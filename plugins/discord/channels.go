@@ -281,7 +281,9 @@ func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channe
 	case in.Private:
 		body["type"], body["invitable"], needs = 12, false, "CREATE_PRIVATE_THREADS"
 	default:
-		body["type"] = 11
+		if body["type"], err = d.openThread(ctx, in.Channel); err != nil {
+			return out, err
+		}
 	}
 	c := gateway.CallOf(ctx)
 	if err := c.Expect(ctx, "thread:"+in.Channel); err != nil {
@@ -292,6 +294,18 @@ func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channe
 	}
 	c.Caused("thread:" + in.Channel)
 	return out, nil
+}
+
+// openThread is Discord's number of the threads of a channel that everybody sees: in announcement channels they have their own.
+func (d *Discord) openThread(ctx context.Context, channel string) (int, error) {
+	var parent Channel
+	if err := d.call(ctx, call{path: path("channels", channel), needs: "VIEW_CHANNEL"}, &parent); err != nil {
+		return 0, err
+	}
+	if parent.Type == channelKinds["announcement"] {
+		return 10, nil
+	}
+	return 11, nil
 }
 
 // findThread is the look-up of create-thread. A message has one thread, which has its ID.

@@ -46,6 +46,7 @@ type App struct {
 	Texts Texts
 
 	times times // in tests, in the place of usualTimes
+	turn  int   // likewise of repairPages
 }
 
 // Config is one guild. An installation by OAuth fills it in; by hand the guild's ID is enough, if the bot has been added to it.

@@ -12,3 +12,6 @@ func (a *App) GiveUpSoon() {
 	a.BeginQuickly()
 	a.times.open = 300 * time.Millisecond
 }
+
+// RepairInTurns has a repair read so many pages of a channel at a time.
+func (a *App) RepairInTurns(pages int) { a.turn = pages }

@@ -46,16 +46,35 @@ func (d *Discord) method(ctx context.Context, in Method) (Answer, error) {
 			q.query.Set(k, v)
 		}
 	}
-	if len(in.Body) > 0 {
-		body, err := d.ourBody(ctx, in.Body)
-		if err != nil {
-			return Answer{}, err
-		}
-		q.body = body
+	var err error
+	if q.body, err = d.methodBody(ctx, in); err != nil {
+		return Answer{}, err
 	}
 	var out json.RawMessage
-	err := d.call(ctx, q, &out)
+	err = d.call(ctx, q, &out)
 	return Answer{out}, err
+}
+
+// arrayBody is the field that is a request's whole body, of routes that take a list: positions of channels, all commands at once.
+const arrayBody = "array_body"
+
+// methodBody is the request's body, looked at; nil: there is none.
+func (d *Discord) methodBody(ctx context.Context, in Method) (any, error) {
+	if len(in.Body) == 0 {
+		return nil, nil
+	}
+	body, err := d.ourBody(ctx, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := body[arrayBody]
+	switch {
+	case !ok:
+		return body, nil
+	case len(body) > 1:
+		return nil, invalid("/"+arrayBody, "is the whole body, so that no other field can be in it")
+	}
+	return list, nil
 }
 
 // mayCall refuses what is another community's, or the app's: the bot's token could do it.

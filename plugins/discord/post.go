@@ -152,12 +152,37 @@ func (d *Discord) find(ctx context.Context, p posting, nonce string, same func(P
 				return m.ID, d.claim(ctx, m.ID)
 			}
 		}
+		if len(page) == 0 {
+			return "", d.hidden(ctx, p, after)
+		}
 		if len(page) < limit {
 			return "", nil
 		}
 		after = page[0].ID
 	}
 	return "", gateway.Errorf(gateway.Unavailable, "discord: more than %d messages came since; whether ours is behind them is not known", limit*lookPages)
+}
+
+// nonceLife is for how long a nonce is surely known to Discord, which says "a few minutes".
+const nonceLife = 2 * time.Minute
+
+// hidden is the error of a channel whose history seems to be empty after a message, and is not: without READ_MESSAGE_HISTORY Discord shows nothing, and no
+// error (https://docs.discord.com/developers/resources/message#get-channel-messages, checked 2026-11). As long as the nonce is known that does no harm.
+func (d *Discord) hidden(ctx context.Context, p posting, after string) error {
+	if d.Now().Sub(p.Since) < nonceLife {
+		return nil
+	}
+	var place struct {
+		GuildID text `json:"guild_id"`
+		Last    text `json:"last_message_id"`
+	}
+	if err := d.call(ctx, call{path: path("channels", p.Channel), needs: "VIEW_CHANNEL"}, &place); err != nil {
+		return err
+	}
+	if place.GuildID == "" || !snowflakeTime(string(place.Last)).After(snowflakeTime(after)) {
+		return nil
+	}
+	return gateway.Errorf(gateway.Denied, "discord: what was posted in channel %s cannot be read: the bot needs the permission READ_MESSAGE_HISTORY there", p.Channel)
 }
 
 // directToMember is [Discord.direct] for who is in our guild: Discord lets the bot write to everybody who shares any guild with it, and the others are

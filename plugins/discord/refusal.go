@@ -91,22 +91,26 @@ func final(err error) bool {
 // what was asked, except that it was not done where the status says so.
 func (c call) refused(status int, header http.Header, body []byte) error {
 	var said struct {
-		Code        int             `json:"code"`
+		Code        *int            `json:"code"`
 		Message     *string         `json:"message"`
 		Errors      json.RawMessage `json:"errors"`
 		OAuth       string          `json:"error"`
 		Description string          `json:"error_description"`
 	}
-	ours := json.Unmarshal(body, &said) == nil && (said.Message != nil || said.OAuth != "")
+	ours := json.Unmarshal(body, &said) == nil &&
+		(said.Message != nil && (said.Code != nil || strings.HasPrefix(*said.Message, itoa(status)+": ")) || said.OAuth != "")
 	switch {
 	case status >= 500:
 		return gateway.Errorf(c.after(), "discord: %s: HTTP status %d", c.name(), status)
 	case !ours:
 		return gateway.Errorf(gateway.Unavailable, "discord: %s: HTTP status %d without an answer of Discord's", c.name(), status)
 	}
-	r := &refusal{Name: c.name(), Status: status, Code: said.Code, Message: clip(said.OAuth, 100)}
+	r := &refusal{Name: c.name(), Status: status, Message: clip(said.OAuth, 100)}
 	if said.Message != nil {
 		r.Message = clip(*said.Message, 500)
+	}
+	if said.Code != nil {
+		r.Code = *said.Code
 	}
 	if said.Description != "" {
 		r.Detail = append(r.Detail, clip(said.Description, 500))

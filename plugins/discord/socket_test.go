@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -99,6 +100,54 @@ func TestARepairReadsPageByPageAndHandsOverInOrder(t *testing.T) {
 	for i := 1; i < len(got); i++ {
 		require.True(t, got[i-1].At.Before(got[i].At), "oldest first")
 	}
+}
+
+// A thread in which people wrote while nobody listened may have been put away since.
+func TestARepairReadsThreadsThatWerePutAway(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	begin := r.clock.now()
+	for i, name := range []string{"long ago", "just now"} {
+		thread := w.thread(name)
+		_, err := w.w.Post(thread, ann, name)
+		require.NoError(t, err)
+		require.NoError(t, w.w.ArchiveThread(thread, ann, true, false))
+		if i == 0 {
+			r.clock.advance(3 * time.Hour)
+			begin = r.clock.now()
+		}
+	}
+	r.clock.advance(time.Hour)
+	require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: begin}))
+	heard := r.events("MESSAGE_CREATE")
+	require.Len(t, heard, 1)
+	require.Contains(t, string(heard[0].Data), "just now")
+}
+
+// A busy channel may hold more than one call of a repair can read.
+func TestARepairGoesOnWhereItMadeWayForOthers(t *testing.T) {
+	r := newRig(t, func(a *discord.App, _ *fakediscord.Options, _ *gateway.Options) { a.RepairInTurns(1) })
+	w := r.town(0)
+	for range 250 {
+		r.clock.advance(time.Second)
+		_, err := w.w.Post(hall, ann, "missed")
+		require.NoError(t, err)
+	}
+	_, err := w.w.Post(park, bob, "missed too")
+	require.NoError(t, err)
+	require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: r.clock.now().Add(-time.Hour)}))
+	for range 5 {
+		r.later(2 * time.Second)
+	}
+	require.Len(t, r.events("MESSAGE_CREATE"), 251)
+	pages := 0
+	for _, c := range r.fake.CallsTo("GET /channels/{channel_id}/messages") {
+		if strings.Contains(c.Path, hall) {
+			pages++
+		}
+	}
+	require.Equal(t, 3, pages, "nothing is read twice")
+	require.NotContains(t, r.logs.String(), "level=WARN")
 }
 
 func TestAWrongTokenAndForbiddenIntentsAreExplained(t *testing.T) {

@@ -64,3 +64,23 @@ func TestAPollInAThreadThatWasPutAwayIsEndedInTime(t *testing.T) {
 	require.Equal(t, vote.Passed, outcome(t, p).Result)
 	require.True(t, m.PollOver, "nobody can vote any more")
 }
+
+// The threads of announcement channels are of a kind of their own.
+func TestThreadsCanBeMadeInEveryChannelThatHasThem(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	w.w.SetBotPermissions(perms | fakediscord.PermPrivateThreads)
+	w.w.AddChannel("1107", "news", fakediscord.NewsChannel).AddChannel("1108", "ideas", fakediscord.ForumChannel)
+	for _, c := range []struct {
+		in   discord.CreateThread
+		kind int
+	}{
+		{discord.CreateThread{ChannelRef: place(hall), Name: "about"}, 11},
+		{discord.CreateThread{ChannelRef: place(hall), Name: "us", Private: true}, 12},
+		{discord.CreateThread{ChannelRef: place("1107"), Name: "about the news"}, 10},
+		{discord.CreateThread{ChannelRef: place("1108"), Name: "an idea", FirstPost: "Trees."}, 11},
+	} {
+		made := do[discord.Channel](w, "create-thread", c.in)
+		require.Equal(t, c.kind, made.Type, c.in.Name)
+	}
+}

@@ -217,6 +217,7 @@ func TestOneCommunityDoesNotSeeAnother(t *testing.T) {
 
 	// Nor is there a way through what is sent.
 	for name, body := range map[string]string{
+		"in a list":                `{"http_method":"PATCH","route":"guilds/1000/channels","array_body":[{"id":"1101"},{"id":"1102","x":{"channel_id":"` + other + `"}}]}`,
 		"a webhook of the other's": `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":"` + other + `"}`,
 		"a list":                   `{"http_method":"PUT","route":"guilds/1000/onboarding","prompts":[{"options":[{"channel_ids":["` + other + `"]}]}]}`,
 		"its number":               `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":` + other + `}`,

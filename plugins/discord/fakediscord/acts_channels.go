@@ -61,7 +61,7 @@ func (g *Guild) StartThread(channelID, message, user, name string) (id string, e
 		} else {
 			id = g.s.snowflake()
 		}
-		c.begin(user, name, publicThread, id, nil, "")
+		c.begin(user, name, c.openThread(), id, nil, "")
 		return nil
 	})
 	return id, err

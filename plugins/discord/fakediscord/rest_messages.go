@@ -183,6 +183,9 @@ func (r *request) patchMessage() (any, error) {
 	if err := m.c.archivedErr(); err != nil {
 		return nil, err
 	}
+	if t := m.c.thread; t != nil && t.locked && m.c.g.perms(r.me(), m.c)&PermManageThreads == 0 {
+		return nil, refuse(160005)
+	}
 	d, err := r.edited(m)
 	if err != nil {
 		return nil, err

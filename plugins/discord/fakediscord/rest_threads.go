@@ -40,9 +40,11 @@ func (r *request) postThread() (any, error) {
 	}
 	typ, need := privateThread, PermPrivateThreads
 	switch {
-	case in.Type == nil || *in.Type == privateThread:
-	case *in.Type == publicThread:
-		typ, need = publicThread, PermPublicThreads
+	case (in.Type == nil || *in.Type == privateThread) && c.typ == TextChannel:
+	case in.Type != nil && *in.Type == c.openThread():
+		typ, need = c.openThread(), PermPublicThreads
+	case in.Type == nil, slices.Contains([]int{newsThread, publicThread, privateThread}, *in.Type):
+		return nil, refuse(50024) // not in a channel of this type
 	default:
 		return nil, invalid("type", "BASE_TYPE_CHOICES", "Value must be one of (10, 11, 12).")
 	}
@@ -93,11 +95,19 @@ func (r *request) postMessageThread() (any, error) {
 	if m.thread != "" || c.g.channels[m.id] != nil {
 		return nil, refuse(160004)
 	}
-	t := c.begin(r.me(), *in.Name, publicThread, m.id, in, r.call.Reason)
+	t := c.begin(r.me(), *in.Name, c.openThread(), m.id, in, r.call.Reason)
 	m.thread = t.id
 	m.flags |= 1 << 5
 	m.tell()
 	return t.created(r.me()), nil
+}
+
+// openThread is the type of the channel's threads that everybody sees.
+func (c *channel) openThread() int {
+	if c.typ == NewsChannel {
+		return newsThread
+	}
+	return publicThread
 }
 
 // begin makes a thread. The caller holds s.mu.
@@ -172,7 +182,7 @@ func (r *request) patchThread(c *channel, in *channelForm) (any, error) {
 	manage := c.g.perms(me, c)&PermManageThreads != 0
 	opens := in.Archived != nil && !*in.Archived
 	switch {
-	case t.archived && !opens && in.Locked == nil:
+	case t.archived && !opens: // nor can it be locked then
 		return nil, refuse(50083)
 	case manage:
 	case in.Locked != nil, in.Slow != nil, t.locked, t.owner != me:
