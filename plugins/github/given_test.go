@@ -1,0 +1,43 @@
+package github_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/plugins/github"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// A repository that is given to somebody else redirects, and can be read where it is public. Neither a vote nor the configuration follows it there.
+func TestARepositoryThatIsGivenAway(t *testing.T) {
+	r := newRig(t)
+	p := r.start("issue-comment-vote", vote.Ask{Title: "More soup?"}, nil)
+	r.write("ann", "/vote yes")
+	r.hub.mu.Lock()
+	r.hub.issues[0]["repository_url"] = "https://api.github.com/repos/acme/town"
+	r.hub.mu.Unlock()
+	r.Advance(20 * time.Minute)
+	require.Equal(t, map[string]int64{"yes": 1}, counts(r.again(p)))
+	r.hub.mu.Lock()
+	r.hub.issues[0]["repository_url"] = "https://api.github.com/repos/evil/town"
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if strings.EqualFold(q.URL.Path, "/repos/acme/town") {
+			return respond(200, map[string]any{"full_name": "evil/town"})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	r.tell("repository", map[string]any{"action": "renamed"})
+	raw, err := r.inst.Config(t.Context())
+	require.NoError(t, err)
+	var c github.Config
+	require.NoError(t, json.Unmarshal(raw, &c))
+	require.Equal(t, "town", c.Repository)
+	r.Advance(2 * time.Hour)
+	require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy)
+}
