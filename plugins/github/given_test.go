@@ -41,3 +41,22 @@ func TestARepositoryThatIsGivenAway(t *testing.T) {
 	r.Advance(2 * time.Hour)
 	require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy)
 }
+
+// What has no REST route is reached by the other API, with what the installation may do there; not on behalf of a person, of whom nobody knows where it acts.
+func TestGraphQL(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/graphql" {
+			return respond(200, map[string]any{"data": map[string]any{"ok": true}})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	raw, err := r.inst.Do(t.Context(), "method", json.RawMessage(`{"method":"POST","route":"/graphql","query":"query($n: Int!) { x(n: $n) }","variables":{"n":1}}`))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"status":200,"data":{"data":{"ok":true}}}`, string(raw))
+	calls := r.hub.calls(http.MethodPost, "/graphql")
+	require.Len(t, calls, 1)
+	require.JSONEq(t, `{"query":"query($n: Int!) { x(n: $n) }","variables":{"n":1}}`, calls[0].Body)
+}
