@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/github"
 	"github.com/metagov/gateway-go/vote"
 )
@@ -59,4 +60,19 @@ func TestGraphQL(t *testing.T) {
 	calls := r.hub.calls(http.MethodPost, "/graphql")
 	require.Len(t, calls, 1)
 	require.JSONEq(t, `{"query":"query($n: Int!) { x(n: $n) }","variables":{"n":1}}`, calls[0].Body)
+}
+
+// An installation has one number, in one writing: deliveries name it so.
+func TestAnInstallationsNumberWithZeros(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/app/installations/004711" {
+			return respond(200, map[string]any{"id": 4711, "app_slug": "town-app", "account": map[string]any{"login": "acme", "id": 1, "type": "Organization"}})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.Community("village").Enable(t.Context(), "github", github.Config{InstallationID: "004711"})
+	require.ErrorIs(t, err, gateway.Invalid)
 }
