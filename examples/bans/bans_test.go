@@ -277,6 +277,7 @@ func TestAnOffenceIsHeardByDiscordsGateway(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.g.Run(ctx) }()
+	w.beside = true
 	defer func() {
 		stop()
 		require.NoError(t, <-done)
