@@ -57,6 +57,7 @@ type app struct {
 	key    *rsa.PrivateKey
 	tokens *tokens
 	log    *logbook
+	clock  clockOff
 }
 
 var slugRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,99}$`)
