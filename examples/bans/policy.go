@@ -147,13 +147,12 @@ func (p *policy) decided(ctx context.Context, c *gateway.Community, proc gateway
 		return err
 	}
 	yes, err := approvals(proc)
-	if err != nil {
-		return err
-	}
-	if yes < p.approvals {
+	switch {
+	case err != nil:
+	case yes < p.approvals:
 		v.Result = fmt.Sprintf("spared: %d of %d moderators were for it", yes, p.approvals)
 		err = k.settle(ctx, c, *v)
-	} else {
+	default:
 		err = enforce(ctx, c, k, v)
 	}
 	if err != nil {

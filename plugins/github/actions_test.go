@@ -233,6 +233,7 @@ func TestNew(t *testing.T) {
 		"no slug":           func(a *github.App) { a.Slug = "" },
 		"no key":            func(a *github.App) { a.PrivateKey = "" },
 		"half a key":        func(a *github.App) { a.PrivateKey = a.PrivateKey[:200] },
+		"too many sweeps":   func(a *github.App) { a.Sweep = time.Second },
 		"half a client":     func(a *github.App) { a.ClientSecret = "" },
 	} {
 		a := testApp()

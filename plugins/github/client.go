@@ -39,6 +39,8 @@ type client struct {
 	// token gives the credentials; refused are those that GitHub did not take just now.
 	token func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error)
 	once  bool // there are no others
+	// clock is of a client that speaks as the app, whose credentials say what time it is. nil: they do not.
+	clock *clockOff
 
 	// account is the one whose things it stays with when GitHub redirects; "": the token is good for no others.
 	account string
@@ -106,7 +108,13 @@ func (c *client) do(ctx context.Context, r request) (answer, error) {
 		return answer{}, err
 	}
 	a, err := c.send(ctx, r, t)
-	if c.once || !refusedWith(err, http.StatusUnauthorized) {
+	if !refusedWith(err, http.StatusUnauthorized) {
+		return a, err
+	}
+	if c.clock != nil {
+		return c.corrected(ctx, r, a, err)
+	}
+	if c.once {
 		return a, err
 	}
 	if t, err = c.token(ctx, t); err != nil {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"regexp"
+	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -27,6 +28,10 @@ type App struct {
 
 	ClientID     string         // for installing and logging in; empty: not possible
 	ClientSecret gateway.Secret // likewise
+
+	// Sweep is how often the app's log of deliveries is looked through for what failed, a minute at the least. GitHub brings nothing twice, so that
+	// otherwise what it wants to tell during a restart is missed. 0: only after outages, and when somebody asks for a repair.
+	Sweep time.Duration
 }
 
 // Config is one installation. An installation by OAuth fills it in; by hand the installation's ID is enough. It holds no secret: tokens are
@@ -52,6 +57,7 @@ type app struct {
 	key    *rsa.PrivateKey
 	tokens *tokens
 	log    *logbook
+	clock  clockOff
 }
 
 var slugRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,99}$`)
@@ -65,6 +71,8 @@ func New(a App) (gateway.Plugin, error) {
 		return nil, gateway.Errorf(gateway.Invalid, "github: App.ID and App.Slug are needed: as whom the app speaks, and how its own acts are known")
 	case (a.ClientID == "") != (a.ClientSecret == ""):
 		return nil, gateway.Errorf(gateway.Invalid, "github: App.ClientID and App.ClientSecret belong together, and only one is given")
+	case a.Sweep != 0 && a.Sweep < minSweep:
+		return nil, gateway.Errorf(gateway.Invalid, "github: App.Sweep is %v, and %v is the least", a.Sweep, minSweep)
 	}
 	key, err := parseKey(a.PrivateKey)
 	if err != nil {
@@ -88,6 +96,9 @@ func New(a App) (gateway.Plugin, error) {
 	features = append(features, actions()...)
 	features = append(features, votes()...)
 	features = append(features, roles()...)
+	if a.Sweep != 0 {
+		features = append(features, gateway.PollFunc("failed-deliveries", a.Sweep, (*GitHub).sweep))
+	}
 	if a.ClientID != "" {
 		features = append(features, gateway.OAuth[*GitHub, Config]{Authorize: s.authorize, Exchange: s.exchange, Undo: s.undo, Same: sameAccount, Refresh: s.refreshUser, Revoke: s.revokeUser})
 	}

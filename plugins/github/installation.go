@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	gateway "github.com/metagov/gateway-go"
@@ -42,6 +43,9 @@ func (a *app) read(ctx context.Context, c *client, id string) (installation, err
 	}
 	if out.ID == 0 || out.Account.Login == "" {
 		return installation{}, gateway.Errorf(gateway.Unavailable, "github: GET /app/installations/%s: the answer names no installation", id)
+	}
+	if now := strconv.FormatInt(out.ID, 10); now != id { // written with zeros before it, no delivery would be for it
+		return installation{}, gateway.Errorf(gateway.Invalid, "github: the installation's ID is %s, and not %s", now, id)
 	}
 	return out, nil
 }

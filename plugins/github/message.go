@@ -26,6 +26,7 @@ type message struct {
 	installation string
 	bare         bool // it is of no installation: GitHub has been told to say hello, or somebody took back an authorization
 	body         payload
+	fields       map[string]json.RawMessage
 	data         json.RawMessage
 }
 
@@ -147,6 +148,7 @@ func parse(d *gateway.Delivery) (*message, error) {
 	if !m.fits() {
 		return nil, gateway.Errorf(gateway.Invalid, "it is not what an event %s says", m.event)
 	}
+	m.fields = nil // all of it is in data
 	if m.body.Installation.ID > 0 {
 		m.installation = strconv.FormatInt(m.body.Installation.ID, 10)
 	}
@@ -169,11 +171,33 @@ var detailed = map[string]bool{
 	"pull_request_review_comment": true, "org_block": true, "organization": true, "membership": true, "member": true,
 }
 
+// The fields that are read. The rest of a delivery, which may have megabytes, is gone through once only: GitHub waits ten seconds.
+var (
+	headFields   = []string{"action", "installation", "sender", "repository", "organization"}
+	detailFields = []string{"issue", "pull_request", "comment", "review", "label", "blocked_user", "member", "membership", "user", "team", "changes"}
+)
+
 func (m *message) read(raw []byte) error {
-	if detailed[m.event] {
-		return json.Unmarshal(raw, &m.body)
+	if err := json.Unmarshal(raw, &m.fields); err != nil {
+		return err
 	}
-	return json.Unmarshal(raw, &m.body.head)
+	small := map[string]json.RawMessage{}
+	take := func(names []string) {
+		for _, name := range names {
+			if v, ok := m.fields[name]; ok {
+				small[name] = v
+			}
+		}
+	}
+	take(headFields)
+	if detailed[m.event] {
+		take(detailFields)
+	}
+	raw, err := json.Marshal(small)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, &m.body)
 }
 
 // content takes the JSON out of a body, which may be a form (https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks, 2026-11). The
@@ -213,7 +237,7 @@ func compacted(raw []byte) ([]byte, error) {
 func (m *message) fits() bool {
 	b := &m.body
 	commented := strings.HasSuffix(m.event, "comment")
-	if eventKnown(m.event) && (!commented && object(m.data, "comment") || m.event != "org_block" && object(m.data, "blocked_user")) {
+	if eventKnown(m.event) && (!commented && m.object("comment") || m.event != "org_block" && m.object("blocked_user")) {
 		return false
 	}
 	switch m.event {
@@ -228,24 +252,18 @@ func (m *message) fits() bool {
 	case "pull_request_review":
 		return b.PullRequest != nil && b.Review != nil
 	case "org_block":
-		return b.BlockedUser != nil || null(m.data, "blocked_user")
+		return b.BlockedUser != nil || m.null("blocked_user")
 	case "membership":
-		return b.Team != nil && (b.Member != nil || null(m.data, "member"))
+		return b.Team != nil && (b.Member != nil || m.null("member"))
 	}
 	return true
 }
 
 // null says whether a field is there and null, as the person is whose account is gone.
-func null(raw []byte, field string) bool {
-	var fields map[string]json.RawMessage
-	return json.Unmarshal(raw, &fields) == nil && string(fields[field]) == "null"
-}
+func (m *message) null(field string) bool { return string(m.fields[field]) == "null" }
 
 // object says whether a field is an object.
-func object(raw []byte, field string) bool {
-	var fields map[string]json.RawMessage
-	return json.Unmarshal(raw, &fields) == nil && bytes.HasPrefix(fields[field], []byte("{"))
-}
+func (m *message) object(field string) bool { return bytes.HasPrefix(m.fields[field], []byte("{")) }
 
 // by is who did it.
 func (m *message) by() string {

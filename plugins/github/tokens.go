@@ -50,7 +50,7 @@ func (a *app) installation(ctx context.Context, h *http.Client, id string, permi
 		return "", gateway.Errorf(gateway.Unavailable, "github: waiting for an installation token: %w", ctx.Err())
 	}
 	defer func() { <-t.turn }()
-	if t.access != "" && t.access != refused && now.Add(tokenEarly).Before(t.expires) {
+	if t.access != "" && t.access != refused && now.Add(a.clock.get()+tokenEarly).Before(t.expires) {
 		return t.access, nil
 	}
 	var out struct {
@@ -70,7 +70,8 @@ func (a *app) installation(ctx context.Context, h *http.Client, id string, permi
 
 // asApp is a client that speaks as the app itself, with a token for each request: it lasts a few minutes only, and a long list takes longer.
 func (a *app) asApp(h *http.Client, now func() time.Time) *client {
-	return &client{http: h, now: now, who: "app", token: func(context.Context, gateway.Secret) (gateway.Secret, error) { return a.jwt(now()) }, once: true}
+	signs := func(context.Context, gateway.Secret) (gateway.Secret, error) { return a.jwt(now().Add(a.clock.get())) }
+	return &client{http: h, now: now, who: "app", token: signs, once: true, clock: &a.clock}
 }
 
 // at is a clock for what is over at once.

@@ -178,6 +178,9 @@ func (b *box) look(ctx context.Context, r *voteRun) (l looked, err error) {
 	err = r.Plugin.own().json(ctx, request{method: http.MethodGet, path: issuePath(b.Repo, b.Number)}, &i)
 	switch {
 	case err == nil && i.ID == b.IssueID:
+		if ours, err := b.ours(ctx, r, i.Repository); err != nil || !ours {
+			return looked{}, err
+		}
 		b.follow(r, i.Repository, i.URL)
 		l = looked{there: true, comments: i.Comments, reactions: i.Reactions.Total}
 		if i.State != "closed" || i.ClosedBy == nil {
@@ -193,6 +196,21 @@ func (b *box) look(ctx context.Context, r *voteRun) (l looked, err error) {
 		return looked{}, nil
 	}
 	return looked{}, err
+}
+
+// ours says whether the issue's repository still belongs to the account that the app is installed for. Who has been given it could make of the vote what
+// they like, and the app may do nothing there: the vote ends.
+func (b *box) ours(ctx context.Context, r *voteRun, repository string) (bool, error) {
+	name, ok := strings.CutPrefix(repository, apiURL)
+	if !ok || within(r.Plugin.config.Account, name) {
+		return true, nil
+	}
+	i, err := r.Plugin.getInstallation(ctx, struct{}{}) // the account may have another name now
+	if err != nil || within(i.Account, name) {
+		return err == nil, err
+	}
+	r.CloseNow(vote.Closing{By: vote.ByDeletion, At: r.Now()})
+	return false, nil
 }
 
 // follow takes over the name that the issue's repository has now: deliveries have it.

@@ -97,7 +97,7 @@ func TestMaxVotesAndEligibility(t *testing.T) {
 
 // Ten thousand people react. Everybody is counted, page by page.
 func TestTenThousandReactions(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, patient)
 	p := r.start("issue-react-vote", vote.Ask{Title: "x"}, nil)
 	at := r.Clock.Now().Format(time.RFC3339)
 	r.hub.mu.Lock()
@@ -361,9 +361,16 @@ func TestGitHubIsDownAtClosing(t *testing.T) {
 	require.EqualValues(t, 1, outcome(t, r.again(p)).Turnout.Voters)
 }
 
+// patient gives a step the time that it takes on a busy machine with the race detector.
+func patient(_ *github.App, o *gateway.Options) { o.Timeout = 5 * time.Minute }
+
 // Ten thousand comments, some of the longest among them, are read page by page.
 func TestTenThousandComments(t *testing.T) {
+<<<<<<< HEAD
 	r := newRig(t, func(_ *github.App, o *gateway.Options) { o.Timeout = time.Minute })
+=======
+	r := newRig(t, patient)
+>>>>>>> w-github
 	p := r.start("issue-comment-vote", vote.Ask{Title: "x"}, nil)
 	r.hub.mu.Lock()
 	long := strings.Repeat("\u0001", 65_000)

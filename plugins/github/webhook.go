@@ -98,7 +98,7 @@ func (g *GitHub) handle(ctx context.Context, m *message) error {
 	if m.typ() == repositoryRenamed {
 		return g.follow(ctx)
 	}
-	err := g.app.asApp(g.HTTP, g.Now).json(ctx, request{method: http.MethodGet, path: "/app/installations/" + g.config.InstallationID}, nil)
+	i, err := g.app.read(ctx, g.app.asApp(g.HTTP, g.Now), g.config.InstallationID)
 	if refusedWith(err, http.StatusNotFound, http.StatusGone) {
 		return g.Pause(ctx, gateway.BadCredentials)
 	}
@@ -107,7 +107,7 @@ func (g *GitHub) handle(ctx context.Context, m *message) error {
 	}
 	c := g.config
 	if m.event == accountRenamed && strings.Contains(c.Repository, "/") {
-		if c.Repository, err = g.nameNow(ctx); err != nil {
+		if c.Repository, err = g.nameNow(ctx, i.Account.Login); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func (g *GitHub) handle(ctx context.Context, m *message) error {
 // follow takes over the name that the configuration's repository has now: the deliveries of our acts there have that name, and the old one
 // redirects only until somebody takes it.
 func (g *GitHub) follow(ctx context.Context) error {
-	name, err := g.nameNow(ctx)
+	name, err := g.nameNow(ctx, g.config.Account)
 	if err != nil || name == g.config.Repository {
 		return err
 	}
@@ -126,8 +126,9 @@ func (g *GitHub) follow(ctx context.Context) error {
 	return g.Reconfigure(ctx, c)
 }
 
-// nameNow is what the configuration's repository is called now; what it says itself where that is the same, or there is none.
-func (g *GitHub) nameNow(ctx context.Context) (string, error) {
+// nameNow is what the configuration's repository is called now; what it says itself where that is the same, or there is none, or it has been given to
+// somebody else than the owner.
+func (g *GitHub) nameNow(ctx context.Context, owner string) (string, error) {
 	if g.config.Repository == "" {
 		return "", nil
 	}
@@ -139,7 +140,7 @@ func (g *GitHub) nameNow(ctx context.Context) (string, error) {
 		FullName string `json:"full_name"`
 	}
 	err = g.own().json(ctx, request{method: http.MethodGet, path: "/repos/" + before}, &now)
-	if refusedWith(err, http.StatusNotFound) || err == nil && (now.FullName == "" || strings.EqualFold(now.FullName, before)) {
+	if refusedWith(err, http.StatusNotFound) || err == nil && (!within(owner, "/repos/"+now.FullName) || strings.EqualFold(now.FullName, before)) {
 		return g.config.Repository, nil
 	}
 	if err != nil {

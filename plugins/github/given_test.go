@@ -1,0 +1,78 @@
+package github_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/metagov/gateway-go"
+	"github.com/metagov/gateway-go/plugins/github"
+	"github.com/metagov/gateway-go/vote"
+)
+
+// A repository that is given to somebody else redirects, and can be read where it is public. Neither a vote nor the configuration follows it there.
+func TestARepositoryThatIsGivenAway(t *testing.T) {
+	r := newRig(t)
+	p := r.start("issue-comment-vote", vote.Ask{Title: "More soup?"}, nil)
+	r.write("ann", "/vote yes")
+	r.hub.mu.Lock()
+	r.hub.issues[0]["repository_url"] = "https://api.github.com/repos/acme/town"
+	r.hub.mu.Unlock()
+	r.Advance(20 * time.Minute)
+	require.Equal(t, map[string]int64{"yes": 1}, counts(r.again(p)))
+	r.hub.mu.Lock()
+	r.hub.issues[0]["repository_url"] = "https://api.github.com/repos/evil/town"
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if strings.EqualFold(q.URL.Path, "/repos/acme/town") {
+			return respond(200, map[string]any{"full_name": "evil/town"})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	r.tell("repository", map[string]any{"action": "renamed"})
+	raw, err := r.inst.Config(t.Context())
+	require.NoError(t, err)
+	var c github.Config
+	require.NoError(t, json.Unmarshal(raw, &c))
+	require.Equal(t, "town", c.Repository)
+	r.Advance(2 * time.Hour)
+	require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy)
+}
+
+// What has no REST route is reached by the other API, with what the installation may do there; not on behalf of a person, of whom nobody knows where it acts.
+func TestGraphQL(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/graphql" {
+			return respond(200, map[string]any{"data": map[string]any{"ok": true}})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	raw, err := r.inst.Do(t.Context(), "method", json.RawMessage(`{"method":"POST","route":"/graphql","query":"query($n: Int!) { x(n: $n) }","variables":{"n":1}}`))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"status":200,"data":{"data":{"ok":true}}}`, string(raw))
+	calls := r.hub.calls(http.MethodPost, "/graphql")
+	require.Len(t, calls, 1)
+	require.JSONEq(t, `{"query":"query($n: Int!) { x(n: $n) }","variables":{"n":1}}`, calls[0].Body)
+}
+
+// An installation has one number, in one writing: deliveries name it so.
+func TestAnInstallationsNumberWithZeros(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/app/installations/004711" {
+			return respond(200, map[string]any{"id": 4711, "app_slug": "town-app", "account": map[string]any{"login": "acme", "id": 1, "type": "Organization"}})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.Community("village").Enable(t.Context(), "github", github.Config{InstallationID: "004711"})
+	require.ErrorIs(t, err, gateway.Invalid)
+}
