@@ -146,12 +146,13 @@ func (p *policy) decided(ctx context.Context, c *gateway.Community, proc gateway
 	if err != nil || own.ID != proc.ID { // anybody's vote can have details that look like ours
 		return err
 	}
-	if yes, err := approvals(proc); err != nil {
-		return err
-	} else if yes < p.approvals {
+	yes, err := approvals(proc)
+	switch {
+	case err != nil:
+	case yes < p.approvals:
 		v.Result = fmt.Sprintf("spared: %d of %d moderators were for it", yes, p.approvals)
 		err = k.settle(ctx, c, *v)
-	} else {
+	default:
 		err = enforce(ctx, c, k, v)
 	}
 	if err != nil {

@@ -267,3 +267,17 @@ func TestAShortSuspensionIsNotCalledABan(t *testing.T) {
 	w.flush()
 	require.Equal(t, "not banned: it is suspended already, until 2026-11-03", results(w.banned("spam"))["discourse"])
 }
+
+func TestAPlatformThatIsAwayWhenTheVoteEndsIsBannedOnLater(t *testing.T) {
+	w := newWorld(t, memory.New())
+	w.github.Fail(fakegithub.Fault{Route: "PUT /orgs/{org}/blocks/{username}", Status: http.StatusServiceUnavailable, Times: 2})
+	w.banned("spam")
+	w.decide()
+	for range 4 {
+		w.later(time.Hour)
+	}
+	k := w.now()
+	require.Equal(t, map[string]string{"discourse": "banned", "github": "banned"}, results(k))
+	require.Equal(t, []string{"joshua"}, w.org.Blocked())
+	require.Equal(t, "discourse", k.Told)
+}
