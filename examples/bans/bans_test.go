@@ -284,6 +284,7 @@ func TestAnOffenceIsHeardByDiscordsGateway(t *testing.T) {
 	within, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	require.NoError(t, w.discord.WaitSockets(within, 1))
+	w.running = true
 	k := play(w, "discord")
 	w.after(k, "discord")
 	w.told(k)
