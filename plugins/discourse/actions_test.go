@@ -131,6 +131,7 @@ func TestAMessageIsSentToAccountsByTheirIDs(t *testing.T) {
 	for _, in := range []discourse.CreateMessage{
 		{Title: "Nobody", Raw: "gets this one, or what?"},
 		{Title: "Two", Raw: "names in one are none", Usernames: []string{"bob,ann"}},
+		{Title: "Outside", Raw: "would be an e-mail to anybody", Usernames: []string{"somebody@elsewhere.example"}},
 	} {
 		require.Equal(t, gateway.Invalid, gateway.CodeOf(r.refusal("create-message", in)))
 	}

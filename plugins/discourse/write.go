@@ -261,7 +261,7 @@ func (d *Discourse) createMessage(ctx context.Context, in CreateMessage) (Writte
 		names = append(names, u.Username)
 	}
 	for _, name := range names {
-		if name == "" || strings.ContainsAny(name, ", ") {
+		if name == "" || strings.ContainsAny(name, ", @") { // the forum would write to an address outside
 			return Written{}, gateway.Errorf(gateway.Invalid, "%q is no name of an account or group", name)
 		}
 	}
