@@ -131,6 +131,7 @@ func TestAMessageIsSentToAccountsByTheirIDs(t *testing.T) {
 	for _, in := range []discourse.CreateMessage{
 		{Title: "Nobody", Raw: "gets this one, or what?"},
 		{Title: "Two", Raw: "names in one are none", Usernames: []string{"bob,ann"}},
+		{Title: "Outside", Raw: "would be an e-mail to anybody", Usernames: []string{"somebody@elsewhere.example"}},
 	} {
 		require.Equal(t, gateway.Invalid, gateway.CodeOf(r.refusal("create-message", in)))
 	}
@@ -313,6 +314,21 @@ func TestMethod(t *testing.T) {
 }
 
 // A lost answer is looked up: nothing is posted or done twice, and what was done is ours.
+// Of a very long topic Discourse does not list the posts: that ours is not there is not known then, and it is not posted again.
+func TestALostAnswerInAVeryLongTopic(t *testing.T) {
+	r := newRig(t)
+	topic, _ := r.topic("bob")
+	in := discourse.CreatePost{TopicID: topic, Raw: somewhere}
+	r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
+	mega := r.fake.Fail(fakediscourse.Fault{Route: "GET /t/{id}", Times: -1, Body: `{"id":1,"posts_count":10001,"post_stream":{"posts":[],"isMegaTopic":true,"lastId":99}}`})
+	for range 3 {
+		require.Equal(t, gateway.Unknown, gateway.CodeOf(r.refusal("create-post", in, gateway.Once("lost"))))
+		r.Advance(time.Hour)
+	}
+	require.Len(t, r.calls("POST /posts"), 1)
+	require.Positive(t, mega.Hits())
+}
+
 func TestLostAnswersAreLookedUp(t *testing.T) {
 	for action, c := range map[string]struct {
 		in    any

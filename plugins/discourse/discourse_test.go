@@ -98,8 +98,8 @@ func TestInitiator(t *testing.T) {
 		{"user_logged_in", `{"user":{"id":42}}`, "42"},
 		{"user_created", `{"user":{"id":42}}`, ""},
 		{"notification_created", `{"notification":{"user_id":42}}`, ""},
-		{"reviewable_created", `{"reviewable":{"created_by":{"id":43}}}`, "43"},
-		{"user_badge_granted", `{"user_badge":{"user_id":42,"granted_by":{"id":43}}}`, "43"},
+		{"reviewable_created", `{"reviewable":{"id":3,"created_by_id":43,"target_created_by_id":42}}`, "43"},
+		{"user_badge_granted", `{"user_badge":{"id":3,"user_id":42,"granted_by_id":43}}`, "43"},
 		{"user_suspended", `{"user":{"id":42}}`, ""},
 		{"user_suspended", `{"user":{"id":42},"suspension":{"by":{"id":90}}}`, "90"},
 		{"post_created", `{"post":{"user_id":42},"other":{}}`, ""},
@@ -132,6 +132,15 @@ func TestWhatADeliveryIsAbout(t *testing.T) {
 	}
 }
 
+// Whose flag it is, is told by an ID alone.
+func TestWhoseFlagItIs(t *testing.T) {
+	m, err := parse(&gateway.Delivery{Header: http.Header{"X-Discourse-Event": {"reviewable_created"}}, Body: []byte(`{"reviewable":{"id":3,"created_by_id":43,"post_id":7}}`)})
+	require.NoError(t, err)
+	require.Equal(t, []string{"flagged:7"}, m.echoes("carla", "43"))
+	require.Empty(t, m.echoes("carla", ""))
+	require.Empty(t, m.echoes("system", "-1"))
+}
+
 // A suspension by somebody else is not the gateway's, even where it waits for one.
 func TestWhoseSuspensionItIs(t *testing.T) {
 	for body, want := range map[string][]string{
@@ -142,7 +151,7 @@ func TestWhoseSuspensionItIs(t *testing.T) {
 	} {
 		m, err := parse(&gateway.Delivery{Header: http.Header{"X-Discourse-Event": {"user_suspended"}}, Body: []byte(body)})
 		require.NoError(t, err)
-		require.Equal(t, want, m.echoes("system"), body)
+		require.Equal(t, want, m.echoes("system", "-1"), body)
 	}
 }
 
@@ -184,7 +193,7 @@ func FuzzParse(f *testing.F) {
 			require.Equal(t, gateway.Invalid, gateway.CodeOf(err))
 			return
 		}
-		_, _, _, _ = m.initiator(), m.refs(), m.echoes("system"), changes(nil, m.about.Fields.v)
+		_, _, _, _ = m.initiator(), m.refs(), m.echoes("system", "-1"), changes(nil, m.about.Fields.v)
 	})
 }
 

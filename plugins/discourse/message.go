@@ -48,10 +48,11 @@ type about struct {
 	GroupID   maybe[int64]     `json:"group_id"`
 	Username  maybe[string]    `json:"username"`
 	Archetype maybe[string]    `json:"archetype"`
-	TargetID  maybe[int64]     `json:"target_id"`
+	PostID    maybe[int64]     `json:"post_id"`
+	CreatorID maybe[int64]     `json:"created_by_id"`
+	GranterID maybe[int64]     `json:"granted_by_id"`
 	CreatedAt maybe[time.Time] `json:"created_at"`
 	CreatedBy maybe[person]    `json:"created_by"`
-	GrantedBy maybe[person]    `json:"granted_by"`
 	User      maybe[person]    `json:"user"`
 	Post      maybe[likedPost] `json:"post"`
 	Fields    maybe[fields]    `json:"user_fields"`
@@ -125,9 +126,9 @@ func (m *message) initiator() string {
 	case "user_logged_in", "user_confirmed_email":
 		return idOf(a.ID.v)
 	case "reviewable_created":
-		return idOf(a.CreatedBy.v.ID)
+		return idOf(a.CreatorID.v)
 	case "user_badge_granted":
-		return idOf(a.GrantedBy.v.ID)
+		return idOf(a.GranterID.v)
 	case suspended:
 		if m.asked != nil && m.asked.By != nil {
 			return idOf(m.asked.By.ID)
@@ -178,8 +179,8 @@ func (m *message) refs() []string {
 	return out
 }
 
-// echoes are the names under which a call of ours, as the account with this name, would have announced this.
-func (m *message) echoes(account string) []string {
+// echoes are the names under which a call of ours, as the account with this name and ID, would have announced this. Some deliveries have the one, some the other.
+func (m *message) echoes(account, id string) []string {
 	a := m.about
 	switch kind, _, _ := strings.Cut(m.event, "_"); {
 	case m.event == "post_created" && strings.EqualFold(a.Username.v, account):
@@ -199,8 +200,8 @@ func (m *message) echoes(account string) []string {
 			return []string{told("liked", a.Post.v.ID.v)}
 		}
 	case m.event == "reviewable_created":
-		if strings.EqualFold(a.CreatedBy.v.Username, account) {
-			return []string{told("flagged", a.TargetID.v)}
+		if id != "" && idOf(a.CreatorID.v) == id {
+			return []string{told("flagged", a.PostID.v)}
 		}
 	case kind == "post" && a.Number.v == 1:
 		return []string{told(m.event, a.ID.v), toldOpening(m.event, a.TopicID.v)}

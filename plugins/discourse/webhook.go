@@ -23,7 +23,7 @@ func webhook() gateway.Webhook[*Discourse, *message] {
 		Greet:   func(m *message) (gateway.Reply, bool) { return gateway.Reply{}, m.event == "ping" },
 		ID:      func(m *message) string { return m.id },
 		Refs:    (*message).refs,
-		Echo:    func(d *Discourse, m *message) []string { return m.echoes(d.config.username()) },
+		Echo:    func(d *Discourse, m *message) []string { return m.echoes(d.config.username(), d.config.AccountID) },
 		Receive: (*Discourse).receive,
 		Slow:    func(m *message) bool { return m.event == suspended && m.asked == nil },
 		Handle:  (*Discourse).handle,

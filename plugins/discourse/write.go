@@ -211,14 +211,19 @@ func (d *Discourse) findPost(ctx context.Context, in CreatePost) (Written, gatew
 	return Written{}, gateway.CannotTell, nil
 }
 
-// stream lists the IDs of a topic's posts, in their order.
+// stream lists the IDs of a topic's posts, in their order. Of one with ten thousand posts Discourse does not tell them (app/serializers/post_stream_serializer_mixin.rb,
+// checked 2026-11): that there is no such post there cannot be said then.
 func (c client) stream(ctx context.Context, topic int64) ([]int64, error) {
 	var out struct {
 		Stream struct {
-			IDs []int64 `json:"stream"`
+			IDs  []int64 `json:"stream"`
+			Mega bool    `json:"isMegaTopic"`
 		} `json:"post_stream"`
 	}
 	err := c.do(ctx, http.MethodGet, "/t/"+strconv.FormatInt(topic, 10)+".json", nil, nil, &out)
+	if err == nil && out.Stream.Mega {
+		err = gateway.Errorf(gateway.Unavailable, "topic %d has too many posts to look through", topic)
+	}
 	return out.Stream.IDs, err
 }
 
@@ -256,7 +261,7 @@ func (d *Discourse) createMessage(ctx context.Context, in CreateMessage) (Writte
 		names = append(names, u.Username)
 	}
 	for _, name := range names {
-		if name == "" || strings.ContainsAny(name, ", ") {
+		if name == "" || strings.ContainsAny(name, ", @") { // the forum would write to an address outside
 			return Written{}, gateway.Errorf(gateway.Invalid, "%q is no name of an account or group", name)
 		}
 	}

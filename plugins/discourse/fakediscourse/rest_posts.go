@@ -272,12 +272,14 @@ func (f *Forum) flag(p *post, u *user, kind int, message string) error {
 	return nil
 }
 
+// showReviewable is something to be reviewed, as webhooks and lists have it: Discourse names its people, scores and target by their IDs
+// (app/serializers/reviewable_serializer.rb and lib/freedom_patches/ams_include_without_root.rb, checked 2026-11).
 func (f *Forum) showReviewable(v *reviewable) object {
 	o := object{"id": v.id, "type_source": "core", "status": v.status, "created_at": iso(v.created), "score": v.score, "version": 0,
-		"created_by_id": v.by, "created_by": f.basicUser(f.user0(v.by))}
+		"created_by_id": v.by, "can_edit": v.queued != nil, "editable_fields": []object{}, "bundled_action_ids": []string{}, "reviewable_score_ids": []int64{v.id}}
 	if d := v.queued; d != nil {
 		o["type"], o["created_from_flag"] = "ReviewableQueuedPost", false
-		o["category_id"], o["target_created_by"] = d.category, f.basicUser(d.by)
+		o["category_id"], o["target_created_by_id"] = d.category, d.by.id
 		o["payload"] = object{"raw": cleanRaw(d.raw), "title": d.title, "tags": list(d.tags)}
 		return o
 	}
@@ -285,9 +287,6 @@ func (f *Forum) showReviewable(v *reviewable) object {
 	at := "/t/" + slug(p.t.title) + "/" + itoa(p.t.id)
 	maps.Copy(o, object{"type": "ReviewableFlaggedPost", "topic_id": p.t.id, "topic_url": f.base + at, "target_url": at + "/" + itoa(int64(p.number)),
 		"topic_tags": list(p.t.tags), "category_id": p.t.category, "created_from_flag": true, "post_id": p.id,
-		"target_id": p.id, "target_type": "Post", "target_created_by_id": p.user, "target_created_by": f.basicUser(f.user0(p.user)),
-		"raw": p.raw, "cooked": p.cooked, "reply_count": 0,
-		"reviewable_scores": []object{{"id": v.id, "score": v.score, "agree_stats": object{}, "status": v.status, "reason": nil, "created_at": iso(v.created),
-			"reviewed_at": iso(v.acted), "score_type": object{"id": v.flag, "title": flagNames[v.flag]}, "user": f.basicUser(f.user0(v.by))}}})
+		"target_created_by_id": p.user, "target_created_by_trust_level": f.user0(p.user).trust, "raw": p.raw, "cooked": p.cooked, "reply_count": 0})
 	return o
 }
