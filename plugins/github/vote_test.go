@@ -366,11 +366,7 @@ func patient(_ *github.App, o *gateway.Options) { o.Timeout = 5 * time.Minute }
 
 // Ten thousand comments, some of the longest among them, are read page by page.
 func TestTenThousandComments(t *testing.T) {
-<<<<<<< HEAD
-	r := newRig(t, func(_ *github.App, o *gateway.Options) { o.Timeout = time.Minute })
-=======
 	r := newRig(t, patient)
->>>>>>> w-github
 	p := r.start("issue-comment-vote", vote.Ask{Title: "x"}, nil)
 	r.hub.mu.Lock()
 	long := strings.Repeat("\u0001", 65_000)
