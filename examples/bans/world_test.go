@@ -189,7 +189,7 @@ func (w *world) settle() {
 func (w *world) until(what string, fn func(c *gateway.Community) error) {
 	w.t.Helper()
 	var err error
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for n := 0; n < 40 || w.running && time.Now().Before(deadline); n++ {
 		var c *gateway.Community
 		if c, err = w.g.Community(w.t.Context(), community); err == nil {
