@@ -215,8 +215,12 @@ func (g *Gateway) closeDecided(tx store.Tx, row store.Process, a *asked) error {
 	if err != nil {
 		return err
 	}
+	earliest, err := a.earliest(tx, row)
+	if err != nil {
+		return err
+	}
 	return tx.Schedule(store.Task{
-		Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: maxTime(now, a.Earliest(row.Created)), Payload: why, Created: now,
+		Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: maxTime(now, earliest), Payload: why, Created: now,
 	})
 }
 

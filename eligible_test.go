@@ -494,6 +494,21 @@ func TestShortestTimeAfterTheClosingTime(t *testing.T) {
 	got := r.process(c, p.ID)
 	require.Equal(t, vote.ByPerson, got.Closing.By)
 	require.Equal(t, got.Created.Add(time.Hour), got.Closing.At, "until then ballots counted")
+
+	r.api.fails("start", gateway.Errorf(gateway.Unavailable, "down"))
+	p = r.poll(inst, vote.Ask{Title: "late", EligibleVoters: []string{"a"}, MinMinutes: 60, CloseWhenDecided: true})
+	r.api.fails("start", nil)
+	r.wait(2 * time.Hour)
+	require.NoError(t, cast(t, c, p.ID, "a", vote.Yes, r.clock.now()))
+	r.wait(50 * time.Minute)
+	require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status, "it counts from when people can vote")
+	r.wait(11 * time.Minute)
+	require.Equal(t, vote.ByDecision, r.outcome(r.process(c, p.ID)).ClosedBy)
+	require.NoError(t, r.store.View(t.Context(), func(tx store.Tx) error {
+		raw, _, err := tx.State(p.Instance, "gateway/since/"+p.ID)
+		require.Nil(t, raw, "nothing of it is left")
+		return err
+	}))
 }
 
 // A ballot that comes between the look whether a vote is decided and its closing counts, and the vote goes on if it changes that.

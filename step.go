@@ -97,21 +97,28 @@ func (s *Step) CloseNow(why vote.Closing) {
 	if why.At.IsZero() {
 		why.At = s.Now()
 	}
+	s.effect = append(s.effect, func(tx store.Tx) error { return s.closeNow(tx, why) })
+}
+
+func (s *Step) closeNow(tx store.Tx, why vote.Closing) error {
 	due := s.Now()
 	if s.asked != nil && (why.By == vote.ByPerson || why.By == vote.ByDecision) {
-		earliest := s.asked.Earliest(s.row.Created)
+		earliest, err := s.asked.earliest(tx, s.row)
+		if err != nil {
+			return err
+		}
 		if earliest.After(due) && !s.row.CloseAt.IsZero() && earliest.After(s.row.CloseAt) {
-			return // its time comes before, and must not be put off
+			return nil // its time comes before, and must not be put off
 		}
 		due = maxTime(due, earliest)
 		why.At = maxTime(why.At, earliest) // until then ballots count
 	}
 	t := s.task(taskClose, due)
 	t.Payload, _ = json.Marshal(why) // plain fields
-	id := s.row.ID
-	s.effect = append(s.effect,
-		func(tx store.Tx) error { return tx.Unschedule(taskClose, id) },
-		func(tx store.Tx) error { return tx.Schedule(t) })
+	if err := tx.Unschedule(taskClose, s.row.ID); err != nil {
+		return err
+	}
+	return tx.Schedule(t)
 }
 
 func (s *Step) schedule(kind string, due time.Time) { s.tasks = append(s.tasks, s.task(kind, due)) }

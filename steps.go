@@ -208,6 +208,7 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 			s.row.Status = store.Pending
 		}
 		s.lookAgain()
+		s.keepSince()
 		return nil
 	}, begun)
 	if err == nil || again(err) {
@@ -349,6 +350,9 @@ func (g *Gateway) finished(tx store.Tx, was store.Process, show bool) error {
 		}
 	}
 	if err := g.forgetLook(tx, was); err != nil {
+		return err
+	}
+	if err := forgetSince(tx, was); err != nil {
 		return err
 	}
 	if !show || was.Status == store.Created {
