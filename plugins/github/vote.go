@@ -45,6 +45,8 @@ const (
 	maxTitle = 256
 	// maxPages bounds how much of an issue is read: 100,000 reactions or comments.
 	maxPages = 1000
+	// settles is how long an issue may be unknown to GitHub after it was opened there: not all of its machines hear of it at once.
+	settles = 30 * time.Second
 	// commentLeast is how often at most all comments are read.
 	commentLeast = time.Minute
 )
@@ -191,6 +193,8 @@ func (b *box) look(ctx context.Context, r *voteRun) (l looked, err error) {
 			l.closer = i.ClosedBy.Login
 		}
 		return l, err
+	case refusedWith(err, http.StatusNotFound) && r.Now().Before(b.Since.Add(settles)): // 410 is of what was there
+		return looked{}, gateway.Errorf(gateway.Unavailable, "the issue cannot be seen yet: %w", err)
 	case err == nil || gateway.CodeOf(err) == gateway.NotFound:
 		r.CloseNow(vote.Closing{By: vote.ByDeletion, At: r.Now()})
 		return looked{}, nil
