@@ -76,3 +76,25 @@ func TestAnInstallationsNumberWithZeros(t *testing.T) {
 	_, err := r.Community("village").Enable(t.Context(), "github", github.Config{InstallationID: "004711"})
 	require.ErrorIs(t, err, gateway.Invalid)
 }
+
+// Not all of GitHub knows at once that there is an issue: one that is not seen right after it was opened is not deleted.
+func TestAnIssueThatIsNotSeenYet(t *testing.T) {
+	r := newRig(t)
+	p := r.start("issue-react-vote", vote.Ask{Title: "More soup?"}, nil)
+	unseen := true
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if unseen && q.URL.Path == "/repos/acme/town/issues/1" {
+			return refusal(404, "Not Found")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.c.Refresh(t.Context(), p.ID)
+	require.ErrorIs(t, err, gateway.Unavailable)
+	require.Equal(t, gateway.StatusPending, r.again(p).Status)
+	r.Advance(time.Minute)
+	require.Equal(t, gateway.StatusPending, r.again(p).Status)
+	r.Advance(20 * time.Minute)
+	require.Equal(t, vote.ByDeletion, outcome(t, r.again(p)).ClosedBy, "it is gone")
+}

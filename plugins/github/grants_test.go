@@ -2,6 +2,7 @@ package github_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,4 +105,26 @@ func TestFakeTheResultCannotBeSaid(t *testing.T) {
 	require.EqualValues(t, gateway.StatusCompleted, r.again(p).Status)
 	is, _ := r.repo.Issue(1)
 	require.Equal(t, "closed", is.State)
+}
+
+// An installation that GitHub knows is not taken for uninstalled because one answer says so.
+func TestAnInstallationThatIsNotKnownEverywhere(t *testing.T) {
+	r := newRig(t)
+	once := true
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if once && strings.HasSuffix(q.URL.Path, "/access_tokens") {
+			once = false
+			return refusal(404, "Not Found")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "x"})
+	require.ErrorIs(t, err, gateway.Unavailable)
+	status, _, err := r.inst.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "active", status)
+	_, err = r.inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "x"})
+	require.NoError(t, err)
 }

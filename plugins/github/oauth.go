@@ -57,7 +57,7 @@ func (a *app) exchange(ctx context.Context, x gateway.OAuthExchange) (gateway.Gr
 }
 
 // lasting is what an account keeps when its login changes. A login that was given up anybody can take
-// (https://docs.github.com/en/account-and-profile/concepts/username-changes, 2026-11).
+// (https://docs.github.com/en/account-and-profile/setting-up-and-managing-your-personal-account-on-github/managing-personal-account-settings/changing-your-github-username, 2026-11).
 type lasting struct {
 	ID int64 `json:"id"`
 }

@@ -104,9 +104,13 @@ func (g *GitHub) client(ctx context.Context) *client {
 	}}
 }
 
-// gone pauses the instance where GitHub does not know the installation any more: the app was uninstalled.
+// gone pauses the instance where GitHub does not know the installation any more: the app was uninstalled. It is asked once more in another way, because not
+// all of GitHub knows at once of a new one.
 func (g *GitHub) gone(ctx context.Context, err error) error {
 	if refusedWith(err, http.StatusNotFound, http.StatusGone) {
+		if _, e := g.app.read(ctx, g.app.asApp(g.HTTP, g.Now), g.config.InstallationID); !refusedWith(e, http.StatusNotFound, http.StatusGone) {
+			return &gateway.Error{Code: gateway.Unavailable, After: secondaryWait, Err: err}
+		}
 		if e := g.Pause(ctx, gateway.BadCredentials); e != nil {
 			g.Log.WarnContext(ctx, "the instance could not be paused", "error", e)
 		}
