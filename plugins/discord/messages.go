@@ -298,7 +298,7 @@ func (d *Discord) addReaction(ctx context.Context, in Reaction) (Done, error) {
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		call:   call{method: http.MethodPut, path: in.path("reactions", in.Emoji, "@me"), needs: "ADD_REACTIONS"},
+		call:   call{method: http.MethodPut, path: in.path("reactions", in.Emoji, "@me"), needs: "READ_MESSAGE_HISTORY, and ADD_REACTIONS where nobody has reacted so"},
 		echoes: []string{"MESSAGE_REACTION_ADD:" + messageRef(in.Channel, in.Message)},
 	})
 }
