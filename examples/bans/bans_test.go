@@ -177,8 +177,7 @@ func (w *world) after(k *record, on string) {
 // wireOf is what the program asks of the platforms, in this order and nothing else; a vote's message is changed as often as it takes.
 var wireOf = map[string][]string{
 	"discord": {
-		"GET discord/guilds/1000/channels as bot", "GET discord/guilds/1000/threads/active as bot", "GET discord/channels/1101/threads/archived/public as bot",
-		"GET discord/guilds/1000/audit-logs as bot", "GET discord/channels/1101/messages as bot", // the repair
+		"GET discord/guilds/1000/channels as bot", "GET discord/guilds/1000/threads/active as bot", "GET discord/guilds/1000/audit-logs as bot", "GET discord/channels/1101/messages as bot", // the repair
 		"GET forum/admin/users/42 as system", "PUT forum/admin/users/42/suspend as system",
 		"GET discord/guilds/1000/roles as bot", "GET discord/guilds/1000/members as bot", "GET discord/channels/1101 as bot", "POST discord/channels/1101/messages as bot",
 		"GET forum/admin/users/42 as system", // who suspended somebody, which the forum told of

@@ -53,8 +53,8 @@ var (
 )
 
 // soonestAway is how long a thread stays at the least in which somebody has written, unless somebody puts it away: it is not worth to ask all channels
-// whether somebody did.
-const soonestAway = time.Hour
+// whether somebody did. A gap is five minutes longer than it was, see [gateway.RepairFunc].
+const soonestAway = time.Hour + 5*time.Minute
 
 // auditLog stands for the audit log among the channels that a repair has done.
 const auditLog = "audit-log"
@@ -117,7 +117,7 @@ func (d *Discord) repairable(ctx context.Context, gap gateway.Gap) ([]string, er
 			out = append(out, c.ID)
 		}
 	}
-	if gap.Until.Sub(gap.Since) < soonestAway {
+	if gap.Until.Sub(gap.Since) <= soonestAway {
 		return out, nil
 	}
 	for _, c := range channels.Channels {
