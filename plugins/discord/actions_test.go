@@ -74,6 +74,8 @@ func everything(t *testing.T, w *town) {
 	require.Len(t, do[discord.Members](w, "list-members", discord.Page{Limit: 2}).Members, 2)
 	require.NoError(t, w.w.JoinVoice(dan, voice))
 	do[discord.Done](w, "set-nickname", discord.SetNickname{MemberRef: who(dan), Nick: "Danny"})
+	do[discord.Done](w, "set-nickname", discord.SetNickname{MemberRef: who(w.fake.App().BotUser), Nick: "Clerk"})
+	require.Contains(t, w.routes(), "PATCH /guilds/"+guildID+"/members/@me")
 	do[discord.Done](w, "mute-member", discord.MuteMember{MemberRef: who(dan), Mute: true})
 	do[discord.Done](w, "deafen-member", discord.DeafenMember{MemberRef: who(dan), Deaf: true})
 	do[discord.Done](w, "move-member", discord.MoveMember{MemberRef: who(dan), Channel: voice})

@@ -276,3 +276,10 @@ func TestWhatIsOfNoServerIsNotKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, m.greet)
 }
+
+func TestEmojisMayStandAsInMessages(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{"👍": "👍", "tree:123": "tree:123", "<:tree:123>": "tree:123", "<a:tree:123>": "tree:123", "<3": "<3"} {
+		require.Equal(t, want, Reaction{Emoji: given}.emoji(), given)
+	}
+}

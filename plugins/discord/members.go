@@ -70,8 +70,17 @@ type SetNickname struct {
 	Reasoned
 }
 
+// setNickname changes a name, the bot's own too, for which Discord has another route
+// (https://docs.discord.com/developers/resources/guild#modify-current-member, checked 2026-11).
 func (d *Discord) setNickname(ctx context.Context, in SetNickname) (Done, error) {
-	return d.change(ctx, in.Member, in.Reason, "MANAGE_NICKNAMES", map[string]any{"nick": in.Nick}, memberUpdate)
+	who, needs := in.Member, "MANAGE_NICKNAMES"
+	if d.ours(in.Member) {
+		who, needs = "@me", "CHANGE_NICKNAME"
+	}
+	return d.done(ctx, act{
+		call:   call{method: http.MethodPatch, path: d.in("members", who), body: map[string]any{"nick": in.Nick}, reason: in.Reason, needs: needs},
+		echoes: []string{auditRef(memberUpdate, in.Member)},
+	})
 }
 
 // MuteMember is the input of mute-member.

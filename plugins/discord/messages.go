@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -293,12 +294,22 @@ type Reaction struct {
 	Emoji string `json:"emoji" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"The character, or name:ID of a server's own."`
 }
 
+// emoji is the emoji as Discord takes it here: a server's own stands in messages as <:name:ID>, or <a:name:ID> if it moves.
+func (r Reaction) emoji() string {
+	inner, marked := strings.CutPrefix(r.Emoji, "<")
+	inner, ended := strings.CutSuffix(inner, ">")
+	if _, name, ok := strings.Cut(inner, ":"); ok && marked && ended {
+		return name
+	}
+	return r.Emoji
+}
+
 func (d *Discord) addReaction(ctx context.Context, in Reaction) (Done, error) {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		call:   call{method: http.MethodPut, path: in.path("reactions", in.Emoji, "@me"), needs: "ADD_REACTIONS"},
+		call:   call{method: http.MethodPut, path: in.path("reactions", in.emoji(), "@me"), needs: "READ_MESSAGE_HISTORY, and ADD_REACTIONS where nobody has reacted so"},
 		echoes: []string{"MESSAGE_REACTION_ADD:" + messageRef(in.Channel, in.Message)},
 	})
 }
@@ -314,8 +325,8 @@ func (d *Discord) removeReaction(ctx context.Context, in RemoveReaction) (Done, 
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		call:   call{method: http.MethodDelete, path: in.path("reactions", in.Emoji, orElse(in.User, "@me")), needs: "MANAGE_MESSAGES"},
-		echoes: []string{"unreacted:" + messageRef(in.Channel, in.Message) + ":" + reactionRef(orElse(in.User, d.config.BotUserID), emojiKey(in.Emoji))},
+		call:   call{method: http.MethodDelete, path: in.path("reactions", in.emoji(), orElse(in.User, "@me")), needs: "MANAGE_MESSAGES"},
+		echoes: []string{"unreacted:" + messageRef(in.Channel, in.Message) + ":" + reactionRef(orElse(in.User, d.config.BotUserID), emojiKey(in.emoji()))},
 	})
 }
 
@@ -335,7 +346,7 @@ func (d *Discord) listReactions(ctx context.Context, in ListReactions) (Users, e
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return Users{Users: []User{}}, err
 	}
-	return d.users(ctx, call{path: in.path("reactions", in.Emoji), needs: "READ_MESSAGE_HISTORY"}, in.After, func(raw json.RawMessage) (list []User, err error) {
+	return d.users(ctx, call{path: in.path("reactions", in.emoji()), needs: "READ_MESSAGE_HISTORY"}, in.After, func(raw json.RawMessage) (list []User, err error) {
 		return list, json.Unmarshal(raw, &list)
 	})
 }

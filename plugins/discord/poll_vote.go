@@ -59,7 +59,7 @@ func (p *pollVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if ask.Details != "" {
 		fields["content"] = escape(ask.Details)
 	}
-	return open(ctx, r, &p.Post, in.Channel, fields, "SEND_POLLS", func(m Post) bool { return m.asks() == ask.Title })
+	return open(ctx, r, &p.Post, in.Channel, fields, toPost+", SEND_POLLS", func(m Post) bool { return m.asks() == ask.Title })
 }
 
 // Receive takes what Discord tells of votes, so that the count is live, and the deletion of the poll. What it tells may be late, twice or not at

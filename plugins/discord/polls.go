@@ -46,7 +46,7 @@ func (d *Discord) createPoll(ctx context.Context, in NewPoll) (Posted, error) {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return Posted{}, err
 	}
-	return d.postOnce(ctx, in.Channel, map[string]any{"poll": pollFields(in.Question, in.Answers, in.Hours, in.Several)}, "SEND_POLLS")
+	return d.postOnce(ctx, in.Channel, map[string]any{"poll": pollFields(in.Question, in.Answers, in.Hours, in.Several)}, toPost+", SEND_POLLS")
 }
 
 // findPoll is the look-up of create-poll.

@@ -46,6 +46,9 @@ func (d *Discord) postOnce(ctx context.Context, channel string, fields map[strin
 	return d.send(ctx, channel, nonceOf(call.ID()), fields, needs)
 }
 
+// toPost is what the bot needs to post.
+const toPost = "SEND_MESSAGES (in a thread SEND_MESSAGES_IN_THREADS)"
+
 // send posts under a nonce.
 func (d *Discord) send(ctx context.Context, channel, nonce string, fields map[string]any, needs string) (Posted, error) {
 	c := gateway.CallOf(ctx)
@@ -56,7 +59,7 @@ func (d *Discord) send(ctx context.Context, channel, nonce string, fields map[st
 	var out struct {
 		ID string `json:"id"`
 	}
-	q := call{method: http.MethodPost, path: path("channels", channel, "messages"), body: fields, once: true, needs: orElse(needs, "SEND_MESSAGES")}
+	q := call{method: http.MethodPost, path: path("channels", channel, "messages"), body: fields, once: true, needs: orElse(needs, toPost)}
 	err := d.call(ctx, q, &out)
 	if err == nil && out.ID == "" {
 		err = gateway.Errorf(gateway.Unknown, "discord: a message was posted without saying which")

@@ -52,6 +52,10 @@ var (
 	withThreads  = []int{0, 5, 15, 16}
 )
 
+// soonestAway is how long a thread stays at the least in which somebody has written, unless somebody puts it away: it is not worth to ask all channels
+// whether somebody did. A gap is five minutes longer than it was, see [gateway.RepairFunc].
+const soonestAway = time.Hour + 5*time.Minute
+
 // auditLog stands for the audit log among the channels that a repair has done.
 const auditLog = "audit-log"
 
@@ -112,6 +116,9 @@ func (d *Discord) repairable(ctx context.Context, gap gateway.Gap) ([]string, er
 		if slices.Contains(withMessages, c.Type) {
 			out = append(out, c.ID)
 		}
+	}
+	if gap.Until.Sub(gap.Since) <= soonestAway {
+		return out, nil
 	}
 	for _, c := range channels.Channels {
 		if !slices.Contains(withThreads, c.Type) {

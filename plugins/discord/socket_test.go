@@ -117,7 +117,7 @@ func TestARepairReadsThreadsThatWerePutAway(t *testing.T) {
 			begin = r.clock.now()
 		}
 	}
-	r.clock.advance(time.Hour)
+	r.clock.advance(2 * time.Hour)
 	require.NoError(t, w.inst.Repair(t.Context(), gateway.Gap{Since: begin}))
 	heard := r.events("MESSAGE_CREATE")
 	require.Len(t, heard, 1)

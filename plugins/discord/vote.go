@@ -61,7 +61,7 @@ func (b *buttonVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return err
 	}
-	if err := open(ctx, r, &b.Post, in.Channel, v.fields(), "", carries(r.ID())); err != nil {
+	if err := open(ctx, r, &b.Post, in.Channel, v.fields(), toPost+", EMBED_LINKS", carries(r.ID())); err != nil {
 		return err
 	}
 	b.wake(r)

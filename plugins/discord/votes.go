@@ -17,7 +17,7 @@ const (
 func votes() []gateway.Feature[*Discord] {
 	return []gateway.Feature[*Discord]{
 		gateway.ProcessFunc("vote", "A vote with buttons, or menus where there are many options, under a message.", (*buttonVote).Start, gateway.Can(canButtons), gateway.Needs("SEND_MESSAGES", "EMBED_LINKS")),
-		gateway.ProcessFunc("poll-vote", "A vote by a poll of Discord's. Everybody who sees it can vote in it and is seen to; whose votes do not count is left out when they are counted.", (*pollVote).Start, gateway.Can(canPoll), gateway.Least(pollEvery), gateway.Needs("SEND_POLLS")),
+		gateway.ProcessFunc("poll-vote", "A vote by a poll of Discord's. Everybody who sees it can vote in it and is seen to; whose votes do not count is left out when they are counted.", (*pollVote).Start, gateway.Can(canPoll), gateway.Least(pollEvery), gateway.Needs("SEND_MESSAGES", "SEND_POLLS", "READ_MESSAGE_HISTORY")),
 		gateway.CommandFunc("poll-vote", "finish", "Ends the poll now, reads who voted in it, and closes the vote.", (*pollVote).finish),
 	}
 }

@@ -112,6 +112,9 @@ func (r *request) getMember() (any, error) {
 
 // patchMember changes what the body names. Everything is checked by what it needs; the first refusal ends it.
 func (r *request) patchMember() (any, error) {
+	if r.vars["user_id"] == "@me" { // what an app may change of itself has a route of its own
+		r.vars["user_id"] = r.me()
+	}
 	g, m, err := r.member()
 	if err != nil {
 		return nil, err
