@@ -26,6 +26,7 @@ type client struct {
 	http  *http.Client
 	base  string // the forum's URL, without a slash at the end
 	key   gateway.Secret
+	own   bool   // it is a user API key: somebody's own
 	user  string // as whom
 	scope string // the permission that a call needs, for its refusal
 
@@ -35,6 +36,9 @@ type client struct {
 
 // clientOf makes a client for a forum. The address comes from a configuration: it is only ever asked through Guarded.
 func clientOf(i *gateway.Instance, c Config) client {
+	if c.UserAPIKey != "" {
+		return client{http: i.Guarded, base: baseOf(c.URL), key: c.UserAPIKey, own: true, user: c.username()}
+	}
 	return client{http: i.Guarded, base: baseOf(c.URL), key: c.APIKey, user: c.username()}
 }
 
@@ -57,7 +61,7 @@ func (c client) needs(scope string) client {
 // a [refusal] inside.
 func (c client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	if c.key == "" {
-		return gateway.Errorf(gateway.Denied, "discourse: %s %s: the configuration has no api_key", method, path)
+		return gateway.Errorf(gateway.Denied, "discourse: %s %s: the configuration has no key", method, path)
 	}
 	return c.call(ctx, method, path, query, in, out)
 }
@@ -122,7 +126,11 @@ func (c client) send(ctx context.Context, method, path string, query url.Values,
 		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Accept", "application/json")
-	if c.key != "" {
+	switch {
+	case c.key == "":
+	case c.own:
+		r.Header.Set("User-Api-Key", c.key.Reveal())
+	default:
 		r.Header.Set("Api-Key", c.key.Reveal())
 		r.Header.Set("Api-Username", c.user)
 	}

@@ -19,7 +19,12 @@ func configure(ctx context.Context, inst *gateway.Instance, old, c *Config) erro
 		return err
 	}
 	c.URL = base
-	c.APIKey = gateway.Secret(strings.TrimSpace(c.APIKey.Reveal())) // it was copied from a page
+	for _, key := range []*gateway.Secret{&c.APIKey, &c.UserAPIKey} {
+		*key = gateway.Secret(strings.TrimSpace(key.Reveal())) // it was copied from a page
+	}
+	if c.APIKey != "" && c.UserAPIKey != "" {
+		return gateway.Errorf(gateway.Invalid, "user_api_key: it is in place of api_key, not beside it")
+	}
 	if c.WebhookSecret == "" && old != nil {
 		c.WebhookSecret = old.WebhookSecret
 	}
@@ -31,10 +36,13 @@ func configure(ctx context.Context, inst *gateway.Instance, old, c *Config) erro
 		return err
 	}
 	c.Scopes, c.AccountID = nil, ""
-	if c.APIKey == "" {
-		return nil
+	switch {
+	case api.own:
+		return c.owner(ctx, api)
+	case c.APIKey != "":
+		return c.identify(ctx, api)
 	}
-	return c.identify(ctx, api)
+	return nil
 }
 
 // forumURL is a forum's address as its deliveries have it: https, and without a slash at the end. Plain http is for a forum on this machine, which only
@@ -85,16 +93,37 @@ func (c *Config) identify(ctx context.Context, api client) error {
 		return err
 	}
 	c.Scopes = scopes
-	var session struct {
-		User person `json:"current_user"`
-	}
-	err = api.do(ctx, http.MethodGet, "/session/current.json", nil, nil, &session)
+	who, err := api.whoami(ctx)
 	switch gateway.CodeOf(err) {
 	case "":
-		c.AccountID = idOf(session.User.ID)
+		c.AccountID = idOf(who.ID)
 	case gateway.Denied, gateway.NotFound:
 	default:
 		return err
 	}
 	return nil
+}
+
+// owner asks whose a user API key is. The forum tells it to keys that may read, and to those for session_info.
+func (c *Config) owner(ctx context.Context, api client) error {
+	who, err := api.whoami(ctx)
+	switch {
+	case keyRefused(err):
+		return gateway.Errorf(gateway.Denied, "user_api_key: the forum does not take the key, or it has neither the scope read nor session_info: %w", err)
+	case err != nil:
+		return err
+	case who.Username == "":
+		return gateway.Errorf(gateway.Denied, "user_api_key: the forum does not say whose the key is")
+	}
+	c.APIUsername, c.AccountID = who.Username, idOf(who.ID)
+	return nil
+}
+
+// whoami asks as whom a key acts.
+func (c client) whoami(ctx context.Context) (person, error) {
+	var session struct {
+		User person `json:"current_user"`
+	}
+	err := c.do(ctx, http.MethodGet, "/session/current.json", nil, nil, &session)
+	return session.User, err
 }

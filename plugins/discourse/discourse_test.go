@@ -273,4 +273,7 @@ func TestPace(t *testing.T) {
 		require.Positive(t, p.Burst)
 		require.LessOrEqual(t, p.Burst+int(time.Minute/p.Every), n)
 	}
+	own := (&Discourse{Instance: new(gateway.Instance), config: Config{PerMinute: 60, UserAPIKey: "k"}}).pace(nil)
+	require.LessOrEqual(t, own.Burst+int(time.Minute/own.Every), 20)
+	require.LessOrEqual(t, own.Burst+int(24*time.Hour/own.Every), 2880)
 }

@@ -38,7 +38,13 @@ func (c client) scopes(ctx context.Context) ([]string, error) {
 // the key has no scope for that call, which is refused with the same words.
 func (d *Discourse) checkKey(ctx context.Context) {
 	c := clientOf(d.Instance, d.config)
-	if _, err := c.scopes(ctx); !keyRefused(err) {
+	var err error
+	if c.own {
+		_, err = c.whoami(ctx)
+	} else {
+		_, err = c.scopes(ctx)
+	}
+	if !keyRefused(err) {
 		return
 	}
 	if err := d.Pause(ctx, gateway.BadCredentials); err != nil {
