@@ -28,6 +28,7 @@ type crew struct {
 	works   map[string]int // of those that do not, how many by community
 	ahead   int            // how many to claim beyond those that can run
 	more    bool           // the last claim left something
+	closing bool           // nothing more is claimed
 
 	wg    sync.WaitGroup
 	nudge chan struct{} // something ended
@@ -82,10 +83,10 @@ func (c *crew) round(ctx context.Context) (claimed int, err error) {
 	over := c.ended
 	c.ended = nil
 	c.ahead = min(2*len(over), maxAhead)
-	more := c.more
+	more, closing := c.more, c.closing
 	c.mu.Unlock()
 	first, all, except := c.room()
-	look := ctx.Err() == nil && first > 0
+	look := ctx.Err() == nil && first > 0 && !closing
 	now := c.g.now()
 	if look && !more {
 		var due time.Time
@@ -258,6 +259,7 @@ func (c *crew) finish(ctx context.Context) {
 		j.settle = func(tx store.Tx) error { return giveBack(tx, j.task, c.g.now()) }
 	}
 	c.ended, c.strict, c.ready = append(c.ended, back...), nil, nil
+	c.closing = true // what came just now is for whoever claims next: nobody would wait for it here
 	c.mu.Unlock()
 	if _, err := c.round(ctx); err != nil {
 		c.g.log.Error("tasks could not be given back; their claims will run out", "error", err)

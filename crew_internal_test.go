@@ -319,3 +319,20 @@ func TestMayHave(t *testing.T) {
 	require.True(t, mayHave(0, 1))
 	require.False(t, mayHave(0, 0))
 }
+
+// What becomes due while a crew ends is left to the next: claimed by one that nobody waits for, it would run beside its caller and stay claimed.
+func TestACrewThatEndsClaimsNothing(t *testing.T) {
+	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	g, err := New(Options{Store: memory.New(), Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	c := newCrew(t.Context(), g)
+	due := store.Task{Kind: taskShow, Key: "p", Due: now, Created: now}
+	require.NoError(t, g.update(context.Background(), func(tx store.Tx) error { return tx.Schedule(due) }))
+	c.finish(t.Context())
+	require.NoError(t, g.view(context.Background(), func(tx store.Tx) error {
+		have, err := tx.Task(due.Kind, due.Key)
+		require.Zero(t, have.Attempts)
+		require.True(t, have.Due.Equal(now), "it is due, and nobody's")
+		return err
+	}))
+}
