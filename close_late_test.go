@@ -55,3 +55,30 @@ func TestAnEndWaitsForWhatWasPutOff(t *testing.T) {
 	require.EqualValues(t, 1, out.Turnout.Voters)
 	require.Equal(t, vote.ByDriver, out.ClosedBy)
 }
+
+// A vote elsewhere whose end had to wait is read once more when it comes, as it is where a driver closes it at once.
+func TestAnEndThatWaitedReadsThePlatform(t *testing.T) {
+	r := newRig(t, gateway.Options{Timeout: time.Second})
+	r.remote()
+	c, inst := r.town("a", "S1")
+	p := r.startRemote(inst, 24*time.Hour)
+	r.due()
+	leave := make(chan struct{})
+	r.api.on("receive trouble", func(context.Context) error { <-leave; return nil })
+	for _, id := range []string{"1", "2"} {
+		require.Equal(t, 200, r.deliver(forumMessage{ID: id, Site: "S1", Kind: "trouble", At: r.clock.now()}).Code)
+	}
+	close(leave)
+	p, err := c.Close(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusPending, p.Status)
+	require.NoError(t, r.api.do(t.Context(), "", "ballot"))
+
+	gateway.Patience(r.Gateway)
+	for range 3 {
+		r.wait(2 * time.Second)
+	}
+	p = r.process(c, p.ID)
+	require.EqualValues(t, 1, r.outcome(p).Turnout.Voters)
+	require.Empty(t, p.Closing.Note)
+}
