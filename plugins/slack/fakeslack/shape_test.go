@@ -10,21 +10,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metagov/gateway-go/plugins/slack/fakeslack"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metagov/gateway-go/internal/specs"
+	"github.com/metagov/gateway-go/plugins/slack/fakeslack"
 )
 
 // spec reads a file of the specs that are kept beside the repository.
 func spec(t *testing.T, name string) []byte {
 	t.Helper()
-	dir := os.Getenv("GATEWAY_SPECS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "specs")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the specs folder is absent")
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "slack", name))
+	b, err := os.ReadFile(filepath.Join(specs.Dir(t), "slack", name))
 	require.NoError(t, err)
 	return b
 }
