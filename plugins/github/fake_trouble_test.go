@@ -306,6 +306,18 @@ func TestFakeAccountsChangeInAVote(t *testing.T) {
 	}
 }
 
+// configured reads the instance and its configuration as they are now.
+func (r *town) configured() (*gateway.Instance, github.Config) {
+	r.t.Helper()
+	inst, err := r.c.Instance(r.t.Context(), r.inst.Name())
+	require.NoError(r.t, err)
+	raw, err := inst.Config(r.t.Context())
+	require.NoError(r.t, err)
+	var c github.Config
+	require.NoError(r.t, json.Unmarshal(raw, &c))
+	return inst, c
+}
+
 // The repository of the configuration gets another name: the configuration follows, and what the app does there is known as its own.
 func TestFakeRenamedRepository(t *testing.T) {
 	r := installed(t)
@@ -315,15 +327,10 @@ func TestFakeRenamedRepository(t *testing.T) {
 	require.Len(t, r.hub.CallsTo("GET /repos/{owner}/{repo}"), 1, "it is looked at, and is the same")
 	require.NoError(t, r.repo.Rename("ada", "city"))
 	r.heard()
-	inst, err := r.c.Instance(t.Context(), r.inst.Name())
-	require.NoError(t, err)
-	raw, err := inst.Config(t.Context())
-	require.NoError(t, err)
-	var c github.Config
-	require.NoError(t, json.Unmarshal(raw, &c))
+	inst, c := r.configured()
 	require.Equal(t, "acme/city", c.Repository)
 	r.hub.AddRepo("acme", "town") // another one, with the old name
-	_, err = inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "Hello"})
+	_, err := inst.Do(t.Context(), "create-issue", github.CreateIssue{Title: "Hello"})
 	require.NoError(t, err)
 	r.heard()
 	require.Equal(t, 1, r.repo.Issues())
@@ -339,15 +346,10 @@ func TestFakeRenamedOrganisation(t *testing.T) {
 			p := r.begin("issue-comment-vote", github.CommentVote{Ask: closing(r, "More soup?"), Place: github.Place{Repository: "town"}})
 			require.NoError(t, r.org.Rename("ada", "zenith"))
 			r.heard()
-			inst, err := r.c.Instance(t.Context(), r.inst.Name())
-			require.NoError(t, err)
-			raw, err := inst.Config(t.Context())
-			require.NoError(t, err)
-			var c github.Config
-			require.NoError(t, json.Unmarshal(raw, &c))
+			inst, c := r.configured()
 			require.Equal(t, "zenith", c.Account)
 			require.Equal(t, map[string]string{"town": "town", "acme/town": "zenith/town", "": ""}[named], c.Repository)
-			_, err = inst.Do(t.Context(), "is-member", github.Person{Username: "bob"})
+			_, err := inst.Do(t.Context(), "is-member", github.Person{Username: "bob"})
 			require.NoError(t, err)
 			_, err = inst.Do(t.Context(), "create-issue", github.CreateIssue{Repo: github.Repo{Repository: "town"}, Title: "Hello"})
 			require.NoError(t, err)
