@@ -28,6 +28,14 @@ func (r *rig) benchIn(title string) (gateway.Process, int64, int64) {
 	return p, post.Topic, post.ID
 }
 
+// edited is what the staff do to a poll's post.
+func edited(old, new string) func(*rig, int64, int64) error {
+	return func(r *rig, _, post int64) error {
+		p, _ := r.forum.PostByID(post)
+		return r.forum.EditPost("ann", post, strings.Replace(p.Raw, old, new, 1))
+	}
+}
+
 // What becomes of the post ends the vote, whether or not the forum's word of it arrives.
 func TestAPollThatIsGone(t *testing.T) {
 	for name, f := range map[string]func(r *rig, topic, post int64) error{
@@ -43,30 +51,12 @@ func TestAPollThatIsGone(t *testing.T) {
 		"another poll": func(r *rig, _, post int64) error {
 			return r.forum.EditPost("ann", post, "[poll public=true]\n* river\n* market\n[/poll]")
 		},
-		"secret now": func(r *rig, _, post int64) error {
-			p, _ := r.forum.PostByID(post)
-			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "public=true", "public=false", 1))
-		},
-		"another question": func(r *rig, _, post int64) error {
-			p, _ := r.forum.PostByID(post)
-			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "# Where", "# Nowhere", 1))
-		},
-		"another type": func(r *rig, _, post int64) error {
-			p, _ := r.forum.PostByID(post)
-			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=multiple", 1))
-		},
-		"more choices": func(r *rig, _, post int64) error {
-			p, _ := r.forum.PostByID(post)
-			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=multiple min=1 max=2", 1))
-		},
-		"for some": func(r *rig, _, post int64) error {
-			p, _ := r.forum.PostByID(post)
-			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=regular groups=staff", 1))
-		},
-		"another end": func(r *rig, _, post int64) error {
-			p, _ := r.forum.PostByID(post)
-			return r.forum.EditPost("ann", post, strings.Replace(p.Raw, "type=regular", "type=regular close=2026-11-20T12:00:00Z", 1))
-		},
+		"secret now":       edited("public=true", "public=false"),
+		"another question": edited("# Where", "# Nowhere"),
+		"another type":     edited("type=regular", "type=multiple"),
+		"more choices":     edited("type=regular", "type=multiple min=1 max=2"),
+		"for some":         edited("type=regular", "type=regular groups=staff"),
+		"another end":      edited("type=regular", "type=regular close=2026-11-20T12:00:00Z"),
 	} {
 		for _, lost := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " ", lost), func(t *testing.T) {
