@@ -38,7 +38,8 @@ type Closer[T, Out any] interface {
 	Close(context.Context, *Run[T, Out]) error
 }
 
-// Shower shows people how the process stands: at most once a second, after ballots, and once more when it has ended.
+// Shower shows people how the process stands: at most once a second, after ballots, and once more when it has ended. While its outcome is being made,
+// with status closing, it is not called.
 type Shower[T, Out any] interface {
 	Show(context.Context, *Run[T, Out]) error
 }

@@ -41,7 +41,7 @@ func (s *Step) Now() time.Time { return s.g.now() }
 // Status is the process's status.
 func (s *Step) Status() Status { return Status(s.row.Status) }
 
-// Ended says whether the process is over: no ballot counts any more. Show is called once more then.
+// Ended says whether the process is over: no ballot counts any more. Show is called once more, when the outcome is there.
 func (s *Step) Ended() bool { return s.row.Status != store.Created && s.row.Status != store.Pending }
 
 // Outcome is the outcome, where the process has one already.

@@ -232,8 +232,8 @@ func (s *Step) decoded() (any, error) {
 
 // show tells people and callbacks how the votes stand.
 func (g *Gateway) show(ctx context.Context, s *Step) error {
-	if s.row.Status == store.Created {
-		return nil
+	if s.row.Status == store.Created || s.row.Status == store.Closing {
+		return nil // of one that is closing there is no result yet; its end has it shown
 	}
 	if wait := s.row.Shown.Add(showEvery).Sub(s.Now()); wait > 0 {
 		return &nextRun{wait} // ballots came while it was being shown

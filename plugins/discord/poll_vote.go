@@ -320,8 +320,8 @@ func (p *pollVote) Close(ctx context.Context, r *voteRun) error {
 
 // Show says the result under the poll, which Discord does not let anybody change: it counts everybody's votes.
 func (p *pollVote) Show(ctx context.Context, r *voteRun) error {
-	if !r.Ended() || r.Status() == gateway.StatusClosing || p.Post.Message == "" || p.Result.Message != "" {
-		return nil // while it is closing there is no result yet, and it is called again
+	if !r.Ended() || p.Post.Message == "" || p.Result.Message != "" {
+		return nil
 	}
 	if err := p.expire(ctx, r); err != nil {
 		return err
