@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -53,6 +54,25 @@ func newAsked(a vote.Ask, plugin, platform string) (*asked, error) {
 		}
 	}
 	return out, nil
+}
+
+// weighedOnce refuses an Ask that weighs somebody twice, in two spellings: the standard compares the texts, and does not know what they name.
+func (a *asked) weighedOnce() error {
+	if len(a.weights) == len(a.Weights) {
+		return nil
+	}
+	bad := &Error{Code: Invalid}
+	seen := make(map[string]int, len(a.weights))
+	for i, w := range a.Weights {
+		s, _ := a.roll.subject(w.Voter)
+		key := a.roll.key(s)
+		if first, ok := seen[key]; ok {
+			bad.Fields = append(bad.Fields, FieldError{fmt.Sprintf("/weights/%d/voter", i), fmt.Sprintf("is the same as number %d", first)})
+			continue
+		}
+		seen[key] = i
+	}
+	return bad
 }
 
 // weight is what the ballot of a key weighs that belongs to a holder: of a person the heaviest that is listed for any of their accounts, so that it

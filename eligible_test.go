@@ -140,6 +140,8 @@ func TestBadSubjectsInVotes(t *testing.T) {
 		"/eligible_voters/1":   {EligibleVoters: []string{"ok", "person:"}},
 		"/ineligible_voters/0": {IneligibleVoters: []string{"resource:r"}},
 		"/weights/0/voter":     {Weights: []vote.VoterWeight{{Voter: "role:forum/mods", Weight: 1}}},
+		"/weights/1/voter":     {Weights: []vote.VoterWeight{{Voter: "ann", Weight: 1}, {Voter: gateway.AccountKey("forum", "S1", "ann"), Weight: 2}}},
+		"/weights/2/voter":     {Weights: []vote.VoterWeight{{Voter: "account:forum//ann", Weight: 1}, {Voter: "bob"}, {Voter: "ann", Weight: 2}}},
 		"/quorum_share":        {EligibleVoters: []string{"person:*"}, QuorumShare: "1/2"},
 		"/close_when_decided":  {EligibleVoters: []string{"ann", gateway.RoleKey("local", "x")}, Eligibility: vote.Live, CloseWhenDecided: true},
 	} {

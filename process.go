@@ -145,7 +145,11 @@ func (i *Instance) newProcess(ctx context.Context, def *process, in json.RawMess
 	if err := i.g.completeLists(ctx, i.row.Community, &norm); err != nil {
 		return row, nil, err
 	}
-	if _, err := newAsked(norm, row.Plugin, i.row.PlatformID); err != nil {
+	a, err := newAsked(norm, row.Plugin, i.row.PlatformID)
+	if err == nil {
+		err = a.weighedOnce()
+	}
+	if err != nil {
 		return row, nil, err
 	}
 	if row.Input, err = put(norm); err != nil {
