@@ -52,13 +52,12 @@ func TestTopicsAndPosts(t *testing.T) {
 	it := discourse.TopicID{ID: made.TopicID}
 	require.Zero(t, do[discourse.Done](r, "edit-topic", discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}))
 	require.NotEmpty(t, r.one("topic_edited").Cause)
-	ours := func(typ string, n int) { // and so is what becomes of the opening post by that
-		t.Helper()
-		all := r.Events(typ)
-		require.Len(t, all, n, typ)
-		require.NotEmpty(t, all[n-1].Cause, typ)
-	}
-	ours("post_edited", 2)
+	require.Len(t, r.Events("post_edited"), 1, "the forum tells of the topic alone")
+	require.NoError(t, r.forum.EditPost("ann", made.ID, somewhere+" It is for all."))
+	r.due()
+	edits := r.Events("post_edited")
+	require.Len(t, edits, 2)
+	require.Empty(t, edits[1].Cause, "what somebody does to the opening post is theirs")
 	topic, _ = r.forum.Topic(made.TopicID)
 	require.Equal(t, "Where shall the new bench stand?", topic.Title)
 	require.Equal(t, []string{"bench"}, topic.Tags)
@@ -85,6 +84,12 @@ func TestTopicsAndPosts(t *testing.T) {
 
 	require.Zero(t, do[discourse.Done](r, "delete-topic", it))
 	require.NotEmpty(t, r.one("topic_destroyed").Cause)
+	ours := func(typ string, n int) { // and so is what becomes of the opening post by that
+		t.Helper()
+		all := r.Events(typ)
+		require.Len(t, all, n, typ)
+		require.NotEmpty(t, all[n-1].Cause, typ)
+	}
 	ours("post_destroyed", 2)
 	require.True(t, do[discourse.Done](r, "delete-topic", it).Already)
 	require.Zero(t, do[discourse.Done](r, "recover-topic", it))

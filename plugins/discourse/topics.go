@@ -161,7 +161,8 @@ type EditTopic struct {
 }
 
 // editTopic sends the fields at the top: so Discourse reads them (app/controllers/topics_controller.rb, checked 2026-11), while its description has them in
-// an object that it does not look into.
+// an object that it does not look into. An edit of a topic is told of the topic, and not of its opening post too (config/initializers/012-web_hook_events.rb):
+// what was expected of that would be taken for ours when somebody edits it later.
 func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 	topic := map[string]any{}
 	if in.Title != "" {
@@ -177,7 +178,7 @@ func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 		}
 	}
 	return d.done(ctx, act{
-		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: topic, echoes: toldTopic("edited", in.ID),
+		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: topic, echoes: []string{told("topic_edited", in.ID)},
 		first: true, already: func() (bool, error) {
 			t, err := d.client().topic(ctx, in.ID)
 			return in.same(t), err
