@@ -223,6 +223,17 @@ func TestASuspensionThatWasTakenBack(t *testing.T) {
 	require.Contains(t, string(e.Data), `"suspension":{"by":null,"reason":"","until":null}`)
 }
 
+// Where there is no suspension to take back, newer forums tell nobody: what a moderator takes back later is theirs.
+func TestTakingBackASuspensionThatThereIsNot(t *testing.T) {
+	r := newRig(t)
+	require.True(t, do[discourse.Done](r, "unsuspend", discourse.Person{UserID: "42"}).Already)
+	require.Empty(t, r.Events("user_unsuspended"))
+	require.NoError(t, r.forum.Suspend("ann", "bob", r.Clock.Now().Add(time.Hour), "spam"))
+	r.due()
+	require.NoError(t, r.forum.Unsuspend("ann", "bob"))
+	require.Empty(t, r.one("user_unsuspended").Cause)
+}
+
 func TestSuspending(t *testing.T) {
 	r := newRig(t)
 	bob := discourse.Person{UserID: "42"}

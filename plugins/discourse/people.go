@@ -147,12 +147,19 @@ func (d *Discourse) findSuspended(ctx context.Context, in Suspend) (Done, gatewa
 	return Done{}, gateway.Happened, nil
 }
 
+// unsuspend asks first: where there is no suspension, newer forums do nothing and tell nobody, and what somebody takes back later would be taken for ours.
 func (d *Discourse) unsuspend(ctx context.Context, in Person) (Done, error) {
 	id, err := d.id(ctx, in)
 	if err != nil {
 		return Done{}, err
 	}
-	return d.done(ctx, act{method: http.MethodPut, path: userPath(id) + "/unsuspend.json", scope: scopeUnsuspend, echoes: []string{told("user_unsuspended", id)}})
+	return d.done(ctx, act{
+		method: http.MethodPut, path: userPath(id) + "/unsuspend.json", scope: scopeUnsuspend, echoes: []string{told("user_unsuspended", id)},
+		first: true, already: func() (bool, error) {
+			a, err := d.client().account(ctx, id)
+			return !a.suspended(d.Now()), err
+		},
+	})
 }
 
 func (d *Discourse) findUnsuspended(ctx context.Context, in Person) (Done, gateway.Found, error) {
