@@ -26,10 +26,22 @@ func withUserKey(key *string, scopes ...string) func(*setup) {
 func TestAUserAPIKeyActsAsThePersonWhoGaveIt(t *testing.T) {
 	var key string
 	r := newRig(t, withUserKey(&key, "read", "write"))
+	target, err := r.inst.WebhookURL(t.Context())
+	require.NoError(t, err)
+	_, err = r.forum.AddWebhook(fakediscourse.Webhook{URL: target, Secret: hookSecret})
+	require.NoError(t, err)
 	made := do[discourse.Written](r, "create-topic", discourse.CreateTopic{Title: "A bench for the square", Raw: "There is none, and people stand.", Category: 4})
 	post, ok := r.forum.PostByID(made.ID)
 	require.True(t, ok)
 	require.EqualValues(t, 42, post.Author)
+
+	require.True(t, r.one("topic_created").Bot)
+	r.topic("bob") // by themselves, and not by the gateway
+	r.due()
+	mine := r.Events("topic_created")
+	require.Len(t, mine, 2)
+	require.Equal(t, "42", mine[1].Initiator)
+	require.False(t, mine[1].Bot)
 
 	closing := r.Clock.Now().Add(time.Hour)
 	p, err := r.inst.Start(t.Context(), "poll", discourse.Poll{Ask: vote.Ask{Title: "Where is the bench to stand?", PollType: vote.Choice, Options: []string{"left", "right"}, ClosingAt: &closing}})
