@@ -61,6 +61,49 @@ func TestAUserAPIKeyActsAsThePersonWhoGaveIt(t *testing.T) {
 	}
 }
 
+// A forum takes no external ID from a user API key: what was opened is found all the same, and not opened twice.
+func TestLostAnswersToAUserAPIKey(t *testing.T) {
+	for name, open := range map[string]func(r *rig) error{
+		"topic": func(r *rig) error {
+			_, err := r.inst.Do(r.t.Context(), "create-topic", discourse.CreateTopic{Title: "A bench for the square", Raw: somewhere}, gateway.Once("open"))
+			return err
+		},
+		"message": func(r *rig) error {
+			_, err := r.inst.Do(r.t.Context(), "create-message", discourse.CreateMessage{Title: "A bench for the square", Raw: somewhere, Usernames: []string{"ann"}}, gateway.Once("open"))
+			return err
+		},
+		"poll": func(r *rig) error {
+			p, err := r.inst.Start(r.t.Context(), "poll", discourse.Poll{Ask: vote.Ask{Title: "A bench for the square?"}}, gateway.Once("open"))
+			if err == nil {
+				p, err = r.c.Process(r.t.Context(), p.ID)
+			}
+			if err == nil && p.URL == "" {
+				err = gateway.Errorf(gateway.Unknown, "it has no post")
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var key string
+			r := newRig(t, withUserKey(&key, "read", "write"))
+			r.topic("bob") // of their own, a moment before
+			r.fake.Fail(fakediscourse.Fault{Route: "POST /posts", LoseAnswer: true})
+			err := open(r)
+			for range 3 {
+				if err == nil {
+					break
+				}
+				r.Advance(time.Minute)
+				r.due()
+				err = open(r)
+			}
+			require.NoError(t, err)
+			require.Len(t, r.calls("POST /posts"), 1)
+			require.Len(t, r.forum.Topics(), 2)
+		})
+	}
+}
+
 func TestUserAPIKeysThatAreRefused(t *testing.T) {
 	var key string
 	r := newRig(t, withUserKey(&key, "read"))

@@ -279,6 +279,15 @@ func (r *request) latest() (any, error) {
 
 func (r *request) privateMessages() (any, error) { return r.messagesOf(false) }
 
+// topicsBy are those that somebody has opened, but for messages.
+func (r *request) topicsBy() (any, error) {
+	u := r.f.userByName(r.vars["username"])
+	if u == nil {
+		return nil, refuse("not_found")
+	}
+	return r.topicList(func(t *topic) bool { return !t.pm() && t.user == u.id }), nil
+}
+
 func (r *request) privateMessagesSent() (any, error) { return r.messagesOf(true) }
 
 func (r *request) messagesOf(sent bool) (any, error) {
