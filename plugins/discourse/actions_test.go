@@ -396,6 +396,18 @@ func TestASuspensionIsFoundWithItsMessage(t *testing.T) {
 	require.Equal(t, "spam", do[discourse.Account](r, "get-user", in.Person).SilenceReason)
 }
 
+// A forum takes an end that is past, says that all is well, and suspends nobody.
+func TestAPenaltyThatWouldBeOver(t *testing.T) {
+	r := newRig(t)
+	past := r.Clock.Now().Add(-time.Second)
+	for _, action := range []string{"suspend", "silence"} {
+		err := r.refusal(action, discourse.Suspend{Person: discourse.Person{UserID: "42"}, Reason: "spam", Until: &past})
+		require.Equal(t, gateway.Invalid, gateway.CodeOf(err), action)
+		require.ErrorContains(t, err, "/until", action)
+	}
+	require.Empty(t, r.Events("user_suspended"))
+}
+
 // A penalty that ends before the one that is wanted is no such penalty: the forum does not make it longer, and says so.
 func TestAShorterPenaltyIsNotTheOneThatIsWanted(t *testing.T) {
 	r := newRig(t)

@@ -108,6 +108,15 @@ func (in Suspend) till() time.Time {
 	return in.Until.UTC()
 }
 
+// ahead refuses an end that is past: a forum would take it and do nothing. What was tried before that is not judged again.
+func (in Suspend) ahead(ctx context.Context, now time.Time) error {
+	var before attempted
+	if in.Until == nil || in.Until.After(now) || gateway.CallOf(ctx).Saved(&before) {
+		return nil
+	}
+	return invalid("/until", "is past")
+}
+
 // penalty is the body of both penalties.
 func (in Suspend) penalty(until string) map[string]any {
 	body := map[string]any{until: in.till().Format(time.RFC3339), "reason": in.Reason}
@@ -120,6 +129,9 @@ func (in Suspend) penalty(until string) map[string]any {
 // suspend refuses nothing by itself: who belongs to the staff, the forum does not let be suspended. Nor does it change a penalty that holds: where that one
 // ends before the one that is wanted, its refusal stands.
 func (d *Discourse) suspend(ctx context.Context, in Suspend) (Done, error) {
+	if err := in.ahead(ctx, d.Now()); err != nil {
+		return Done{}, err
+	}
 	id, err := d.id(ctx, in.Person)
 	if err != nil {
 		return Done{}, err
@@ -185,6 +197,9 @@ func (d *Discourse) look(ctx context.Context, p Person) (account, error) {
 
 // silence has no delivery of its own: Discourse tells of user_updated at the most, which tells nobody what changed.
 func (d *Discourse) silence(ctx context.Context, in Suspend) (Done, error) {
+	if err := in.ahead(ctx, d.Now()); err != nil {
+		return Done{}, err
+	}
 	id, err := d.id(ctx, in.Person)
 	if err != nil {
 		return Done{}, err
