@@ -148,10 +148,13 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 		r.CloseNow(edited)
 		return nil
 	}
-	if due {
-		return b.read(ctx, r, v)
+	switch {
+	case !due:
+		return b.lookOn(ctx, r, v)
+	case !v.tells() && !v.closed(): // it cannot be closed in the archive, and the forum's clock may be behind
+		return gateway.Errorf(gateway.Unavailable, "discourse: the forum does not show the poll's results yet")
 	}
-	return b.lookOn(ctx, r, v)
+	return b.read(ctx, r, v)
 }
 
 // follow notices that the post was moved into another topic: what becomes of the old one is nothing to it.
