@@ -269,6 +269,8 @@ func (b *pollBox) finish(ctx context.Context, r *pollRun, _ struct{}) (Done, err
 	case !ok || !b.same(r.Ask(), v):
 		r.CloseNow(edited)
 		return Done{}, nil
+	case !v.tells() && !v.closed():
+		return Done{}, gateway.Errorf(gateway.Conflict, "the poll could not be closed, its topic is in the archive perhaps, and the forum does not show its results before")
 	}
 	if err := b.read(ctx, r, v); err != nil {
 		return Done{}, err
