@@ -227,6 +227,7 @@ func TestASuspensionThatWasTakenBack(t *testing.T) {
 func TestTakingBackASuspensionThatThereIsNot(t *testing.T) {
 	r := newRig(t)
 	require.True(t, do[discourse.Done](r, "unsuspend", discourse.Person{UserID: "42"}).Already)
+	require.True(t, do[discourse.Done](r, "unsilence", discourse.Person{UserID: "42"}).Already)
 	require.Empty(t, r.Events("user_unsuspended"))
 	require.NoError(t, r.forum.Suspend("ann", "bob", r.Clock.Now().Add(time.Hour), "spam"))
 	r.due()

@@ -218,7 +218,13 @@ func (d *Discourse) unsilence(ctx context.Context, in Person) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	return d.done(ctx, act{method: http.MethodPut, path: userPath(id) + "/unsilence.json", scope: scopeUnsilence})
+	return d.done(ctx, act{
+		method: http.MethodPut, path: userPath(id) + "/unsilence.json", scope: scopeUnsilence,
+		first: true, already: func() (bool, error) {
+			a, err := d.client().account(ctx, id)
+			return !a.silenced(d.Now()), err
+		},
+	})
 }
 
 func userPath(id int64) string { return "/admin/users/" + strconv.FormatInt(id, 10) }
