@@ -109,6 +109,25 @@ func TestTopicsAndPosts(t *testing.T) {
 	require.Empty(t, r.fake.Refused())
 }
 
+// A text that a forum keeps in another way is the same text: it tells nobody of an edit that changes nothing, and the next one would count as ours.
+func TestATextThatIsKeptInAnotherWay(t *testing.T) {
+	for name, raw := range map[string]string{"a space before": "  " + somewhere, "other spaces": "By the\u00a0river, and\u3000in the shade, as they say.", "lines behind": somewhere + " Or not.\n\n"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			_, id := r.topic("bob")
+			edit := discourse.EditPost{PostID: discourse.PostID{ID: id}, Raw: raw}
+			require.False(t, do[discourse.Done](r, "edit-post", edit).Already)
+			require.True(t, do[discourse.Done](r, "edit-post", edit).Already)
+			require.NotEmpty(t, r.one("post_edited").Cause)
+			require.NoError(t, r.forum.EditPost("ann", id, somewhere+" It is for all."))
+			r.due()
+			all := r.Events("post_edited")
+			require.Len(t, all, 2)
+			require.Empty(t, all[1].Cause)
+		})
+	}
+}
+
 // Whoever recovers an opening post recovers its topic.
 func TestRecoveringAnOpeningPost(t *testing.T) {
 	r := newRig(t)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // PostID names a post.
@@ -147,9 +148,20 @@ func (d *Discourse) editPost(ctx context.Context, in EditPost) (Done, error) {
 		first: true, already: func() (bool, error) {
 			var p post
 			err := d.client().do(ctx, http.MethodGet, postPath(in.ID)+".json", nil, nil, &p)
-			return p.Raw == strings.TrimSpace(in.Raw), err
+			return kept(p.Raw) == kept(in.Raw), err
 		},
 	})
+}
+
+// kept is a text as a forum keeps it: with one kind of space, and none at its end (lib/text_cleaner.rb and lib/post_revisor.rb of Discourse, checked 2026-11).
+func kept(raw string) string {
+	raw = strings.Map(func(r rune) rune {
+		if r == '\u180e' || unicode.In(r, unicode.Zs, unicode.Zl, unicode.Zp) {
+			return ' '
+		}
+		return r
+	}, raw)
+	return strings.TrimRightFunc(raw, unicode.IsSpace)
 }
 
 // EditTopic is the input of edit-topic. What is absent stays as it is.
