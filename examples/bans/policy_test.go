@@ -10,6 +10,7 @@ import (
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discourse/fakediscourse"
 	"github.com/metagov/gateway-go/plugins/github/fakegithub"
 	"github.com/metagov/gateway-go/store/memory"
 	"github.com/metagov/gateway-go/vote"
@@ -259,6 +260,20 @@ func TestABanWithoutAReasonIsNoOffenceWhereThereAreReasons(t *testing.T) {
 			require.Len(t, events, 1, "it was heard")
 		})
 	}
+}
+
+// The forum keeps of a reason what stands before an empty line: what was done is recognised all the same where the answer was lost.
+func TestAReasonOfSeveralLines(t *testing.T) {
+	w := newWorld(t, memory.New())
+	w.forums.Fail(fakediscourse.Fault{Route: "PUT /admin/users/{id}/suspend", LoseAnswer: true})
+	down := w.forums.Fail(fakediscourse.Fault{Route: "GET /admin/users/{id}", Times: -1, Skip: 1, CloseBefore: true}) // nor can it be looked for at once
+	w.banned("harassment:\n\nof everybody")
+	down.Remove()
+	for range 4 {
+		w.later(time.Hour)
+	}
+	require.Equal(t, "banned", results(w.now())["discourse"])
+	require.Len(t, w.forums.CallsTo("PUT /admin/users/{id}/suspend"), 1)
 }
 
 func TestAShortSuspensionIsNotCalledABan(t *testing.T) {

@@ -141,7 +141,7 @@ func (k *record) open() bool {
 
 // why is the record in one line, for audit logs: the gateway's, and Discord's.
 func (k *record) why() string {
-	reason := []rune(orNone(k.Offence.Reason)) // what platforms take is short
+	reason := []rune(strings.Join(strings.Fields(orNone(k.Offence.Reason)), " ")) // what platforms take is short
 	return fmt.Sprintf("%s; rule %s, offence %s", string(reason[:min(len(reason), 120)]), k.Rule, k.ID)
 }
 

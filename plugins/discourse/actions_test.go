@@ -52,13 +52,12 @@ func TestTopicsAndPosts(t *testing.T) {
 	it := discourse.TopicID{ID: made.TopicID}
 	require.Zero(t, do[discourse.Done](r, "edit-topic", discourse.EditTopic{TopicID: it, Title: "Where shall the new bench stand?", Category: 1, Tags: &[]string{"bench"}}))
 	require.NotEmpty(t, r.one("topic_edited").Cause)
-	ours := func(typ string, n int) { // and so is what becomes of the opening post by that
-		t.Helper()
-		all := r.Events(typ)
-		require.Len(t, all, n, typ)
-		require.NotEmpty(t, all[n-1].Cause, typ)
-	}
-	ours("post_edited", 2)
+	require.Len(t, r.Events("post_edited"), 1, "the forum tells of the topic alone")
+	require.NoError(t, r.forum.EditPost("ann", made.ID, somewhere+" It is for all."))
+	r.due()
+	edits := r.Events("post_edited")
+	require.Len(t, edits, 2)
+	require.Empty(t, edits[1].Cause, "what somebody does to the opening post is theirs")
 	topic, _ = r.forum.Topic(made.TopicID)
 	require.Equal(t, "Where shall the new bench stand?", topic.Title)
 	require.Equal(t, []string{"bench"}, topic.Tags)
@@ -85,6 +84,12 @@ func TestTopicsAndPosts(t *testing.T) {
 
 	require.Zero(t, do[discourse.Done](r, "delete-topic", it))
 	require.NotEmpty(t, r.one("topic_destroyed").Cause)
+	ours := func(typ string, n int) { // and so is what becomes of the opening post by that
+		t.Helper()
+		all := r.Events(typ)
+		require.Len(t, all, n, typ)
+		require.NotEmpty(t, all[n-1].Cause, typ)
+	}
 	ours("post_destroyed", 2)
 	require.True(t, do[discourse.Done](r, "delete-topic", it).Already)
 	require.Zero(t, do[discourse.Done](r, "recover-topic", it))
@@ -102,6 +107,25 @@ func TestTopicsAndPosts(t *testing.T) {
 	require.Len(t, all, 3)
 	require.Empty(t, all[2].Cause)
 	require.Empty(t, r.fake.Refused())
+}
+
+// A text that a forum keeps in another way is the same text: it tells nobody of an edit that changes nothing, and the next one would count as ours.
+func TestATextThatIsKeptInAnotherWay(t *testing.T) {
+	for name, raw := range map[string]string{"a space before": "  " + somewhere, "other spaces": "By the\u00a0river, and\u3000in the shade, as they say.", "lines behind": somewhere + " Or not.\n\n"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			_, id := r.topic("bob")
+			edit := discourse.EditPost{PostID: discourse.PostID{ID: id}, Raw: raw}
+			require.False(t, do[discourse.Done](r, "edit-post", edit).Already)
+			require.True(t, do[discourse.Done](r, "edit-post", edit).Already)
+			require.NotEmpty(t, r.one("post_edited").Cause)
+			require.NoError(t, r.forum.EditPost("ann", id, somewhere+" It is for all."))
+			r.due()
+			all := r.Events("post_edited")
+			require.Len(t, all, 2)
+			require.Empty(t, all[1].Cause)
+		})
+	}
 }
 
 // Whoever recovers an opening post recovers its topic.
@@ -216,6 +240,18 @@ func TestASuspensionThatWasTakenBack(t *testing.T) {
 	e := r.one("user_suspended")
 	require.Empty(t, e.Initiator)
 	require.Contains(t, string(e.Data), `"suspension":{"by":null,"reason":"","until":null}`)
+}
+
+// Where there is no suspension to take back, newer forums tell nobody: what a moderator takes back later is theirs.
+func TestTakingBackASuspensionThatThereIsNot(t *testing.T) {
+	r := newRig(t)
+	require.True(t, do[discourse.Done](r, "unsuspend", discourse.Person{UserID: "42"}).Already)
+	require.True(t, do[discourse.Done](r, "unsilence", discourse.Person{UserID: "42"}).Already)
+	require.Empty(t, r.Events("user_unsuspended"))
+	require.NoError(t, r.forum.Suspend("ann", "bob", r.Clock.Now().Add(time.Hour), "spam"))
+	r.due()
+	require.NoError(t, r.forum.Unsuspend("ann", "bob"))
+	require.Empty(t, r.one("user_unsuspended").Cause)
 }
 
 func TestSuspending(t *testing.T) {
@@ -378,6 +414,18 @@ func TestASuspensionIsFoundWithItsMessage(t *testing.T) {
 	require.Contains(t, string(r.one("user_suspended").Data), `"reason":"spam"`)
 	do[discourse.Done](r, "silence", in)
 	require.Equal(t, "spam", do[discourse.Account](r, "get-user", in.Person).SilenceReason)
+}
+
+// A forum takes an end that is past, says that all is well, and suspends nobody.
+func TestAPenaltyThatWouldBeOver(t *testing.T) {
+	r := newRig(t)
+	past := r.Clock.Now().Add(-time.Second)
+	for _, action := range []string{"suspend", "silence"} {
+		err := r.refusal(action, discourse.Suspend{Person: discourse.Person{UserID: "42"}, Reason: "spam", Until: &past})
+		require.Equal(t, gateway.Invalid, gateway.CodeOf(err), action)
+		require.ErrorContains(t, err, "/until", action)
+	}
+	require.Empty(t, r.Events("user_suspended"))
 }
 
 // A penalty that ends before the one that is wanted is no such penalty: the forum does not make it longer, and says so.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -82,7 +83,12 @@ func (d *Discourse) keepWebhook(ctx context.Context) error {
 			return err
 		}
 	}
-	return d.mendWebhook(ctx, c, mine[0], target, kinds)
+	return errors.Join(d.mendWebhook(ctx, c, mine[0], target, kinds), d.missed(ctx))
+}
+
+// missed fetches what failed to arrive while nothing was known to be wrong: a forum that is not told to try again tries once.
+func (d *Discourse) missed(ctx context.Context) error {
+	return d.repair(ctx, gateway.Gap{Since: d.Now().Add(-2 * webhookEvery), Until: d.Now()}) // what is known counts once
 }
 
 // ours says whether a webhook is this instance's. The ID alone does not: an administrator may have made something else of it, and a forum that was

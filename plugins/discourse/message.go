@@ -214,10 +214,10 @@ func (m *message) echoes(account, id string) []string {
 // told names what happened to a post, a topic or an account.
 func told(event string, id int64) string { return event + ":" + strconv.FormatInt(id, 10) }
 
-// toldOpening names what happened to a topic's opening post: whatever is done to a topic is done to that too, and told of both.
+// toldOpening names what happened to a topic's opening post: when a topic is deleted or recovered, so is that, and it is told of both.
 func toldOpening(event string, topic int64) string { return told("opening_"+event, topic) }
 
-// toldTopic is what is told where something is done to a topic: deleting and recovering it, and editing it.
+// toldTopic is what is told where a topic is deleted or recovered.
 func toldTopic(what string, id int64) []string {
 	return []string{told("topic_"+what, id), toldOpening("post_"+what, id)}
 }

@@ -108,6 +108,15 @@ func (in Suspend) till() time.Time {
 	return in.Until.UTC()
 }
 
+// ahead refuses an end that is past: a forum would take it and do nothing. What was tried before that is not judged again.
+func (in Suspend) ahead(ctx context.Context, now time.Time) error {
+	var before attempted
+	if in.Until == nil || in.Until.After(now) || gateway.CallOf(ctx).Saved(&before) {
+		return nil
+	}
+	return invalid("/until", "is past")
+}
+
 // penalty is the body of both penalties.
 func (in Suspend) penalty(until string) map[string]any {
 	body := map[string]any{until: in.till().Format(time.RFC3339), "reason": in.Reason}
@@ -120,6 +129,9 @@ func (in Suspend) penalty(until string) map[string]any {
 // suspend refuses nothing by itself: who belongs to the staff, the forum does not let be suspended. Nor does it change a penalty that holds: where that one
 // ends before the one that is wanted, its refusal stands.
 func (d *Discourse) suspend(ctx context.Context, in Suspend) (Done, error) {
+	if err := in.ahead(ctx, d.Now()); err != nil {
+		return Done{}, err
+	}
 	id, err := d.id(ctx, in.Person)
 	if err != nil {
 		return Done{}, err
@@ -147,12 +159,19 @@ func (d *Discourse) findSuspended(ctx context.Context, in Suspend) (Done, gatewa
 	return Done{}, gateway.Happened, nil
 }
 
+// unsuspend asks first: where there is no suspension, newer forums do nothing and tell nobody, and what somebody takes back later would be taken for ours.
 func (d *Discourse) unsuspend(ctx context.Context, in Person) (Done, error) {
 	id, err := d.id(ctx, in)
 	if err != nil {
 		return Done{}, err
 	}
-	return d.done(ctx, act{method: http.MethodPut, path: userPath(id) + "/unsuspend.json", scope: scopeUnsuspend, echoes: []string{told("user_unsuspended", id)}})
+	return d.done(ctx, act{
+		method: http.MethodPut, path: userPath(id) + "/unsuspend.json", scope: scopeUnsuspend, echoes: []string{told("user_unsuspended", id)},
+		first: true, already: func() (bool, error) {
+			a, err := d.client().account(ctx, id)
+			return !a.suspended(d.Now()), err
+		},
+	})
 }
 
 func (d *Discourse) findUnsuspended(ctx context.Context, in Person) (Done, gateway.Found, error) {
@@ -178,6 +197,9 @@ func (d *Discourse) look(ctx context.Context, p Person) (account, error) {
 
 // silence has no delivery of its own: Discourse tells of user_updated at the most, which tells nobody what changed.
 func (d *Discourse) silence(ctx context.Context, in Suspend) (Done, error) {
+	if err := in.ahead(ctx, d.Now()); err != nil {
+		return Done{}, err
+	}
 	id, err := d.id(ctx, in.Person)
 	if err != nil {
 		return Done{}, err
@@ -196,7 +218,13 @@ func (d *Discourse) unsilence(ctx context.Context, in Person) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	return d.done(ctx, act{method: http.MethodPut, path: userPath(id) + "/unsilence.json", scope: scopeUnsilence})
+	return d.done(ctx, act{
+		method: http.MethodPut, path: userPath(id) + "/unsilence.json", scope: scopeUnsilence,
+		first: true, already: func() (bool, error) {
+			a, err := d.client().account(ctx, id)
+			return !a.silenced(d.Now()), err
+		},
+	})
 }
 
 func userPath(id int64) string { return "/admin/users/" + strconv.FormatInt(id, 10) }

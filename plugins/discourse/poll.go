@@ -148,10 +148,13 @@ func (b *pollBox) Update(ctx context.Context, r *pollRun) error {
 		r.CloseNow(edited)
 		return nil
 	}
-	if due {
-		return b.read(ctx, r, v)
+	switch {
+	case !due:
+		return b.lookOn(ctx, r, v)
+	case !v.tells() && !v.closed(): // it cannot be closed in the archive, and the forum's clock may be behind
+		return gateway.Errorf(gateway.Unavailable, "discourse: the forum does not show the poll's results yet")
 	}
-	return b.lookOn(ctx, r, v)
+	return b.read(ctx, r, v)
 }
 
 // follow notices that the post was moved into another topic: what becomes of the old one is nothing to it.
@@ -266,6 +269,8 @@ func (b *pollBox) finish(ctx context.Context, r *pollRun, _ struct{}) (Done, err
 	case !ok || !b.same(r.Ask(), v):
 		r.CloseNow(edited)
 		return Done{}, nil
+	case !v.tells() && !v.closed():
+		return Done{}, gateway.Errorf(gateway.Conflict, "the poll could not be closed, its topic is in the archive perhaps, and the forum does not show its results before")
 	}
 	if err := b.read(ctx, r, v); err != nil {
 		return Done{}, err

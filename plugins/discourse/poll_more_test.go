@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/discourse"
 	"github.com/metagov/gateway-go/plugins/discourse/fakediscourse"
 	"github.com/metagov/gateway-go/vote"
@@ -45,6 +46,43 @@ func TestAPublicPollThatHidesItsResults(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A poll in the archive cannot be closed: the forum shows its results when its own clock says that it is over, which may be behind.
+func TestAForumWhoseClockIsBehind(t *testing.T) {
+	for _, secrecy := range []vote.Secrecy{vote.Public, vote.Hidden} {
+		t.Run(string(secrecy), func(t *testing.T) {
+			r := newRig(t, func(s *setup) {
+				now := s.fake.Now
+				s.fake.Now = func() time.Time { return now().Add(-20 * time.Second) }
+			})
+			closing := r.Clock.Now().Add(time.Hour)
+			p := r.poll(discourse.Poll{Results: "on_close", Ask: vote.Ask{Title: where, ClosingAt: &closing, Secrecy: secrecy}})
+			post, _ := r.held()
+			r.votes("bob", post.ID, 1)
+			require.NoError(t, r.forum.SetStatus("ann", post.Topic, "archived", true))
+			r.later(time.Hour)
+			r.later(time.Minute)
+			require.EqualValues(t, 1, r.ended(p).Questions[0].Options[0].Ballots)
+		})
+	}
+}
+
+// Nor can a driver finish it, as long as nobody can be told how people voted.
+func TestAPollInTheArchiveIsNotFinishedUnread(t *testing.T) {
+	r := newRig(t)
+	closing := r.Clock.Now().Add(time.Hour)
+	p := r.poll(discourse.Poll{Results: "on_close", Ask: vote.Ask{Title: where, ClosingAt: &closing}})
+	post, _ := r.held()
+	r.votes("bob", post.ID, 1)
+	require.NoError(t, r.forum.SetStatus("ann", post.Topic, "archived", true))
+	_, err := r.c.Command(t.Context(), p.ID, "finish", nil)
+	require.Equal(t, gateway.Conflict, gateway.CodeOf(err))
+	require.NoError(t, r.forum.SetStatus("ann", post.Topic, "archived", false))
+	_, err = r.c.Command(t.Context(), p.ID, "finish", nil)
+	require.NoError(t, err)
+	r.due()
+	require.EqualValues(t, 1, r.ended(p).Turnout.Voters)
 }
 
 // Everything that a vote sends is as Discourse describes it.

@@ -91,7 +91,7 @@ func (d *Discourse) postNamed(ctx context.Context, name string, topic int64, bod
 func (l *letter) find(ctx context.Context, d *Discourse, name string) error {
 	p, ok, err := post{}, false, error(nil)
 	if l.Opened {
-		p, ok, err = d.client().opened(ctx, name)
+		p, ok, err = d.client().opened(ctx, name, topicsOf, l.Since)
 	} else {
 		p, ok, err = d.replied(ctx, l.Topic, name, l.Since)
 	}

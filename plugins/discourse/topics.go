@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // PostID names a post.
@@ -147,9 +148,20 @@ func (d *Discourse) editPost(ctx context.Context, in EditPost) (Done, error) {
 		first: true, already: func() (bool, error) {
 			var p post
 			err := d.client().do(ctx, http.MethodGet, postPath(in.ID)+".json", nil, nil, &p)
-			return p.Raw == strings.TrimSpace(in.Raw), err
+			return kept(p.Raw) == kept(in.Raw), err
 		},
 	})
+}
+
+// kept is a text as a forum keeps it: with one kind of space, and none at its end (lib/text_cleaner.rb and lib/post_revisor.rb of Discourse, checked 2026-11).
+func kept(raw string) string {
+	raw = strings.Map(func(r rune) rune {
+		if r == '\u180e' || unicode.In(r, unicode.Zs, unicode.Zl, unicode.Zp) {
+			return ' '
+		}
+		return r
+	}, raw)
+	return strings.TrimRightFunc(raw, unicode.IsSpace)
 }
 
 // EditTopic is the input of edit-topic. What is absent stays as it is.
@@ -161,7 +173,8 @@ type EditTopic struct {
 }
 
 // editTopic sends the fields at the top: so Discourse reads them (app/controllers/topics_controller.rb, checked 2026-11), while its description has them in
-// an object that it does not look into.
+// an object that it does not look into. An edit of a topic is told of the topic, and not of its opening post too (config/initializers/012-web_hook_events.rb):
+// what was expected of that would be taken for ours when somebody edits it later.
 func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 	topic := map[string]any{}
 	if in.Title != "" {
@@ -177,7 +190,7 @@ func (d *Discourse) editTopic(ctx context.Context, in EditTopic) (Done, error) {
 		}
 	}
 	return d.done(ctx, act{
-		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: topic, echoes: toldTopic("edited", in.ID),
+		method: http.MethodPut, path: "/t/-/" + strconv.FormatInt(in.ID, 10) + ".json", scope: scopeTopic, body: topic, echoes: []string{told("topic_edited", in.ID)},
 		first: true, already: func() (bool, error) {
 			t, err := d.client().topic(ctx, in.ID)
 			return in.same(t), err

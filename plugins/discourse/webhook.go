@@ -52,9 +52,9 @@ func (d *Discourse) receive(ctx context.Context, m *message) (gateway.Reply, err
 	return gateway.Reply{}, d.receiveFields(ctx, m)
 }
 
-// own says that an account is the gateway's own. The system account is not: the forum itself acts as it too.
+// own says that an account is the gateway's own. The system account is not: the forum itself acts as it too. Nor is that of a user API key: its person does.
 func (d *Discourse) own(id string) bool {
-	return id != "" && id != systemID && id == d.config.AccountID
+	return id != "" && id != systemID && id == d.config.AccountID && d.config.UserAPIKey == ""
 }
 
 // suspended is the event of a suspension. Discourse does not say in it who did it, nor why, and is asked.

@@ -430,6 +430,22 @@ func TestWhatFailedToArriveIsFetched(t *testing.T) {
 	r.one("post_created")
 }
 
+// A delivery that failed while we were there, or away for a moment only, is fetched when the webhook is looked after: a forum tries once, unless it is told
+// otherwise.
+func TestWhatFailedOnTheWayIsFetched(t *testing.T) {
+	r := newRig(t)
+	r.forum.Set(func(s *fakediscourse.Settings) { s.RetryWebHookEvents = false })
+	r.fake.Fail(fakediscourse.Fault{Delivery: "user_suspended", CloseBefore: true})
+	require.NoError(t, r.forum.Suspend("ann", "Carla", r.Clock.Now().AddDate(1, 0, 0), "spam"))
+	r.due()
+	require.Empty(t, r.Events("user_suspended"))
+	r.topic("bob") // which arrives
+	r.Advance(7 * time.Hour)
+	require.Equal(t, "90", r.one("user_suspended").Initiator)
+	r.Advance(24 * time.Hour)
+	r.one("user_suspended")
+}
+
 // What failed is fetched bit by bit where it is much, and all of it, in its order.
 func TestALargeGapIsRepairedBitByBit(t *testing.T) {
 	r := newRig(t)

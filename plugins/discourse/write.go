@@ -62,13 +62,10 @@ func (d *Discourse) createTopic(ctx context.Context, in CreateTopic) (Written, e
 	return d.open(ctx, body)
 }
 
-// externalID names a topic by the call that opens it, so that it is found where the answer was lost. A topic has one, and nobody else can give it the same.
-func externalID(call string) string { return "gateway-" + call }
-
 // open opens a topic, and has the deliveries of it known as ours.
 func (d *Discourse) open(ctx context.Context, body map[string]any) (Written, error) {
 	if id := gateway.CallOf(ctx).ID(); id != "" {
-		body["external_id"] = externalID(id)
+		d.client().sign(body, id)
 	}
 	p, err := d.write(ctx, 0, body)
 	return d.written(p), err
@@ -104,43 +101,18 @@ func (d *Discourse) wrote(p post, opened bool) []string {
 }
 
 func (d *Discourse) findTopic(ctx context.Context, _ CreateTopic) (Written, gateway.Found, error) {
-	return d.findOpened(ctx)
+	return d.findOpened(ctx, topicsOf)
 }
 
 // findOpened looks for the topic that a call may have opened.
-func (d *Discourse) findOpened(ctx context.Context) (Written, gateway.Found, error) {
+func (d *Discourse) findOpened(ctx context.Context, among string) (Written, gateway.Found, error) {
 	call := gateway.CallOf(ctx)
-	p, ok, err := d.client().opened(ctx, call.ID())
+	p, ok, err := d.client().opened(ctx, call.ID(), among, call.Started())
 	if err != nil || !ok {
 		return Written{}, missing(err), err
 	}
 	call.Caused(d.wrote(p, true)...)
 	return d.written(p), gateway.Happened, nil
-}
-
-// opened finds the opening post of the topic that a call has opened.
-func (c client) opened(ctx context.Context, call string) (post, bool, error) {
-	var topic struct {
-		ID     int64  `json:"id"`
-		Slug   string `json:"slug"`
-		Stream struct {
-			Posts []post `json:"posts"`
-		} `json:"post_stream"`
-	}
-	err := c.needs(scopeRead).do(ctx, http.MethodGet, "/t/external_id/"+url.PathEscape(externalID(call))+".json", nil, nil, &topic)
-	switch {
-	case refusedWith(err, http.StatusNotFound, http.StatusGone):
-		return post{}, false, nil
-	case err != nil:
-		return post{}, false, err
-	}
-	for _, p := range topic.Stream.Posts {
-		if p.Number == 1 {
-			p.TopicID, p.Slug = topic.ID, first(p.Slug, topic.Slug)
-			return p, true, nil
-		}
-	}
-	return post{}, false, gateway.Errorf(gateway.Unavailable, "discourse: GET /t/external_id: the answer has no opening post")
 }
 
 // missing is what a look-up says that found nothing.
@@ -157,9 +129,6 @@ type CreatePost struct {
 	Raw     string `json:"raw" jsonschema:"minLength=1,maxLength=150000" jsonschema_description:"The text, in Discourse's Markdown."`
 	ReplyTo int    `json:"reply_to_post_number,omitempty" jsonschema:"minimum=1" jsonschema_description:"The number, in the topic, of the post that it answers."`
 }
-
-// marker is what is written into a post so that it is found again by whoever lost the forum's answer. Nobody sees it: it is a comment of HTML.
-func marker(call string) string { return "<!-- gateway:" + call + " -->" }
 
 func (d *Discourse) createPost(ctx context.Context, in CreatePost) (Written, error) {
 	body := map[string]any{"topic_id": in.TopicID, "raw": in.Raw}
@@ -272,5 +241,5 @@ func (d *Discourse) createMessage(ctx context.Context, in CreateMessage) (Writte
 }
 
 func (d *Discourse) findMessage(ctx context.Context, _ CreateMessage) (Written, gateway.Found, error) {
-	return d.findOpened(ctx)
+	return d.findOpened(ctx, messagesOf)
 }

@@ -11,7 +11,10 @@ import (
 
 func (r *request) createPost() (any, error) {
 	d := draft{by: r.user, raw: r.str("raw"), title: r.str("title"), tags: r.list("tags"), replyTo: int(r.int("reply_to_post_number")),
-		externalID: r.str("external_id"), category: r.int("category"), pm: r.str("archetype") == "private_message"}
+		category: r.int("category"), pm: r.str("archetype") == "private_message"}
+	if r.call.Key != "user" { // of a user API key it is passed over (is_api? in app/controllers/posts_controller.rb, checked 2026-11)
+		d.externalID = r.str("external_id")
+	}
 	if !r.has("raw") {
 		return nil, missing("raw")
 	}

@@ -102,7 +102,8 @@ func has(in object, name string) bool {
 	return ok
 }
 
-// editTopic changes title and category; an edit of the topic is one of its opening post too.
+// editTopic changes title and category. An edit of the topic is one of its opening post too, and is told as one of the topic alone
+// (config/initializers/012-web_hook_events.rb, checked 2026-11).
 func (f *Forum) editTopic(t *topic, by *user, in object) {
 	if v, ok := in["title"]; ok {
 		t.title = f.cleanTitle(text(v))
@@ -112,7 +113,6 @@ func (f *Forum) editTopic(t *topic, by *user, in object) {
 	}
 	p := t.firstPost()
 	f.count(p, by, false)
-	f.tellPost("post_edited", p)
 	f.tellTopic("topic_edited", t)
 }
 
@@ -278,6 +278,15 @@ func (r *request) latest() (any, error) {
 }
 
 func (r *request) privateMessages() (any, error) { return r.messagesOf(false) }
+
+// topicsBy are those that somebody has opened, but for messages.
+func (r *request) topicsBy() (any, error) {
+	u := r.f.userByName(r.vars["username"])
+	if u == nil {
+		return nil, refuse("not_found")
+	}
+	return r.topicList(func(t *topic) bool { return !t.pm() && t.user == u.id }), nil
+}
 
 func (r *request) privateMessagesSent() (any, error) { return r.messagesOf(true) }
 

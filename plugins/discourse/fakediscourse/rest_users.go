@@ -335,7 +335,11 @@ func (r *request) unsuspend() (any, error) {
 	return object{"suspension": object{"suspended_till": nil, "suspended_at": nil}}, nil
 }
 
+// unsuspend takes a suspension back. Where there is none nobody is told (app/services/user_suspender.rb, checked 2026-11).
 func (f *Forum) unsuspend(u, by *user) {
+	if u.suspendedTill.IsZero() {
+		return
+	}
 	u.suspendedAt, u.suspendedTill, u.suspendReason = time.Time{}, time.Time{}, "" // who did it stays in the log
 	f.note("unsuspend_user", by, u.username, "")
 	f.tellUser("user_unsuspended", u)

@@ -76,6 +76,7 @@ func tableOfRoutes() []*route {
 		{method: "PUT", path: "/t/{id}/status", action: "topics#status", who: members, run: (*request).topicStatus},
 		{method: "POST", path: "/t/{id}/invite", action: "topics#invite", who: members, run: (*request).inviteToTopic},
 		{method: "POST", path: "/t/{id}/invite-group", action: "topics#invite_group", who: members, run: (*request).inviteGroup},
+		{method: "GET", path: "/topics/created-by/{username}", action: "list#topics_by", run: (*request).topicsBy},
 		{method: "GET", path: "/topics/private-messages/{username}", action: "list#private_messages", who: members, run: (*request).privateMessages},
 		{method: "GET", path: "/topics/private-messages-sent/{username}", action: "list#private_messages_sent", who: members, run: (*request).privateMessagesSent},
 		{method: "GET", path: "/search", action: "search#show", page: true, run: (*request).search},
