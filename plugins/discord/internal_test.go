@@ -60,7 +60,7 @@ func TestRatesAreLearnedAndBounded(t *testing.T) {
 	require.LessOrEqual(t, len(l.rates), maxLearned)
 	var p places
 	for i := range 2 * maxPlaces {
-		p.put(itoa(i), "1")
+		p.put(itoa(i), place{guild: "1"})
 	}
 	require.LessOrEqual(t, len(p.of), maxPlaces)
 }

@@ -31,7 +31,7 @@ type message struct {
 	ids     []string // the messages that it is about
 	nonce   string   // of a message that was posted just now
 	deleted bool     // the messages were deleted
-	place   bool     // with their whole channel, of which Discord says nothing else
+	place   bool     // with their whole channel and its threads, of which Discord says nothing else
 	answer  int      // of a native poll
 	removed bool     // a vote in it was taken back
 	outage  bool     // the guild is not gone, but out of Discord's reach

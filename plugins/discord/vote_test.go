@@ -271,6 +271,32 @@ func TestADeletedChannelEndsItsVotes(t *testing.T) {
 	require.False(t, p.Done())
 }
 
+// Nor does Discord say anything of its threads (https://github.com/discordjs/discord.js/pull/10883).
+func TestADeletedChannelEndsAllVotesInItAndInItsThreads(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	elsewhere, _ := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: park})
+	var held []gateway.Process
+	for _, place := range []string{hall, hall, w.thread("a thread"), w.thread("another")} {
+		for _, process := range []string{"vote", "poll-vote"} {
+			p, _ := w.vote(process, discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: place})
+			held = append(held, p)
+		}
+	}
+	body := `{"op":0,"t":"CHANNEL_DELETE","d":{"id":"` + hall + `","guild_id":"` + guildID + `","type":0}}`
+	require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+	w.later(2 * time.Second)
+	for i, p := range held {
+		p, err := w.c.Process(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.True(t, p.Done(), "vote %d", i)
+		require.Equal(t, vote.ByDeletion, outcome(t, p).ClosedBy)
+	}
+	p, err := w.c.Process(t.Context(), elsewhere.ID)
+	require.NoError(t, err)
+	require.False(t, p.Done())
+}
+
 func TestADeletedMessageIsNoticedWithoutTheGatewayToo(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)
