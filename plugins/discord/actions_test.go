@@ -378,6 +378,20 @@ func TestAnInteractionCanBeAnsweredForAQuarterOfAnHour(t *testing.T) {
 	require.Equal(t, "active", status, "it says nothing of the bot's token")
 }
 
+// Discord knows for a moment nothing of an interaction that was put off just now (https://github.com/discord/discord-api-docs/issues/7220).
+func TestAnAnswerThatIsQuickerThanItsPuttingOffIsGivenAgain(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	do[discord.Registered](w, "register-guild-command", discord.Command{Name: "propose", Kind: "slash", Description: "Makes a proposal."})
+	used, err := w.w.Command(hall, ann, "propose", nil)
+	require.NoError(t, err)
+	r.fake.Fail(fakediscord.Fault{Route: "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}", Code: 10015})
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "Thank you."})
+	require.Equal(t, "Thank you.", r.fake.Reply(used.Token).Message.Content)
+	r.fake.Fail(fakediscord.Fault{Route: "POST /webhooks/{webhook_id}/{webhook_token}", Code: 10015})
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "More.", Another: true})
+}
+
 func TestABulkBanWhoseAnswerIsLostIsFoundOut(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)
