@@ -356,7 +356,7 @@ func (l *link) ready(raw json.RawMessage) error {
 // answer answers an interaction that came by the Gateway: within three seconds, and beside the reading.
 func (l *link) answer(raw json.RawMessage, body []byte) {
 	var i struct {
-		ID    string `json:"id"`
+		ID    text   `json:"id"`
 		Token string `json:"token"`
 	}
 	if json.Unmarshal(raw, &i) != nil || i.ID == "" || i.Token == "" {
@@ -366,7 +366,7 @@ func (l *link) answer(raw json.RawMessage, body []byte) {
 		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
 		defer cancel()
 		c := &client{http: l.src.HTTP, limits: &l.app.limits, now: l.src.Now}
-		q := call{method: http.MethodPost, path: path("interactions", i.ID, i.Token, "callback"), body: json.RawMessage(body), bare: true, once: true}
+		q := call{method: http.MethodPost, path: path("interactions", string(i.ID), i.Token, "callback"), body: json.RawMessage(body), bare: true, once: true}
 		if err := c.call(ctx, q, nil); err != nil {
 			l.src.Log.Warn("an interaction could not be answered", "error", err)
 		}

@@ -266,6 +266,6 @@ func outsideReply(k kind) *gateway.Reply {
 	case componentKind:
 		return reply(updateLater)
 	}
-	r := tell("This works in a server only.")
+	r := tell("This works only in a server that has added the app.")
 	return &r
 }
