@@ -265,8 +265,11 @@ type CreateThread struct {
 }
 
 func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channel, err error) {
-	if in.Message != "" && (in.Private || in.FirstPost != "") {
+	switch {
+	case in.Message != "" && (in.Private || in.FirstPost != ""):
 		return out, gateway.Errorf(gateway.Invalid, "a thread of a message is not private, and has that message first")
+	case in.Private && in.FirstPost != "":
+		return out, gateway.Errorf(gateway.Invalid, "a thread in a forum is not private, and another has no first message")
 	}
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return out, err
@@ -276,12 +279,10 @@ func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channe
 	switch {
 	case in.Message != "":
 		route = MessageRef{in.Channel, in.Message}.path("threads")
-	case in.FirstPost != "": // in a forum
-		body["message"] = map[string]any{"content": in.FirstPost, "allowed_mentions": noMentions}
 	case in.Private:
 		body["type"], body["invitable"], needs = 12, false, "CREATE_PRIVATE_THREADS"
 	default:
-		if body["type"], err = d.openThread(ctx, in.Channel); err != nil {
+		if needs, err = d.openThread(ctx, in, body); err != nil {
 			return out, err
 		}
 	}
@@ -296,17 +297,31 @@ func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channe
 	return out, nil
 }
 
-// openThread is Discord's number of the threads of a channel that everybody sees: in announcement channels they have their own.
-func (d *Discord) openThread(ctx context.Context, channel string) (int, error) {
+// openThread fills in what makes a thread one that everybody sees, and says which permission that needs. In announcement channels such threads are of a kind
+// of their own. In forums each has a first message; anywhere else Discord leaves that out, and takes it for a private one.
+func (d *Discord) openThread(ctx context.Context, in CreateThread, body map[string]any) (needs string, err error) {
 	var parent Channel
-	if err := d.call(ctx, call{path: path("channels", channel), needs: "VIEW_CHANNEL"}, &parent); err != nil {
-		return 0, err
+	if err := d.call(ctx, call{path: path("channels", in.Channel), needs: "VIEW_CHANNEL"}, &parent); err != nil {
+		return "", err
 	}
-	if parent.Type == channelKinds["announcement"] {
-		return 10, nil
+	forum := slices.Contains(forums, parent.Type)
+	switch {
+	case forum != (in.FirstPost != ""):
+		return "", invalid("/content", "is for threads in forums, which need it")
+	case forum:
+		body["message"] = map[string]any{"content": in.FirstPost, "allowed_mentions": noMentions}
+		return "SEND_MESSAGES", nil
+	case parent.Type == channelKinds["announcement"]:
+		body["type"] = 10
+	default:
+		body["type"] = 11
 	}
-	return 11, nil
+	return "CREATE_PUBLIC_THREADS", nil
 }
+
+// forums are the kinds of channels in which everything is in threads
+// (https://docs.discord.com/developers/resources/channel#channel-object-channel-types, checked 2026-11).
+var forums = []int{15, 16}
 
 // findThread is the look-up of create-thread. A message has one thread, which has its ID.
 func (d *Discord) findThread(ctx context.Context, in CreateThread) (Channel, gateway.Found, error) {
