@@ -193,11 +193,15 @@ func TestARefusalNamesThePermissionThatIsMissing(t *testing.T) {
 		needs string
 		lack  uint64
 	}{
-		"ban-member":     {discord.BanUser{User: cid}, "BAN_MEMBERS", fakediscord.PermBanMembers},
-		"kick-member":    {discord.ActOnMember{MemberRef: who(cid)}, "KICK_MEMBERS", fakediscord.PermKickMembers},
-		"timeout-member": {discord.TimeoutMember{MemberRef: who(cid), Minutes: 5}, "MODERATE_MEMBERS", fakediscord.PermModerateMembers},
-		"list-audit-log": {discord.ListAudit{}, "VIEW_AUDIT_LOG", fakediscord.PermViewAuditLog},
-		"create-poll":    {discord.NewPoll{Channel: hall, Question: "q", Answers: []string{"a"}}, "SEND_POLLS", fakediscord.PermSendPolls},
+		"ban-member":        {discord.BanUser{User: cid}, "BAN_MEMBERS", fakediscord.PermBanMembers},
+		"kick-member":       {discord.ActOnMember{MemberRef: who(cid)}, "KICK_MEMBERS", fakediscord.PermKickMembers},
+		"timeout-member":    {discord.TimeoutMember{MemberRef: who(cid), Minutes: 5}, "MODERATE_MEMBERS", fakediscord.PermModerateMembers},
+		"list-audit-log":    {discord.ListAudit{}, "VIEW_AUDIT_LOG", fakediscord.PermViewAuditLog},
+		"create-poll":       {discord.NewPoll{Channel: hall, Question: "q", Answers: []string{"a"}}, "SEND_POLLS", fakediscord.PermSendPolls},
+		"edit-thread":       {discord.EditThread{ChannelRef: place(w.thread("about")), Locked: new(true)}, "MANAGE_THREADS", fakediscord.PermManageThreads},
+		"delete-channel":    {discord.DeleteChannel{ChannelRef: place(w.thread("about"))}, "MANAGE_THREADS", fakediscord.PermManageThreads},
+		"rename-channel":    {discord.RenameChannel{ChannelRef: place(hall), Name: "x"}, "MANAGE_CHANNELS", fakediscord.PermManageChannels},
+		"add-thread-member": {discord.ThreadMember{ChannelRef: place(w.thread("about")), Member: ann}, "SEND_MESSAGES_IN_THREADS", fakediscord.PermSendInThreads},
 	} {
 		w.w.SetBotPermissions(perms &^ c.lack)
 		w.w.SetOverwrite(hall, guildID, false, 0, c.lack)

@@ -137,16 +137,19 @@ func (d *Discord) editChannel(ctx context.Context, in EditChannel) (Done, error)
 	if len(body) == 0 {
 		return Done{}, gateway.Errorf(gateway.Invalid, "there is nothing to change: give name, topic, slowmode or nsfw")
 	}
-	return d.changeChannel(ctx, in.Channel, body, in.Reason)
+	return d.changeChannel(ctx, in.Channel, body, in.Reason, toChange)
 }
 
+// toChange is what the bot needs to change a channel, or to delete it.
+const toChange = "MANAGE_CHANNELS (of a thread MANAGE_THREADS)"
+
 // changeChannel changes a channel or thread of ours.
-func (d *Discord) changeChannel(ctx context.Context, id string, body map[string]any, reason string) (Done, error) {
+func (d *Discord) changeChannel(ctx context.Context, id string, body map[string]any, reason, needs string) (Done, error) {
 	if err := d.guildOf(ctx, id); err != nil {
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		call:   call{method: http.MethodPatch, path: path("channels", id), body: body, reason: reason, needs: "MANAGE_CHANNELS"},
+		call:   call{method: http.MethodPatch, path: path("channels", id), body: body, reason: reason, needs: needs},
 		echoes: []string{auditRef(11, id), auditRef(111, id)},
 	})
 }
@@ -159,7 +162,7 @@ type RenameChannel struct {
 }
 
 func (d *Discord) renameChannel(ctx context.Context, in RenameChannel) (Done, error) {
-	return d.changeChannel(ctx, in.Channel, map[string]any{"name": in.Name}, in.Reason)
+	return d.changeChannel(ctx, in.Channel, map[string]any{"name": in.Name}, in.Reason, toChange)
 }
 
 // DeleteChannel is the input of delete-channel.
@@ -177,7 +180,7 @@ func (d *Discord) deleteChannel(ctx context.Context, in DeleteChannel) (Done, er
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		call:   call{method: http.MethodDelete, path: path("channels", in.Channel), reason: in.Reason, needs: "MANAGE_CHANNELS"},
+		call:   call{method: http.MethodDelete, path: path("channels", in.Channel), reason: in.Reason, needs: toChange},
 		echoes: []string{auditRef(12, in.Channel), auditRef(112, in.Channel)}, gone: []int{codeUnknownChannel},
 	})
 }
@@ -358,7 +361,7 @@ func (d *Discord) editThread(ctx context.Context, in EditThread) (Done, error) {
 	if len(body) == 0 {
 		return Done{}, gateway.Errorf(gateway.Invalid, "there is nothing to change: give archived or locked")
 	}
-	return d.changeChannel(ctx, in.Channel, body, in.Reason)
+	return d.changeChannel(ctx, in.Channel, body, in.Reason, "MANAGE_THREADS")
 }
 
 // ThreadMember is the input of add-thread-member and remove-thread-member.
@@ -368,16 +371,16 @@ type ThreadMember struct {
 }
 
 func (d *Discord) addThreadMember(ctx context.Context, in ThreadMember) (Done, error) {
-	return d.threadMember(ctx, in, http.MethodPut)
+	return d.threadMember(ctx, in, http.MethodPut, "SEND_MESSAGES_IN_THREADS")
 }
 
 func (d *Discord) removeThreadMember(ctx context.Context, in ThreadMember) (Done, error) {
-	return d.threadMember(ctx, in, http.MethodDelete)
+	return d.threadMember(ctx, in, http.MethodDelete, "MANAGE_THREADS")
 }
 
-func (d *Discord) threadMember(ctx context.Context, in ThreadMember, method string) (Done, error) {
+func (d *Discord) threadMember(ctx context.Context, in ThreadMember, method, needs string) (Done, error) {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return Done{}, err
 	}
-	return d.done(ctx, act{call: call{method: method, path: path("channels", in.Channel, "thread-members", in.Member), needs: "MANAGE_THREADS"}})
+	return d.done(ctx, act{call: call{method: method, path: path("channels", in.Channel, "thread-members", in.Member), needs: needs}})
 }
