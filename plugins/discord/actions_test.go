@@ -309,6 +309,21 @@ func TestAMessageIsPostedOnceWhateverGetsLost(t *testing.T) {
 	_, err = gateway.Do[discord.Posted](t.Context(), w.inst, "post-message", in, gateway.Once("b"))
 	require.NoError(t, err)
 	require.Len(t, w.w.Messages(hall), 3)
+
+	// What somebody got as an answer to a command is not what was posted.
+	do[discord.Registered](w, "register-guild-command", discord.Command{Name: "propose", Kind: "slash", Description: "Makes a proposal."})
+	used, err := w.w.Command(hall, ann, "propose", nil)
+	require.NoError(t, err)
+	r.fake.Fail(fakediscord.Fault{Route: route, CloseBefore: true})
+	_, err = w.inst.Do(t.Context(), "post-message", discord.Message{Channel: hall, Content: "Thank you."}, gateway.Once("c"))
+	require.ErrorIs(t, err, gateway.Unknown)
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "Thank you."})
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "Thank you.", Another: true})
+	before := len(w.w.Messages(hall))
+	r.clock.advance(3 * time.Minute)
+	_, err = w.inst.Do(t.Context(), "post-message", discord.Message{Channel: hall, Content: "Thank you."}, gateway.Once("c"))
+	require.NoError(t, err)
+	require.Len(t, w.w.Messages(hall), before+1)
 }
 
 // Without the permission to read its history a channel seems to be empty.
