@@ -34,7 +34,7 @@ func TestTokensOfInteractionsAreInNoError(t *testing.T) {
 	require.NotContains(t, q.name(), "secret")
 	require.NotContains(t, call{path: path("interactions", "1", "a-secret-token", "callback")}.name(), "secret")
 	require.Equal(t, "GET /channels/…/messages/…/reactions/…/@me", call{path: path("channels", "1", "messages", "2", "reactions", "x", "@me")}.name())
-	require.Equal(t, "bot GET /channels/…/messages 1", (&client{auth: "Bot x"}).key(call{path: path("channels", "1", "messages")}))
+	require.Equal(t, "bot GET /channels/…/messages 1", (&client{auth: "Bot x"}).bucket(call{path: path("channels", "1", "messages")}).key)
 }
 
 func TestRatesAreLearnedAndBounded(t *testing.T) {
