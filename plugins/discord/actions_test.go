@@ -264,6 +264,27 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 	}
 }
 
+// By Discord's own description a list that is empty may be null.
+func TestAListMayBeNull(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	for action, c := range map[string]struct {
+		in    any
+		route string
+		want  string
+	}{
+		"list-channels":       {nil, "GET /guilds/{guild_id}/channels", `{"channels":[]}`},
+		"list-messages":       {discord.ListMessages{Channel: hall}, "GET /channels/{channel_id}/messages", `{"messages":[]}`},
+		"list-bans":           {discord.Page{}, "GET /guilds/{guild_id}/bans", `{"bans":[]}`},
+		"list-guild-commands": {nil, "GET /applications/{application_id}/guilds/{guild_id}/commands", `{"commands":[]}`},
+	} {
+		r.fake.Fail(fakediscord.Fault{Route: c.route, Body: "null"})
+		got, err := w.inst.Do(t.Context(), action, c.in)
+		require.NoError(t, err, action)
+		require.JSONEq(t, c.want, string(got))
+	}
+}
+
 func TestAGlobalLimitHoldsTheWholeBotUp(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)

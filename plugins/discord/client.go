@@ -98,6 +98,9 @@ func (c *client) call(ctx context.Context, q call, out any) error {
 	case out == nil || status == http.StatusNoContent:
 		return nil
 	}
+	if _, whole := out.(*json.RawMessage); !whole && string(bytes.TrimSpace(body)) == "null" {
+		return nil // lists stay as they are, which is empty
+	}
 	if err := json.Unmarshal(body, out); err != nil {
 		return gateway.Errorf(q.after(), "discord: %s: decoding the answer (status %d): %w", q.name(), status, err)
 	}
