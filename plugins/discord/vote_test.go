@@ -502,6 +502,26 @@ func TestADriverFinishesAPollWithAllThatWasVoted(t *testing.T) {
 	require.JSONEq(t, `{"already":true}`, string(answer))
 }
 
+// A poll whose answer was lost is there, and would take votes for as long as it was to be open.
+func TestAPollThatIsCalledOffWhileItIsPostedIsEnded(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	r.fake.Fail(fakediscord.Fault{Route: "POST /channels/{channel_id}/messages", LoseAnswer: true})
+	down := r.fake.Fail(fakediscord.Fault{Route: "GET /channels/{channel_id}/messages", Status: 503, Times: -1})
+	p, err := w.inst.Start(t.Context(), "poll-vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusCreated, p.Status)
+	_, err = w.c.Cancel(t.Context(), p.ID)
+	require.NoError(t, err)
+	down.Remove()
+	for range 3 {
+		w.later(time.Minute)
+	}
+	posted := w.w.Messages(hall)
+	require.True(t, posted[0].PollOver)
+	require.Contains(t, posted[len(posted)-1].Content, "called off")
+}
+
 // While the gateway is away nobody ends the poll, and Discord does not say when people voted.
 func TestWhoVotesAfterTheEndDoesNotCount(t *testing.T) {
 	for name, c := range map[string]struct {
