@@ -244,6 +244,7 @@ func TestOneCommunityDoesNotSeeAnother(t *testing.T) {
 		"a webhook of the other's": `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":"` + other + `"}`,
 		"a list":                   `{"http_method":"PUT","route":"guilds/1000/onboarding","prompts":[{"options":[{"channel_ids":["` + other + `"]}]}]}`,
 		"its number":               `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":` + other + `}`,
+		"a stage in the other's":   `{"http_method":"POST","route":"stage-instances","channel_id":"` + other + `","topic":"x"}`,
 		"the other's guild":        `{"http_method":"POST","route":"channels/1101/messages","message_reference":{"guild_id":"51000","message_id":"1"}}`,
 		"a forwarded message":      `{"http_method":"POST","route":"channels/1101/messages","message_reference":{"type":1,"channel_id":"` + other + `","message_id":"` + m2.ID + `"}}`,
 		"a message of the other's": `{"http_method":"POST","route":"channels/1101/messages","content":"x","message_reference":{"channel_id":"` + other + `","message_id":"` + m2.ID + `"}}`,
