@@ -273,6 +273,15 @@ func TestADeletedChannelEndsItsVotes(t *testing.T) {
 
 // Nor does Discord say anything of its threads (https://github.com/discordjs/discord.js/pull/10883).
 func TestADeletedChannelEndsAllVotesInItAndInItsThreads(t *testing.T) {
+	for name, body := range map[string]string{
+		"told":                  `{"op":0,"t":"CHANNEL_DELETE","d":{"id":"` + hall + `","guild_id":"` + guildID + `","type":0}}`,
+		"found after an outage": `{"op":0,"t":"GUILD_AUDIT_LOG_ENTRY_CREATE","d":{"id":"1566783936921600009","action_type":12,"target_id":"` + hall + `","user_id":"` + owner + `","guild_id":"` + guildID + `"}}`,
+	} {
+		t.Run(name, func(t *testing.T) { deletedChannel(t, body) })
+	}
+}
+
+func deletedChannel(t *testing.T, body string) {
 	r := newRig(t)
 	w := r.town(0)
 	elsewhere, _ := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: park})
@@ -283,7 +292,6 @@ func TestADeletedChannelEndsAllVotesInItAndInItsThreads(t *testing.T) {
 			held = append(held, p)
 		}
 	}
-	body := `{"op":0,"t":"CHANNEL_DELETE","d":{"id":"` + hall + `","guild_id":"` + guildID + `","type":0}}`
 	require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
 	w.later(2 * time.Second)
 	for i, p := range held {
