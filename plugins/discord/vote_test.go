@@ -372,6 +372,10 @@ func TestThePollCountsWhoMayVoteAndEndsToTheSecond(t *testing.T) {
 			require.NoError(t, w.w.VoteInPoll(hall, m.ID, cid, 2))
 			w.later(closing.Sub(r.clock.now()))
 			w.later(2 * time.Second)
+			said := func() string { all := w.w.Messages(hall); return all[len(all)-1].Content }
+			for end := time.Now().Add(20 * time.Second); !contains(said(), "a tie") && time.Now().Before(end); {
+				w.later(50 * time.Millisecond) // beside the gateway, which may be at it
+			}
 			p, m = w.again(p, m)
 			require.True(t, m.PollOver)
 			out := outcome(t, p)
@@ -379,8 +383,7 @@ func TestThePollCountsWhoMayVoteAndEndsToTheSecond(t *testing.T) {
 			require.Equal(t, []string{ann}, out.Questions[0].Options[0].Users)
 			require.Equal(t, []string{cid}, out.Questions[0].Options[1].Users)
 			require.EqualValues(t, 2, out.Turnout.Voters)
-			last := w.w.Messages(hall)
-			require.Contains(t, last[len(last)-1].Content, "a tie between soup, salad", "Discord's own count has dan's vote in it")
+			require.Contains(t, said(), "a tie between soup, salad", "Discord's own count has dan's vote in it")
 		})
 	}
 }
