@@ -65,27 +65,31 @@ func (d *Discord) in(parts ...string) string {
 
 // guildOf refuses a channel that is in another guild: the bot may be in it too, and it may be another community's.
 func (d *Discord) guildOf(ctx context.Context, channel string) error {
-	_, err := d.channel(ctx, channel)
+	_, err := d.place(ctx, channel)
 	return err
 }
 
-// channel reads a channel of our guild. NotFound: there is none of that ID.
-func (d *Discord) channel(ctx context.Context, id string) (Channel, error) {
-	if c, ok := d.app.channels.get(id); ok && c == d.config.GuildID {
-		return Channel{ID: id}, nil
+// place says where a channel of our guild is. NotFound: there is none of that ID.
+func (d *Discord) place(ctx context.Context, id string) (place, error) {
+	if at, ok := d.app.channels.get(id); ok && at.guild == d.config.GuildID {
+		return at, nil
 	}
 	var out struct {
 		Channel
 		GuildID string `json:"guild_id"`
 	}
 	if err := d.call(ctx, call{path: path("channels", id), needs: "VIEW_CHANNEL"}, &out); err != nil {
-		return Channel{}, err
+		return place{}, err
 	}
 	if out.GuildID != d.config.GuildID {
-		return Channel{}, gateway.Errorf(gateway.NotFound, "channel %s is not in server %s", id, d.config.GuildID)
+		return place{}, gateway.Errorf(gateway.NotFound, "channel %s is not in server %s", id, d.config.GuildID)
 	}
-	d.app.channels.put(id, out.GuildID)
-	return out.Channel, nil
+	at := place{guild: out.GuildID}
+	if out.Thread != nil {
+		at.parent = out.ParentID
+	}
+	d.app.channels.put(id, at)
+	return at, nil
 }
 
 // inThread calls for a change in a channel. If that is a thread that has been put away it is taken out first: Discord puts threads away by itself after a

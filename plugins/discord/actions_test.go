@@ -193,11 +193,15 @@ func TestARefusalNamesThePermissionThatIsMissing(t *testing.T) {
 		needs string
 		lack  uint64
 	}{
-		"ban-member":     {discord.BanUser{User: cid}, "BAN_MEMBERS", fakediscord.PermBanMembers},
-		"kick-member":    {discord.ActOnMember{MemberRef: who(cid)}, "KICK_MEMBERS", fakediscord.PermKickMembers},
-		"timeout-member": {discord.TimeoutMember{MemberRef: who(cid), Minutes: 5}, "MODERATE_MEMBERS", fakediscord.PermModerateMembers},
-		"list-audit-log": {discord.ListAudit{}, "VIEW_AUDIT_LOG", fakediscord.PermViewAuditLog},
-		"create-poll":    {discord.NewPoll{Channel: hall, Question: "q", Answers: []string{"a"}}, "SEND_POLLS", fakediscord.PermSendPolls},
+		"ban-member":        {discord.BanUser{User: cid}, "BAN_MEMBERS", fakediscord.PermBanMembers},
+		"kick-member":       {discord.ActOnMember{MemberRef: who(cid)}, "KICK_MEMBERS", fakediscord.PermKickMembers},
+		"timeout-member":    {discord.TimeoutMember{MemberRef: who(cid), Minutes: 5}, "MODERATE_MEMBERS", fakediscord.PermModerateMembers},
+		"list-audit-log":    {discord.ListAudit{}, "VIEW_AUDIT_LOG", fakediscord.PermViewAuditLog},
+		"create-poll":       {discord.NewPoll{Channel: hall, Question: "q", Answers: []string{"a"}}, "SEND_POLLS", fakediscord.PermSendPolls},
+		"edit-thread":       {discord.EditThread{ChannelRef: place(w.thread("about")), Locked: new(true)}, "MANAGE_THREADS", fakediscord.PermManageThreads},
+		"delete-channel":    {discord.DeleteChannel{ChannelRef: place(w.thread("about"))}, "MANAGE_THREADS", fakediscord.PermManageThreads},
+		"rename-channel":    {discord.RenameChannel{ChannelRef: place(hall), Name: "x"}, "MANAGE_CHANNELS", fakediscord.PermManageChannels},
+		"add-thread-member": {discord.ThreadMember{ChannelRef: place(w.thread("about")), Member: ann}, "SEND_MESSAGES_IN_THREADS", fakediscord.PermSendInThreads},
 	} {
 		w.w.SetBotPermissions(perms &^ c.lack)
 		w.w.SetOverwrite(hall, guildID, false, 0, c.lack)
@@ -260,6 +264,27 @@ func TestTroubleOnTheWayHasTheRightCode(t *testing.T) {
 	}
 }
 
+// By Discord's own description a list that is empty may be null.
+func TestAListMayBeNull(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	for action, c := range map[string]struct {
+		in    any
+		route string
+		want  string
+	}{
+		"list-channels":       {nil, "GET /guilds/{guild_id}/channels", `{"channels":[]}`},
+		"list-messages":       {discord.ListMessages{Channel: hall}, "GET /channels/{channel_id}/messages", `{"messages":[]}`},
+		"list-bans":           {discord.Page{}, "GET /guilds/{guild_id}/bans", `{"bans":[]}`},
+		"list-guild-commands": {nil, "GET /applications/{application_id}/guilds/{guild_id}/commands", `{"commands":[]}`},
+	} {
+		r.fake.Fail(fakediscord.Fault{Route: c.route, Body: "null"})
+		got, err := w.inst.Do(t.Context(), action, c.in)
+		require.NoError(t, err, action)
+		require.JSONEq(t, c.want, string(got))
+	}
+}
+
 func TestAGlobalLimitHoldsTheWholeBotUp(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)
@@ -305,6 +330,21 @@ func TestAMessageIsPostedOnceWhateverGetsLost(t *testing.T) {
 	_, err = gateway.Do[discord.Posted](t.Context(), w.inst, "post-message", in, gateway.Once("b"))
 	require.NoError(t, err)
 	require.Len(t, w.w.Messages(hall), 3)
+
+	// What somebody got as an answer to a command is not what was posted.
+	do[discord.Registered](w, "register-guild-command", discord.Command{Name: "propose", Kind: "slash", Description: "Makes a proposal."})
+	used, err := w.w.Command(hall, ann, "propose", nil)
+	require.NoError(t, err)
+	r.fake.Fail(fakediscord.Fault{Route: route, CloseBefore: true})
+	_, err = w.inst.Do(t.Context(), "post-message", discord.Message{Channel: hall, Content: "Thank you."}, gateway.Once("c"))
+	require.ErrorIs(t, err, gateway.Unknown)
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "Thank you."})
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "Thank you.", Another: true})
+	before := len(w.w.Messages(hall))
+	r.clock.advance(3 * time.Minute)
+	_, err = w.inst.Do(t.Context(), "post-message", discord.Message{Channel: hall, Content: "Thank you."}, gateway.Once("c"))
+	require.NoError(t, err)
+	require.Len(t, w.w.Messages(hall), before+1)
 }
 
 // Without the permission to read its history a channel seems to be empty.
@@ -376,6 +416,20 @@ func TestAnInteractionCanBeAnsweredForAQuarterOfAnHour(t *testing.T) {
 	status, _, err := w.inst.Status(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "active", status, "it says nothing of the bot's token")
+}
+
+// Discord knows for a moment nothing of an interaction that was put off just now (https://github.com/discord/discord-api-docs/issues/7220).
+func TestAnAnswerThatIsQuickerThanItsPuttingOffIsGivenAgain(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	do[discord.Registered](w, "register-guild-command", discord.Command{Name: "propose", Kind: "slash", Description: "Makes a proposal."})
+	used, err := w.w.Command(hall, ann, "propose", nil)
+	require.NoError(t, err)
+	r.fake.Fail(fakediscord.Fault{Route: "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}", Code: 10015})
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "Thank you."})
+	require.Equal(t, "Thank you.", r.fake.Reply(used.Token).Message.Content)
+	r.fake.Fail(fakediscord.Fault{Route: "POST /webhooks/{webhook_id}/{webhook_token}", Code: 10015})
+	do[discord.Posted](w, "respond", discord.Respond{Token: used.Token, Content: "More.", Another: true})
 }
 
 func TestABulkBanWhoseAnswerIsLostIsFoundOut(t *testing.T) {

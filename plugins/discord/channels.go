@@ -137,16 +137,19 @@ func (d *Discord) editChannel(ctx context.Context, in EditChannel) (Done, error)
 	if len(body) == 0 {
 		return Done{}, gateway.Errorf(gateway.Invalid, "there is nothing to change: give name, topic, slowmode or nsfw")
 	}
-	return d.changeChannel(ctx, in.Channel, body, in.Reason)
+	return d.changeChannel(ctx, in.Channel, body, in.Reason, toChange)
 }
 
+// toChange is what the bot needs to change a channel, or to delete it.
+const toChange = "MANAGE_CHANNELS (of a thread MANAGE_THREADS)"
+
 // changeChannel changes a channel or thread of ours.
-func (d *Discord) changeChannel(ctx context.Context, id string, body map[string]any, reason string) (Done, error) {
+func (d *Discord) changeChannel(ctx context.Context, id string, body map[string]any, reason, needs string) (Done, error) {
 	if err := d.guildOf(ctx, id); err != nil {
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		call:   call{method: http.MethodPatch, path: path("channels", id), body: body, reason: reason, needs: "MANAGE_CHANNELS"},
+		call:   call{method: http.MethodPatch, path: path("channels", id), body: body, reason: reason, needs: needs},
 		echoes: []string{auditRef(11, id), auditRef(111, id)},
 	})
 }
@@ -159,7 +162,7 @@ type RenameChannel struct {
 }
 
 func (d *Discord) renameChannel(ctx context.Context, in RenameChannel) (Done, error) {
-	return d.changeChannel(ctx, in.Channel, map[string]any{"name": in.Name}, in.Reason)
+	return d.changeChannel(ctx, in.Channel, map[string]any{"name": in.Name}, in.Reason, toChange)
 }
 
 // DeleteChannel is the input of delete-channel.
@@ -177,7 +180,7 @@ func (d *Discord) deleteChannel(ctx context.Context, in DeleteChannel) (Done, er
 		return Done{}, err
 	}
 	return d.done(ctx, act{
-		call:   call{method: http.MethodDelete, path: path("channels", in.Channel), reason: in.Reason, needs: "MANAGE_CHANNELS"},
+		call:   call{method: http.MethodDelete, path: path("channels", in.Channel), reason: in.Reason, needs: toChange},
 		echoes: []string{auditRef(12, in.Channel), auditRef(112, in.Channel)}, gone: []int{codeUnknownChannel},
 	})
 }
@@ -265,8 +268,11 @@ type CreateThread struct {
 }
 
 func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channel, err error) {
-	if in.Message != "" && (in.Private || in.FirstPost != "") {
+	switch {
+	case in.Message != "" && (in.Private || in.FirstPost != ""):
 		return out, gateway.Errorf(gateway.Invalid, "a thread of a message is not private, and has that message first")
+	case in.Private && in.FirstPost != "":
+		return out, gateway.Errorf(gateway.Invalid, "a thread in a forum is not private, and another has no first message")
 	}
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return out, err
@@ -276,12 +282,10 @@ func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channe
 	switch {
 	case in.Message != "":
 		route = MessageRef{in.Channel, in.Message}.path("threads")
-	case in.FirstPost != "": // in a forum
-		body["message"] = map[string]any{"content": in.FirstPost, "allowed_mentions": noMentions}
 	case in.Private:
 		body["type"], body["invitable"], needs = 12, false, "CREATE_PRIVATE_THREADS"
 	default:
-		if body["type"], err = d.openThread(ctx, in.Channel); err != nil {
+		if needs, err = d.openThread(ctx, in, body); err != nil {
 			return out, err
 		}
 	}
@@ -296,17 +300,31 @@ func (d *Discord) createThread(ctx context.Context, in CreateThread) (out Channe
 	return out, nil
 }
 
-// openThread is Discord's number of the threads of a channel that everybody sees: in announcement channels they have their own.
-func (d *Discord) openThread(ctx context.Context, channel string) (int, error) {
+// openThread fills in what makes a thread one that everybody sees, and says which permission that needs. In announcement channels such threads are of a kind
+// of their own. In forums each has a first message; anywhere else Discord leaves that out, and takes it for a private one.
+func (d *Discord) openThread(ctx context.Context, in CreateThread, body map[string]any) (needs string, err error) {
 	var parent Channel
-	if err := d.call(ctx, call{path: path("channels", channel), needs: "VIEW_CHANNEL"}, &parent); err != nil {
-		return 0, err
+	if err := d.call(ctx, call{path: path("channels", in.Channel), needs: "VIEW_CHANNEL"}, &parent); err != nil {
+		return "", err
 	}
-	if parent.Type == channelKinds["announcement"] {
-		return 10, nil
+	forum := slices.Contains(forums, parent.Type)
+	switch {
+	case forum != (in.FirstPost != ""):
+		return "", invalid("/content", "is for threads in forums, which need it")
+	case forum:
+		body["message"] = map[string]any{"content": in.FirstPost, "allowed_mentions": noMentions}
+		return "SEND_MESSAGES", nil
+	case parent.Type == channelKinds["announcement"]:
+		body["type"] = 10
+	default:
+		body["type"] = 11
 	}
-	return 11, nil
+	return "CREATE_PUBLIC_THREADS", nil
 }
+
+// forums are the kinds of channels in which everything is in threads
+// (https://docs.discord.com/developers/resources/channel#channel-object-channel-types, checked 2026-11).
+var forums = []int{15, 16}
 
 // findThread is the look-up of create-thread. A message has one thread, which has its ID.
 func (d *Discord) findThread(ctx context.Context, in CreateThread) (Channel, gateway.Found, error) {
@@ -343,7 +361,7 @@ func (d *Discord) editThread(ctx context.Context, in EditThread) (Done, error) {
 	if len(body) == 0 {
 		return Done{}, gateway.Errorf(gateway.Invalid, "there is nothing to change: give archived or locked")
 	}
-	return d.changeChannel(ctx, in.Channel, body, in.Reason)
+	return d.changeChannel(ctx, in.Channel, body, in.Reason, "MANAGE_THREADS")
 }
 
 // ThreadMember is the input of add-thread-member and remove-thread-member.
@@ -353,16 +371,16 @@ type ThreadMember struct {
 }
 
 func (d *Discord) addThreadMember(ctx context.Context, in ThreadMember) (Done, error) {
-	return d.threadMember(ctx, in, http.MethodPut)
+	return d.threadMember(ctx, in, http.MethodPut, "SEND_MESSAGES_IN_THREADS")
 }
 
 func (d *Discord) removeThreadMember(ctx context.Context, in ThreadMember) (Done, error) {
-	return d.threadMember(ctx, in, http.MethodDelete)
+	return d.threadMember(ctx, in, http.MethodDelete, "MANAGE_THREADS")
 }
 
-func (d *Discord) threadMember(ctx context.Context, in ThreadMember, method string) (Done, error) {
+func (d *Discord) threadMember(ctx context.Context, in ThreadMember, method, needs string) (Done, error) {
 	if err := d.guildOf(ctx, in.Channel); err != nil {
 		return Done{}, err
 	}
-	return d.done(ctx, act{call: call{method: method, path: path("channels", in.Channel, "thread-members", in.Member), needs: "MANAGE_THREADS"}})
+	return d.done(ctx, act{call: call{method: method, path: path("channels", in.Channel, "thread-members", in.Member), needs: needs}})
 }

@@ -89,7 +89,7 @@ func (c *client) call(ctx context.Context, q call, out any) error {
 	if err != nil {
 		return q.lost(err)
 	}
-	c.limits.learn(c.key(q), header, c.now())
+	c.limits.learn(c.bucket(q).rate, header, c.now())
 	switch {
 	case status == http.StatusTooManyRequests:
 		return c.limited(q, header, body)
@@ -97,6 +97,9 @@ func (c *client) call(ctx context.Context, q call, out any) error {
 		return q.refused(status, header, body)
 	case out == nil || status == http.StatusNoContent:
 		return nil
+	}
+	if _, whole := out.(*json.RawMessage); !whole && string(bytes.TrimSpace(body)) == "null" {
+		return nil // lists stay as they are, which is empty
 	}
 	if err := json.Unmarshal(body, out); err != nil {
 		return gateway.Errorf(q.after(), "discord: %s: decoding the answer (status %d): %w", q.name(), status, err)
@@ -157,7 +160,7 @@ func (c *client) send(ctx context.Context, q call) (int, http.Header, []byte, er
 		return 0, nil, nil, err
 	}
 	var asked, got atomic.Bool // the transport may call from goroutines of its own
-	ctx = httptrace.WithClientTrace(pacing(ctx, c.key(q)), &httptrace.ClientTrace{
+	ctx = httptrace.WithClientTrace(pacing(ctx, c.bucket(q)), &httptrace.ClientTrace{
 		GetConn: func(string) { asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 	})

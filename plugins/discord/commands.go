@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -83,6 +84,20 @@ type Respond struct {
 	Private    bool             `json:"private,omitempty" jsonschema_description:"With another: whether only who used it sees it."`
 }
 
+// soon is after what pauses an answer is given again of whose interaction Discord knows nothing: a driver may be quicker than the word that put it off,
+// and for some seconds after that not all of Discord has heard of it (https://github.com/discord/discord-api-docs/issues/7220).
+var soon = []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second}
+
+// pause waits; false: the context ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
 // respond answers an interaction that was put off when it came. NotFound: the 15 minutes are over.
 func (d *Discord) respond(ctx context.Context, in Respond) (Posted, error) {
 	if in.Content == "" && len(in.Embeds) == 0 && len(in.Components) == 0 {
@@ -113,7 +128,11 @@ func (d *Discord) respond(ctx context.Context, in Respond) (Posted, error) {
 		ID        string `json:"id"`
 		ChannelID string `json:"channel_id"`
 	}
-	if err := d.call(ctx, q, &out); err != nil {
+	err := d.call(ctx, q, &out)
+	for i := 0; i < len(soon) && refusedAs(err, codeUnknownWebhook) && pause(ctx, soon[i]); i++ {
+		err = d.call(ctx, q, &out)
+	}
+	if err != nil {
 		if refusedAs(err, codeWebhookToken, codeUnknownWebhook, codeUnknownInteraction) {
 			return Posted{}, gateway.Errorf(gateway.NotFound, "the interaction cannot be answered any more: %w", err)
 		}

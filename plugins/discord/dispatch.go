@@ -82,6 +82,9 @@ func parseDispatch(body []byte, received time.Time) (*message, error) {
 			return nil, err
 		}
 		m.at, m.user = snowflakeTime(m.entry.ID), m.entry.UserID
+		if typ := typeOf[m.entry.ActionType]; typ == "CHANNEL_DELETE" || typ == "THREAD_DELETE" { // of which a repair finds nothing but this
+			m.channel, m.deleted, m.place = m.entry.TargetID, true, true
+		}
 	}
 	return m, nil
 }

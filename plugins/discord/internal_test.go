@@ -34,7 +34,7 @@ func TestTokensOfInteractionsAreInNoError(t *testing.T) {
 	require.NotContains(t, q.name(), "secret")
 	require.NotContains(t, call{path: path("interactions", "1", "a-secret-token", "callback")}.name(), "secret")
 	require.Equal(t, "GET /channels/…/messages/…/reactions/…/@me", call{path: path("channels", "1", "messages", "2", "reactions", "x", "@me")}.name())
-	require.Equal(t, "bot GET /channels/…/messages 1", (&client{auth: "Bot x"}).key(call{path: path("channels", "1", "messages")}))
+	require.Equal(t, "bot GET /channels/…/messages 1", (&client{auth: "Bot x"}).bucket(call{path: path("channels", "1", "messages")}).key)
 }
 
 func TestRatesAreLearnedAndBounded(t *testing.T) {
@@ -60,7 +60,7 @@ func TestRatesAreLearnedAndBounded(t *testing.T) {
 	require.LessOrEqual(t, len(l.rates), maxLearned)
 	var p places
 	for i := range 2 * maxPlaces {
-		p.put(itoa(i), "1")
+		p.put(itoa(i), place{guild: "1"})
 	}
 	require.LessOrEqual(t, len(p.of), maxPlaces)
 }

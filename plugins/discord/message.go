@@ -31,7 +31,7 @@ type message struct {
 	ids     []string // the messages that it is about
 	nonce   string   // of a message that was posted just now
 	deleted bool     // the messages were deleted
-	place   bool     // with their whole channel, of which Discord says nothing else
+	place   bool     // with their whole channel and its threads, of which Discord says nothing else
 	answer  int      // of a native poll
 	removed bool     // a vote in it was taken back
 	outage  bool     // the guild is not gone, but out of Discord's reach
@@ -65,14 +65,18 @@ var interactionTypes = map[kind]string{
 	commandKind: "APPLICATION_COMMAND", componentKind: "MESSAGE_COMPONENT", autocompleteKind: "APPLICATION_COMMAND_AUTOCOMPLETE", modalKind: "MODAL_SUBMIT",
 }
 
-// text is text where it is text, and otherwise nothing: an event of a kind that nobody knew may have something else under the same name.
+// text is text where it is text, or an ID written as a number, and otherwise nothing: an event of a kind that nobody knew may have something else under
+// the same name.
 type text string
 
 // UnmarshalJSON takes anything.
 func (t *text) UnmarshalJSON(b []byte) error {
 	var s string
-	if json.Unmarshal(b, &s) == nil {
+	switch {
+	case json.Unmarshal(b, &s) == nil:
 		*t = text(s)
+	case userID.Match(b):
+		*t = text(b)
 	}
 	return nil
 }
@@ -148,11 +152,11 @@ func parse(d *gateway.Delivery) (*message, error) {
 // parseInteraction reads a command, a click or a form.
 func parseInteraction(body []byte) (*message, error) {
 	var i struct {
-		ID        string `json:"id"`
-		Type      kind   `json:"type"`
-		Token     string `json:"token"`
-		GuildID   text   `json:"guild_id"`
-		ChannelID text   `json:"channel_id"`
+		ID        text            `json:"id"`
+		Type      kind            `json:"type"`
+		GuildID   text            `json:"guild_id"`
+		ChannelID text            `json:"channel_id"`
+		Owners    json.RawMessage `json:"authorizing_integration_owners"`
 		Member    struct {
 			User who `json:"user"`
 		} `json:"member"`
@@ -170,8 +174,8 @@ func parseInteraction(body []byte) (*message, error) {
 		return nil, errors.New("the interaction has no ID")
 	}
 	m := &message{
-		typ: interactionTypes[i.Type], fact: "interaction:" + i.ID, guild: string(i.GuildID), user: orElse(string(i.Member.User.ID), string(i.User.ID)),
-		at: snowflakeTime(i.ID), data: body, channel: string(i.ChannelID), interaction: i.Type,
+		typ: interactionTypes[i.Type], fact: "interaction:" + string(i.ID), guild: string(i.GuildID), user: orElse(string(i.Member.User.ID), string(i.User.ID)),
+		at: snowflakeTime(string(i.ID)), data: body, channel: string(i.ChannelID), interaction: i.Type,
 	}
 	if m.typ == "" {
 		m.typ = "INTERACTION_" + itoa(int(i.Type))
@@ -186,10 +190,23 @@ func parseInteraction(body []byte) (*message, error) {
 	if len(i.Data.Values) > 0 && json.Unmarshal(i.Data.Values, &m.values) != nil {
 		m.values = nil
 	}
+	if m.process == "" && personal(i.Owners) {
+		m.guild = "" // it is nothing of the server's that somebody uses it there
+	}
 	if m.guild == "" {
 		m.greet = outsideReply(i.Type)
 	}
 	return m, nil
+}
+
+// personal reports whether an interaction is with the app only as a person has added it to their own account, by whom the app is installed
+// (https://docs.discord.com/developers/interactions/receiving-and-responding#interaction-object-authorizing-integration-owners-object, checked 2026-11).
+func personal(owners json.RawMessage) bool {
+	var by map[string]json.RawMessage
+	_ = json.Unmarshal(owners, &by) // absent, or of a kind that nobody knew: not said
+	_, person := by["1"]
+	_, guild := by["0"]
+	return person && !guild
 }
 
 // parseWebhookEvent reads what Discord tells of the app itself. It has no ID, and comes again word for word where it was not acknowledged.

@@ -99,9 +99,11 @@ func (d *Discord) mayCall(ctx context.Context, method string, parts []string) er
 		return d.guildOf(ctx, at(1))
 	case at(0) == "stage-instances" && len(parts) == 2:
 		return d.guildOf(ctx, at(1))
+	case at(0) == "stage-instances" && len(parts) == 1 && method == http.MethodPost: // the channel is in the body, see ourBody
+		return nil
 	case at(0) == "applications" && at(1) == d.app.ApplicationID && at(2) == "guilds" && at(3) == d.config.GuildID:
 		return nil
-	case read && at(0) == "users" && len(parts) == 2, read && slices.Contains([]string{"voice", "sticker-packs"}, at(0)):
+	case read && at(0) == "users" && len(parts) == 2, read && slices.Contains([]string{"voice", "sticker-packs", "soundboard-default-sounds"}, at(0)):
 		return nil
 	}
 	return gateway.Errorf(gateway.Denied, "discord: %s %s is not of this server, or deals with the app itself", method, words(parts))

@@ -74,18 +74,24 @@ func (l *limits) held(now time.Time) time.Duration {
 // pacedKey is where a request's context says what is counted.
 type pacedKey struct{}
 
-func pacing(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, pacedKey{}, key)
+func pacing(ctx context.Context, b bucket) context.Context {
+	return context.WithValue(ctx, pacedKey{}, b)
+}
+
+// bucket is what Discord counts a request in.
+type bucket struct {
+	key  string
+	rate string // under which name it is learned how many requests it holds: the same for all interactions, each of which is counted by itself
 }
 
 // pace is the feature of the same purpose: the bucket holds what Discord has said that it holds, and nothing is held up before it has.
 func (d *Discord) pace(r *http.Request) gateway.Pace {
-	key, ok := r.Context().Value(pacedKey{}).(string)
-	if !ok || key == "" {
+	b, ok := r.Context().Value(pacedKey{}).(bucket)
+	if !ok || b.key == "" {
 		return gateway.Pace{}
 	}
-	out := gateway.Pace{Key: key}
-	if is := d.app.limits.rate(key); is.n > 0 {
+	out := gateway.Pace{Key: b.key}
+	if is := d.app.limits.rate(b.rate); is.n > 0 {
 		out.Every, out.Burst = is.per/time.Duration(is.n), is.n
 	}
 	return out
@@ -94,8 +100,8 @@ func (d *Discord) pace(r *http.Request) gateway.Pace {
 // major are the parts of a path by which Discord counts apart: what comes after them stays.
 var major = map[string]bool{"channels": true, "guilds": true, "webhooks": true, "interactions": true}
 
-// key names what a request counts for. People's own tokens are counted apart.
-func (c *client) key(q call) string {
+// bucket is what a request is counted in. People's own tokens are counted apart, and so is each interaction, by its token.
+func (c *client) bucket(q call) bucket {
 	parts := strings.Split(strings.TrimPrefix(q.path, "/"), "/")
 	id := ""
 	if len(parts) > 1 && major[parts[0]] {
@@ -105,15 +111,22 @@ func (c *client) key(q call) string {
 	if !strings.HasPrefix(c.auth, "Bot ") {
 		who = c.auth
 	}
-	return who + " " + q.name() + " " + id
+	name := who + " " + q.name() + " "
+	if len(parts) > 2 && withToken[parts[0]] {
+		return bucket{name + digest([]byte(parts[1]+"/"+parts[2])), name}
+	}
+	return bucket{name + id, name + id}
 }
+
+// withToken are the routes whose third part is a token.
+var withToken = map[string]bool{"webhooks": true, "interactions": true}
 
 // template is a path without what is different each time.
 func template(p string) string {
 	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")
 	for i := range parts {
 		isID := len(parts[i]) > 0 && strings.Trim(parts[i], "0123456789") == ""
-		token := i == 2 && (parts[0] == "webhooks" || parts[0] == "interactions")
+		token := i == 2 && withToken[parts[0]]
 		emoji := i > 0 && parts[i-1] == "reactions"
 		if isID || token || emoji {
 			parts[i] = "…"

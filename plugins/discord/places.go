@@ -2,28 +2,30 @@ package discord
 
 import "sync"
 
-// places remembers in which guild a channel is: it never moves. One bot serves all guilds, so what a community names has to be looked at
-// before it is touched.
+// place is where a channel is: in which guild, and, of a thread, in which channel. It never moves.
+type place struct{ guild, parent string }
+
+// places remembers where channels are. One bot serves all guilds, so what a community names has to be looked at before it is touched.
 type places struct {
 	mu sync.Mutex
-	of map[string]string
+	of map[string]place
 }
 
 // maxPlaces bounds the memory; beyond it Discord is asked again.
 const maxPlaces = 10_000
 
-func (p *places) get(channel string) (guild string, ok bool) {
+func (p *places) get(channel string) (at place, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	guild, ok = p.of[channel]
-	return guild, ok
+	at, ok = p.of[channel]
+	return at, ok
 }
 
-func (p *places) put(channel, guild string) {
+func (p *places) put(channel string, at place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.of == nil || len(p.of) >= maxPlaces {
-		p.of = map[string]string{}
+		p.of = map[string]place{}
 	}
-	p.of[channel] = guild
+	p.of[channel] = at
 }

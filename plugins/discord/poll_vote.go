@@ -59,7 +59,12 @@ func (p *pollVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	if ask.Details != "" {
 		fields["content"] = escape(ask.Details)
 	}
-	return open(ctx, r, &p.Post, in.Channel, fields, toPost+", SEND_POLLS", func(m Post) bool { return m.asks() == ask.Title })
+	return open(ctx, r, &p.Post, in.Channel, fields, toPost+", SEND_POLLS", polls(ask))
+}
+
+// polls looks for the poll of a vote.
+func polls(ask *vote.Ask) func(Post) bool {
+	return func(m Post) bool { return m.asks() == ask.Title }
 }
 
 // Receive takes what Discord tells of votes, so that the count is live, and the deletion of the poll. What it tells may be late, twice or not at
@@ -320,7 +325,15 @@ func (p *pollVote) Close(ctx context.Context, r *voteRun) error {
 
 // Show says the result under the poll, which Discord does not let anybody change: it counts everybody's votes.
 func (p *pollVote) Show(ctx context.Context, r *voteRun) error {
-	if !r.Ended() || p.Post.Message == "" || p.Result.Message != "" {
+	if !r.Ended() || p.Result.Message != "" {
+		return nil
+	}
+	if p.Post.Message == "" && p.Post.Sent { // it was closed while it was being posted
+		if err := look(ctx, r, &p.Post, nonceOf(r.ID()), polls(r.Ask())); err != nil && !final(err) {
+			return err
+		}
+	}
+	if p.Post.Message == "" {
 		return nil
 	}
 	if err := p.expire(ctx, r); err != nil {

@@ -134,6 +134,10 @@ func (p Post) nonce() (string, bool) {
 // lookPages bounds what a look-up reads, 100 messages each.
 const lookPages = 50
 
+// ordinary are the kinds of messages that are posted: simply, and in reply. Of the others Discord says something in the name of who did it: that a message was
+// pinned, what came of a poll (https://docs.discord.com/developers/resources/message#message-object-message-types, checked 2026-11).
+var ordinary = []int{0, 19}
+
 // find looks in a channel for the message of our own, since a time, that has a nonce, or, where the history does not name any, is the same and has been
 // posted by nothing that is known. "": there is none. What is found is known from then on.
 func (d *Discord) find(ctx context.Context, p posting, nonce string, same func(Post) bool) (id string, err error) {
@@ -144,14 +148,18 @@ func (d *Discord) find(ctx context.Context, p posting, nonce string, same func(P
 	}
 	after := snowflakeAt(p.Since.Add(-time.Minute)) // our clock may be ahead of Discord's
 	for range lookPages {
-		var page []Post
+		var page []struct {
+			Post
+			Webhook text `json:"webhook_id"`
+		}
 		q := url.Values{"limit": {itoa(limit)}, "after": {after}}
 		if err := d.call(ctx, call{path: path("channels", p.Channel, "messages"), query: q, needs: "READ_MESSAGE_HISTORY"}, &page); err != nil {
 			return "", err
 		}
 		for _, m := range slices.Backward(page) { // newest first
 			named, ok := m.nonce()
-			if d.ours(m.Author.ID) && !slices.Contains(have, m.ID) && (ok && named == nonce || !ok && same(m)) {
+			posted := d.ours(m.Author.ID) && slices.Contains(ordinary, m.Type) && m.Webhook == "" // no answer to an interaction, and no word of Discord's own
+			if posted && !slices.Contains(have, m.ID) && (ok && named == nonce || !ok && same(m.Post)) {
 				return m.ID, d.claim(ctx, m.ID)
 			}
 		}

@@ -28,6 +28,7 @@ const (
 	codeWebhookToken       = 50027
 	codeThreadArchived     = 50083
 	codeNotInVoice         = 40032
+	codeAcknowledged       = 40060
 	codeNobodyBanned       = 500000
 	codePollExpired        = 520001
 )

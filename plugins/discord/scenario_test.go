@@ -13,6 +13,7 @@ import (
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/plugins/discord"
+	"github.com/metagov/gateway-go/plugins/discord/fakediscord"
 	"github.com/metagov/gateway-go/vote"
 )
 
@@ -110,6 +111,7 @@ func TestInteractionsByTheGatewayAreAnsweredByTheCallback(t *testing.T) {
 	r.fake.SetURLs("", "", nil)
 	r.connect()
 	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?", Secrecy: vote.Hidden}, Channel: hall})
+	r.fake.Fail(fakediscord.Fault{Route: "POST /interactions/{interaction_id}/{interaction_token}/callback", Status: 503})
 	reply, err := w.w.Click(m.Channel, m.ID, ann, "gw:"+p.ID+":option0")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { reply = r.fake.Reply(reply.Token); return reply.Type != 0 }, 10*time.Second, 5*time.Millisecond)

@@ -353,10 +353,11 @@ func (l *link) ready(raw json.RawMessage) error {
 	return nil
 }
 
-// answer answers an interaction that came by the Gateway: within three seconds, and beside the reading.
+// answer answers an interaction that came by the Gateway: within three seconds, and beside the reading. What fails or is lost is tried again as long as that
+// lasts: whoever reads that their click failed clicks again, and takes it back by that.
 func (l *link) answer(raw json.RawMessage, body []byte) {
 	var i struct {
-		ID    string `json:"id"`
+		ID    text   `json:"id"`
 		Token string `json:"token"`
 	}
 	if json.Unmarshal(raw, &i) != nil || i.ID == "" || i.Token == "" {
@@ -366,8 +367,12 @@ func (l *link) answer(raw json.RawMessage, body []byte) {
 		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
 		defer cancel()
 		c := &client{http: l.src.HTTP, limits: &l.app.limits, now: l.src.Now}
-		q := call{method: http.MethodPost, path: path("interactions", i.ID, i.Token, "callback"), body: json.RawMessage(body), bare: true, once: true}
-		if err := c.call(ctx, q, nil); err != nil {
+		q := call{method: http.MethodPost, path: path("interactions", string(i.ID), i.Token, "callback"), body: json.RawMessage(body), bare: true}
+		err := c.call(ctx, q, nil)
+		for gateway.CodeOf(err) == gateway.Unavailable && pause(ctx, max(soon[0], gateway.RetryAfter(err))) {
+			err = c.call(ctx, q, nil)
+		}
+		if err != nil && !refusedAs(err, codeAcknowledged) {
 			l.src.Log.Warn("an interaction could not be answered", "error", err)
 		}
 	})

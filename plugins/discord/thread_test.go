@@ -84,3 +84,19 @@ func TestThreadsCanBeMadeInEveryChannelThatHasThem(t *testing.T) {
 		require.Equal(t, c.kind, made.Type, c.in.Name)
 	}
 }
+
+// A first message outside of a forum would be left out by Discord, and the thread made private.
+func TestOnlyAPostInAForumHasAFirstMessage(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	w.w.SetBotPermissions(perms | fakediscord.PermPrivateThreads)
+	w.w.AddChannel("1108", "ideas", fakediscord.ForumChannel)
+	for _, in := range []discord.CreateThread{
+		{ChannelRef: place(hall), Name: "about", FirstPost: "Trees."},
+		{ChannelRef: place("1108"), Name: "us", FirstPost: "Trees.", Private: true},
+	} {
+		_, err := w.inst.Do(t.Context(), "create-thread", in)
+		require.ErrorIs(t, err, gateway.Invalid)
+	}
+	require.Empty(t, r.routes(), "nothing was made")
+}

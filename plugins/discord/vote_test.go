@@ -271,6 +271,40 @@ func TestADeletedChannelEndsItsVotes(t *testing.T) {
 	require.False(t, p.Done())
 }
 
+// Nor does Discord say anything of its threads (https://github.com/discordjs/discord.js/pull/10883).
+func TestADeletedChannelEndsAllVotesInItAndInItsThreads(t *testing.T) {
+	for name, body := range map[string]string{
+		"told":                  `{"op":0,"t":"CHANNEL_DELETE","d":{"id":"` + hall + `","guild_id":"` + guildID + `","type":0}}`,
+		"found after an outage": `{"op":0,"t":"GUILD_AUDIT_LOG_ENTRY_CREATE","d":{"id":"1566783936921600009","action_type":12,"target_id":"` + hall + `","user_id":"` + owner + `","guild_id":"` + guildID + `"}}`,
+	} {
+		t.Run(name, func(t *testing.T) { deletedChannel(t, body) })
+	}
+}
+
+func deletedChannel(t *testing.T, body string) {
+	r := newRig(t)
+	w := r.town(0)
+	elsewhere, _ := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: park})
+	var held []gateway.Process
+	for _, place := range []string{hall, hall, w.thread("a thread"), w.thread("another")} {
+		for _, process := range []string{"vote", "poll-vote"} {
+			p, _ := w.vote(process, discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: place})
+			held = append(held, p)
+		}
+	}
+	require.NoError(t, w.inst.Accept(t.Context(), nil, []byte(body)))
+	w.later(2 * time.Second)
+	for i, p := range held {
+		p, err := w.c.Process(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.True(t, p.Done(), "vote %d", i)
+		require.Equal(t, vote.ByDeletion, outcome(t, p).ClosedBy)
+	}
+	p, err := w.c.Process(t.Context(), elsewhere.ID)
+	require.NoError(t, err)
+	require.False(t, p.Done())
+}
+
 func TestADeletedMessageIsNoticedWithoutTheGatewayToo(t *testing.T) {
 	r := newRig(t)
 	w := r.town(0)
@@ -338,6 +372,10 @@ func TestThePollCountsWhoMayVoteAndEndsToTheSecond(t *testing.T) {
 			require.NoError(t, w.w.VoteInPoll(hall, m.ID, cid, 2))
 			w.later(closing.Sub(r.clock.now()))
 			w.later(2 * time.Second)
+			said := func() string { all := w.w.Messages(hall); return all[len(all)-1].Content }
+			for end := time.Now().Add(20 * time.Second); !contains(said(), "a tie") && time.Now().Before(end); {
+				w.later(50 * time.Millisecond) // beside the gateway, which may be at it
+			}
 			p, m = w.again(p, m)
 			require.True(t, m.PollOver)
 			out := outcome(t, p)
@@ -345,8 +383,7 @@ func TestThePollCountsWhoMayVoteAndEndsToTheSecond(t *testing.T) {
 			require.Equal(t, []string{ann}, out.Questions[0].Options[0].Users)
 			require.Equal(t, []string{cid}, out.Questions[0].Options[1].Users)
 			require.EqualValues(t, 2, out.Turnout.Voters)
-			last := w.w.Messages(hall)
-			require.Contains(t, last[len(last)-1].Content, "a tie between soup, salad", "Discord's own count has dan's vote in it")
+			require.Contains(t, said(), "a tie between soup, salad", "Discord's own count has dan's vote in it")
 		})
 	}
 }
@@ -474,6 +511,26 @@ func TestADriverFinishesAPollWithAllThatWasVoted(t *testing.T) {
 	answer, err := w.c.Command(t.Context(), p.ID, "finish", nil)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"already":true}`, string(answer))
+}
+
+// A poll whose answer was lost is there, and would take votes for as long as it was to be open.
+func TestAPollThatIsCalledOffWhileItIsPostedIsEnded(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	r.fake.Fail(fakediscord.Fault{Route: "POST /channels/{channel_id}/messages", LoseAnswer: true})
+	down := r.fake.Fail(fakediscord.Fault{Route: "GET /channels/{channel_id}/messages", Status: 503, Times: -1})
+	p, err := w.inst.Start(t.Context(), "poll-vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusCreated, p.Status)
+	_, err = w.c.Cancel(t.Context(), p.ID)
+	require.NoError(t, err)
+	down.Remove()
+	for range 3 {
+		w.later(time.Minute)
+	}
+	posted := w.w.Messages(hall)
+	require.True(t, posted[0].PollOver)
+	require.Contains(t, posted[len(posted)-1].Content, "called off")
 }
 
 // While the gateway is away nobody ends the poll, and Discord does not say when people voted.

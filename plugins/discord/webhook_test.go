@@ -55,24 +55,27 @@ func TestEveryInteractionIsAnsweredInDiscordsOwnWay(t *testing.T) {
 		says   string
 		event  string
 	}{
-		"ping":                 {`{"type":1,"id":"1","application_id":"2","token":"t","version":1}`, 200, `{"type":1}`, ""},
-		"webhook ping":         {`{"version":1,"application_id":"2","type":0}`, 204, "", ""},
-		"command":              {command, 200, `{"type":5}`, "APPLICATION_COMMAND"},
-		"a button of others":   {click, 200, `{"type":6}`, "MESSAGE_COMPONENT"},
-		"autocomplete":         {`{"id":"11","type":4,"token":"t","guild_id":"1000","member":{"user":{"id":"2001"}},"data":{}}`, 200, `{"type":8,"data":{"choices":[]}}`, "APPLICATION_COMMAND_AUTOCOMPLETE"},
-		"a form":               {`{"id":"12","type":5,"token":"t","guild_id":"1000","member":{"user":{"id":"2001"}},"data":{"custom_id":"f"}}`, 200, `{"type":5}`, "MODAL_SUBMIT"},
-		"a form of a button":   {`{"id":"13","type":5,"token":"t","guild_id":"1000","message":{"id":"5"},"member":{"user":{"id":"2001"}},"data":{"custom_id":"f"}}`, 200, `{"type":6}`, "MODAL_SUBMIT"},
-		"one that nobody knew": {`{"id":"14","type":99,"token":"t","guild_id":"1000","member":{"user":{"id":"2001"}}}`, 200, `{"type":5}`, "INTERACTION_99"},
-		"in a direct message":  {`{"id":"15","type":2,"token":"t","user":{"id":"2001"},"data":{"name":"x"}}`, 200, "This works in a server only.", ""},
-		"in an unknown guild":  {`{"id":"16","type":2,"token":"t","guild_id":"77","member":{"user":{"id":"2001"}},"data":{"name":"x"}}`, 200, `{"type":5}`, ""},
-		"authorized":           {welcome, 204, "", "APPLICATION_AUTHORIZED"},
-		"for an account":       {`{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2026-11-02T12:00:00","data":{"user":{"id":"2001"}}}}`, 204, "", ""},
-		"bought for a server":  {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"1","guild_id":"1000","user_id":"2001"}}}`, 204, "", "ENTITLEMENT_CREATE"},
-		"bought by somebody":   {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"2","guild_id":null,"user_id":"2001"}}}`, 204, "", ""},
-		"a list as data":       {`{"version":"2","type":1,"event":{"type":"QUEST_USER_ENROLLMENT","data":[]}}`, 204, "", ""},
-		"no data":              {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":null}}`, 204, "", ""},
-		"is it there":          {`{"version":1,"application_id":"1","type":0,"event":null}`, 204, "", ""},
-		"an unknown event":     {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":{"guild":{"id":"1000"}}}}`, 204, "", "SOMETHING_NEW"},
+		"ping":                  {`{"type":1,"id":"1","application_id":"2","token":"t","version":1}`, 200, `{"type":1}`, ""},
+		"webhook ping":          {`{"version":1,"application_id":"2","type":0}`, 204, "", ""},
+		"command":               {command, 200, `{"type":5}`, "APPLICATION_COMMAND"},
+		"a button of others":    {click, 200, `{"type":6}`, "MESSAGE_COMPONENT"},
+		"autocomplete":          {`{"id":"11","type":4,"token":"t","guild_id":"1000","member":{"user":{"id":"2001"}},"data":{}}`, 200, `{"type":8,"data":{"choices":[]}}`, "APPLICATION_COMMAND_AUTOCOMPLETE"},
+		"a form":                {`{"id":"12","type":5,"token":"t","guild_id":"1000","member":{"user":{"id":"2001"}},"data":{"custom_id":"f"}}`, 200, `{"type":5}`, "MODAL_SUBMIT"},
+		"a form of a button":    {`{"id":"13","type":5,"token":"t","guild_id":"1000","message":{"id":"5"},"member":{"user":{"id":"2001"}},"data":{"custom_id":"f"}}`, 200, `{"type":6}`, "MODAL_SUBMIT"},
+		"one that nobody knew":  {`{"id":"14","type":99,"token":"t","guild_id":"1000","member":{"user":{"id":"2001"}}}`, 200, `{"type":5}`, "INTERACTION_99"},
+		"in a direct message":   {`{"id":"15","type":2,"token":"t","user":{"id":"2001"},"data":{"name":"x"}}`, 200, "This works only in a server that has added the app.", ""},
+		"in an unknown guild":   {`{"id":"16","type":2,"token":"t","guild_id":"77","member":{"user":{"id":"2001"}},"data":{"name":"x"}}`, 200, `{"type":5}`, ""},
+		"IDs as numbers":        {`{"id":9007199254740993,"type":2,"token":"t","guild_id":1000,"member":{"user":{"id":2001}}}`, 200, `{"type":5}`, "APPLICATION_COMMAND"},
+		"for server and person": {`{"id":"17","type":2,"token":"t","guild_id":"1000","authorizing_integration_owners":{"0":"1000","1":"2001"},"member":{"user":{"id":"2001"}}}`, 200, `{"type":5}`, "APPLICATION_COMMAND"},
+		"owners of a new kind":  {`{"id":"18","type":2,"token":"t","guild_id":"1000","authorizing_integration_owners":["x"],"member":{"user":{"id":"2001"}}}`, 200, `{"type":5}`, "APPLICATION_COMMAND"},
+		"authorized":            {welcome, 204, "", "APPLICATION_AUTHORIZED"},
+		"for an account":        {`{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2026-11-02T12:00:00","data":{"user":{"id":"2001"}}}}`, 204, "", ""},
+		"bought for a server":   {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"1","guild_id":"1000","user_id":"2001"}}}`, 204, "", "ENTITLEMENT_CREATE"},
+		"bought by somebody":    {`{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE","data":{"id":"2","guild_id":null,"user_id":"2001"}}}`, 204, "", ""},
+		"a list as data":        {`{"version":"2","type":1,"event":{"type":"QUEST_USER_ENROLLMENT","data":[]}}`, 204, "", ""},
+		"no data":               {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":null}}`, 204, "", ""},
+		"is it there":           {`{"version":1,"application_id":"1","type":0,"event":null}`, 204, "", ""},
+		"an unknown event":      {`{"version":1,"type":1,"event":{"type":"SOMETHING_NEW","data":{"guild":{"id":"1000"}}}}`, 204, "", "SOMETHING_NEW"},
 	} {
 		before := 0
 		if c.event != "" {
@@ -88,6 +91,26 @@ func TestEveryInteractionIsAnsweredInDiscordsOwnWay(t *testing.T) {
 			require.Len(t, r.events(c.event), before+1, "%s again", name)
 		}
 	}
+}
+
+// What somebody has added to their own account comes with the server that they are in, which has nothing to do with it
+// (https://docs.discord.com/developers/interactions/receiving-and-responding#interaction-object-authorizing-integration-owners-object).
+func TestWhatIsInstalledForAPersonIsNotTheServers(t *testing.T) {
+	r := newRig(t)
+	w := r.town(0)
+	for _, guild := range []string{guildID, "77"} {
+		status, body := r.post(`{"id":"9` + guild + `","type":2,"token":"t","context":0,"guild_id":"` + guild + `","authorizing_integration_owners":{"1":"2001"},"member":{"user":{"id":"2001"}},"data":{"name":"x"}}`)
+		require.Equal(t, http.StatusOK, status)
+		require.Contains(t, body, "has added the app")
+	}
+	require.Empty(t, r.events("APPLICATION_COMMAND"))
+
+	p, m := w.vote("vote", discord.Vote{Ask: vote.Ask{Title: "Yes?"}, Channel: hall})
+	click := strings.Replace(interaction(r.clock.now(), 1, guildID, m, ann, "gw:"+p.ID+":option0"), `{`, `{"authorizing_integration_owners":{"1":"2001"},`, 1)
+	status, _ := r.post(click)
+	require.Equal(t, http.StatusOK, status)
+	p, _ = w.again(p, m)
+	require.Equal(t, map[string]int64{"yes": 1}, counts(p), "a vote's message is the server's, whatever it says")
 }
 
 // https://docs.discord.com/developers/events/webhook-events#setting-up-an-endpoint-acknowledging-ping-requests
@@ -221,6 +244,7 @@ func TestOneCommunityDoesNotSeeAnother(t *testing.T) {
 		"a webhook of the other's": `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":"` + other + `"}`,
 		"a list":                   `{"http_method":"PUT","route":"guilds/1000/onboarding","prompts":[{"options":[{"channel_ids":["` + other + `"]}]}]}`,
 		"its number":               `{"http_method":"POST","route":"channels/1101/followers","webhook_channel_id":` + other + `}`,
+		"a stage in the other's":   `{"http_method":"POST","route":"stage-instances","channel_id":"` + other + `","topic":"x"}`,
 		"the other's guild":        `{"http_method":"POST","route":"channels/1101/messages","message_reference":{"guild_id":"51000","message_id":"1"}}`,
 		"a forwarded message":      `{"http_method":"POST","route":"channels/1101/messages","message_reference":{"type":1,"channel_id":"` + other + `","message_id":"` + m2.ID + `"}}`,
 		"a message of the other's": `{"http_method":"POST","route":"channels/1101/messages","content":"x","message_reference":{"channel_id":"` + other + `","message_id":"` + m2.ID + `"}}`,

@@ -72,6 +72,21 @@ func TestVoiceOfPeople(t *testing.T) {
 	w.no(404, 10065, "GET", "/guilds/"+guildID+"/voice-states/"+alice, "")
 }
 
+// https://github.com/discordjs/discord.js/pull/10883
+func TestThreadsGoWithTheirChannelWithoutAWord(t *testing.T) {
+	w := newWorld(t, fakediscord.Options{})
+	g := w.g
+	thread, err := g.StartThread(hall, "", alice, "talk")
+	require.NoError(t, err)
+	require.NoError(t, g.DeleteChannel(owner, hall))
+	for _, c := range g.Channels() {
+		require.NotEqual(t, thread, c.ID)
+	}
+	for _, e := range g.Audit() {
+		require.NotEqual(t, fakediscord.AuditThreadDelete, e.Action)
+	}
+}
+
 func TestHeldInteraction(t *testing.T) {
 	w := newWorld(t, fakediscord.Options{})
 	id := w.post(buttons(1))

@@ -253,11 +253,11 @@ func (r *request) deleteChannel() (any, error) {
 	return c.show(), nil
 }
 
-// deleteChannel removes a channel, and its threads. The caller holds s.mu.
+// deleteChannel removes a channel, and its threads, of which Discord says nothing. The caller holds s.mu.
 func (g *Guild) deleteChannel(actor string, c *channel, reason string) {
 	for _, x := range g.sortedChannels() {
 		if x.thread != nil && x.parent == c.id {
-			g.deleteChannel(actor, x, reason)
+			delete(g.channels, x.id)
 		}
 	}
 	for _, x := range g.sortedChannels() {
