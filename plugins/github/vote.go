@@ -143,15 +143,16 @@ func text(ask *vote.Ask, how string) string {
 	return how
 }
 
-// settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote.
+// settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote. What was taken back
+// goes first: of somebody with two accounts what the other one says counts then.
 func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, closer string) error {
+	if err := b.withdraw(ctx, r, says, leave); err != nil {
+		return err
+	}
 	for voter, s := range says {
 		if err := b.cast(ctx, r, voter, s, true); err != nil {
 			return err
 		}
-	}
-	if err := b.withdraw(ctx, r, says, leave); err != nil {
-		return err
 	}
 	if closer != "" {
 		r.CloseNow(vote.Closing{By: vote.ByPerson, User: closer, At: r.Now()})
@@ -174,7 +175,10 @@ func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole
 		return nil
 	}
 	ballot := gateway.Ballot{Voter: voter, Choices: s.choices, At: s.at}
-	if whole && len(held) > 0 && !at.Before(s.at) { // they took back what they had said since
+	switch {
+	case len(s.choices) == 0 && s.at.IsZero(): // they say nothing any more: since right after what they had said, so that another account's word is later
+		ballot.At = b.within(at.Add(time.Microsecond))
+	case whole && len(held) > 0 && !at.Before(s.at): // they took back what they had said since
 		ballot.At = b.within(later(r.Now(), at))
 	}
 	receipt, err := r.Cast(ctx, ballot)
@@ -236,7 +240,7 @@ func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, l
 		}
 	}
 	for _, v := range silent {
-		if err := b.cast(ctx, r, v, stand{at: b.within(r.Now())}, true); err != nil {
+		if err := b.cast(ctx, r, v, stand{}, true); err != nil {
 			return err
 		}
 	}
