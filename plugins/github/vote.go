@@ -302,9 +302,14 @@ func (b *box) Show(ctx context.Context, r *voteRun) error {
 }
 
 // deleted says that the vote ended because there was no issue any more.
-func deleted(r *voteRun) bool {
-	var out vote.Outcome
-	return json.Unmarshal(r.Outcome(), &out) == nil && out.ClosedBy == vote.ByDeletion
+func deleted(r *voteRun) bool { return outcome(r).ClosedBy == vote.ByDeletion }
+
+// outcome is the vote's, the zero value where it has none.
+func outcome(r *voteRun) (out vote.Outcome) {
+	if json.Unmarshal(r.Outcome(), &out) != nil {
+		return vote.Outcome{}
+	}
+	return out
 }
 
 // over lets go of an issue that will not be changed any more, however often it is tried.
@@ -326,7 +331,7 @@ func (b *box) sayResult(ctx context.Context, r *voteRun) error {
 	}
 	g, id := r.Plugin, r.ID()+".result"
 	if b.Saying {
-		_, ok, err := g.commentWith(ctx, b.Repo, b.Number, id, b.Since)
+		_, ok, err := g.commentWith(ctx, b.Repo, b.Number, id, later(b.Since, outcome(r).ClosedAt))
 		if err != nil {
 			return err
 		}
