@@ -43,3 +43,23 @@ func TestTwoAccountsOfWhomOneTakesItBack(t *testing.T) {
 		})
 	}
 }
+
+// What a driver casts for people from elsewhere is not GitHub's to take back.
+func TestBallotsFromElsewhereStand(t *testing.T) {
+	for _, name := range []string{"issue-react-vote", "issue-comment-vote"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			ann, err := r.c.CreatePerson(t.Context(), gateway.NewPerson{Name: "Ann"})
+			require.NoError(t, err)
+			p := r.start(name, vote.Ask{Title: "x"}, nil)
+			for _, voter := range []string{gateway.PersonKey(ann.ID), gateway.AccountKey("slack", "T1", "U1")} {
+				_, err := r.c.Cast(t.Context(), p.ID, gateway.Ballot{Voter: voter, Choices: []string{vote.Yes}})
+				require.NoError(t, err)
+			}
+			r.Advance(20 * time.Minute)
+			require.EqualValues(t, 2, counts(r.again(p))["yes"])
+			r.Advance(time.Hour)
+			require.EqualValues(t, 2, outcome(t, r.again(p)).Turnout.Voters)
+		})
+	}
+}

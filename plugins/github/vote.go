@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -220,6 +221,9 @@ func (b *box) within(t time.Time) time.Time {
 // listed is how many ballots are read at once.
 const listed = 500
 
+// loginRE is how accounts of GitHub stand in ballots. Others are those of a driver's own ballot box.
+var loginRE = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
 // withdraw takes back the ballots of those who say nothing any more.
 func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool) error {
 	var silent []string
@@ -230,7 +234,7 @@ func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, l
 			return err
 		}
 		for _, x := range page {
-			if _, ok := says[x.Voter]; !ok && !leave[x.Voter] && x.Choice != "" && (len(silent) == 0 || silent[len(silent)-1] != x.Voter) {
+			if _, ok := says[x.Voter]; !ok && !leave[x.Voter] && loginRE.MatchString(x.Voter) && (len(silent) == 0 || silent[len(silent)-1] != x.Voter) {
 				silent = append(silent, x.Voter)
 			}
 			voter, question = x.Voter, x.Question
