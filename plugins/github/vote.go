@@ -379,6 +379,9 @@ func result(r *voteRun) (string, error) {
 	for _, q := range out.Questions {
 		for _, o := range q.Options {
 			fmt.Fprintf(&b, "\n- %s: %d", inline(o.Option), o.Ballots)
+			if len(r.Ask().Weights) > 0 {
+				fmt.Fprintf(&b, " (weight %s)", o.Weight)
+			}
 		}
 	}
 	return b.String(), nil

@@ -63,3 +63,19 @@ func TestBallotsFromElsewhereStand(t *testing.T) {
 		})
 	}
 }
+
+// Where votes weigh differently the result says what each option weighs: by the numbers alone the other one has won.
+func TestTheResultSaysWeights(t *testing.T) {
+	r := newRig(t)
+	r.start("issue-react-vote", vote.Ask{Title: "x", Weights: []vote.VoterWeight{{Voter: "ann", Weight: 5 * vote.One}}}, nil)
+	for login, content := range map[string]string{"ann": "+1", "bob": "-1", "cid": "-1"} {
+		r.hub.react(1, login, content, r.Clock.Now())
+	}
+	r.Advance(time.Hour)
+	r.Advance(time.Minute)
+	require.Len(t, r.hub.comments[1], 1)
+	said := r.hub.comments[1][0]["body"]
+	require.Contains(t, said, "**passed**")
+	require.Contains(t, said, "- `yes`: 1 (weight 5)")
+	require.Contains(t, said, "- `no`: 2 (weight 2)")
+}
