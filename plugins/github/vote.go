@@ -145,13 +145,13 @@ func text(ask *vote.Ask, how string) string {
 }
 
 // settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote. What was taken back
-// goes first: of somebody with two accounts what the other one says counts then.
-func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, closer string) error {
-	if err := b.withdraw(ctx, r, says, leave); err != nil {
+// goes first: of somebody with two accounts what the other one says counts then. began is when reading did.
+func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, began time.Time, closer string) error {
+	if err := b.withdraw(ctx, r, says, leave, began); err != nil {
 		return err
 	}
 	for voter, s := range says {
-		if err := b.cast(ctx, r, voter, s, true); err != nil {
+		if err := b.cast(ctx, r, voter, s, began); err != nil {
 			return err
 		}
 	}
@@ -162,9 +162,11 @@ func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, lea
 	return b.full(ctx, r)
 }
 
-// cast records what one voter says, if that is not what is known already. whole says that all was read: then it is what they say now, though it be
-// older than what is known, for they took that back. By itself an older word does not count.
-func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole bool) error {
+// cast records what one voter says, if that is not what is known already. began is when all began to be read: then it is what they say now, though it be
+// older than what is known, for they took that back; but what came meanwhile stands, for it may be on no page. The zero time: it is one word of theirs,
+// and by itself an older one does not count.
+func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, began time.Time) error {
+	whole := !began.IsZero()
 	held, err := r.Held(ctx, voter)
 	if err != nil {
 		return err
@@ -173,6 +175,9 @@ func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole
 	held = ownOf(held, voter)
 	known, at := chosen(r.Ask(), held)
 	if slices.Equal(known, s.choices) {
+		return nil
+	}
+	if whole && len(held) > 0 && !at.Before(s.at) && !at.Before(began.Truncate(time.Second)) { // GitHub's times have no more than seconds
 		return nil
 	}
 	ballot := gateway.Ballot{Voter: voter, Choices: s.choices, At: s.at}
@@ -225,7 +230,7 @@ const listed = 500
 var loginRE = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // withdraw takes back the ballots of those who say nothing any more.
-func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool) error {
+func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, began time.Time) error {
 	var silent []string
 	var voter, question string
 	for {
@@ -244,7 +249,7 @@ func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, l
 		}
 	}
 	for _, v := range silent {
-		if err := b.cast(ctx, r, v, stand{}, true); err != nil {
+		if err := b.cast(ctx, r, v, stand{}, began); err != nil {
 			return err
 		}
 	}
