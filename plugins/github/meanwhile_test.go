@@ -1,10 +1,12 @@
 package github_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -54,4 +56,37 @@ func TestACommentWhileTheOthersAreRead(t *testing.T) {
 			require.EqualValues(t, 1, out.Questions[0].Options[0].Ballots)
 		})
 	}
+}
+
+// A vote that is cancelled while nobody knows whether its issue was opened leaves no issue behind that asks people to vote.
+func TestCancelledWhileItIsOpened(t *testing.T) {
+	r := newRig(t)
+	broken := true
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if broken && q.Method == http.MethodGet && q.URL.Path == "/repos/acme/town/issues" {
+			return respond(502, "<html>Unicorn!</html>")
+		}
+		return nil
+	}
+	r.hub.after = func(q *http.Request) error {
+		if broken && q.Method == http.MethodPost && strings.HasSuffix(q.URL.Path, "/issues") {
+			return errors.New("the connection broke")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	p, err := r.inst.Start(t.Context(), "issue-react-vote", github.ReactVote{Ask: vote.Ask{Title: "x"}})
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusCreated, p.Status)
+	require.Len(t, r.hub.issues, 1)
+	_, err = r.c.Cancel(t.Context(), p.ID)
+	require.NoError(t, err)
+	r.hub.mu.Lock()
+	broken = false
+	r.hub.mu.Unlock()
+	r.Advance(time.Hour)
+	require.Equal(t, "closed", r.hub.issues[0]["state"])
+	require.Len(t, r.hub.comments[1], 1)
+	require.Contains(t, r.hub.comments[1][0]["body"], "**cancelled**")
 }
