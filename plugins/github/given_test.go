@@ -77,6 +77,22 @@ func TestAnInstallationsNumberWithZeros(t *testing.T) {
 	require.ErrorIs(t, err, gateway.Invalid)
 }
 
+// An enterprise has no login, and what the plugin acts on belongs to its organisations: its installation is refused, and not tried again and again.
+func TestAnEnterprisesInstallation(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/app/installations/5" {
+			return respond(200, map[string]any{"id": 5, "app_slug": "town-app", "target_type": "Enterprise", "account": map[string]any{"id": 1, "slug": "acme-inc", "name": "Acme Inc"}})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.Community("village").Enable(t.Context(), "github", github.Config{InstallationID: "5"})
+	require.ErrorIs(t, err, gateway.Invalid)
+	require.ErrorContains(t, err, "enterprise")
+}
+
 // Not all of GitHub knows at once that there is an issue: one that is not seen right after it was opened is not deleted.
 func TestAnIssueThatIsNotSeenYet(t *testing.T) {
 	r := newRig(t)
