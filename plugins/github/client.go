@@ -39,6 +39,7 @@ type client struct {
 	// token gives the credentials; refused are those that GitHub did not take just now.
 	token func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error)
 	once  bool // there are no others
+	made  bool // they are made as they are needed: a refusal of fresh ones passes
 	// clock is of a client that speaks as the app, whose credentials say what time it is. nil: they do not.
 	clock *clockOff
 
@@ -120,7 +121,11 @@ func (c *client) do(ctx context.Context, r request) (answer, error) {
 	if t, err = c.token(ctx, t); err != nil {
 		return answer{}, err
 	}
-	return c.send(ctx, r, t)
+	a, err = c.send(ctx, r, t)
+	if c.made && refusedWith(err, http.StatusUnauthorized) {
+		err = &gateway.Error{Code: gateway.Unavailable, After: tokenLag, Err: err}
+	}
+	return a, err
 }
 
 // send sends one request.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -47,7 +48,7 @@ func (b *commentBox) Receive(ctx context.Context, r *voteRun, m *message) (gatew
 	if !ok {
 		return gateway.Reply{}, nil
 	}
-	if err := b.cast(ctx, r, voter, s, false); err != nil {
+	if err := b.cast(ctx, r, voter, s, time.Time{}); err != nil {
 		return gateway.Reply{}, err
 	}
 	return gateway.Reply{}, b.full(ctx, r)
@@ -59,7 +60,7 @@ func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
 	if err != nil || !l.there {
 		return err
 	}
-	leave := map[string]bool{}
+	began, leave := r.Now(), map[string]bool{}
 	says, err := whole(l.comments, func() (map[string]stand, int, error) { return b.read(ctx, r, leave) })
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func (b *commentBox) Update(ctx context.Context, r *voteRun) error {
 	for voter := range leave {
 		delete(says, voter)
 	}
-	return b.settle(ctx, r, says, leave, l.closer)
+	return b.settle(ctx, r, says, leave, began, l.closer)
 }
 
 // read reads all comments once, and gives who says what and how many there were. It adds to leave of whom nothing can be said: what is known of them stands.

@@ -26,6 +26,16 @@ func TestDispatchesOfAnyName(t *testing.T) {
 	}
 }
 
+// An action that is no name, as samples of client libraries have them, is none: the event arrives all the same.
+func TestActionsThatAreNoNames(t *testing.T) {
+	r := newRig(t)
+	for _, action := range []string{"My workflow_run", "größe", strings.Repeat("a", 101), "completed\n"} {
+		before := len(r.Events("workflow_run"))
+		r.tell("workflow_run", map[string]any{"action": action})
+		require.Len(t, r.Events("workflow_run"), before+1, action)
+	}
+}
+
 // GitHub's description lets the person be null whose account is gone.
 func TestPeopleWhoAreGone(t *testing.T) {
 	r := newRig(t)

@@ -62,6 +62,28 @@ func TestGraphQL(t *testing.T) {
 	require.JSONEq(t, `{"query":"query($n: Int!) { x(n: $n) }","variables":{"n":1}}`, calls[0].Body)
 }
 
+// Some routes answer with text, which the driver gets as text. A page of a proxy's is none of GitHub's answers.
+func TestRoutesThatAnswerWithText(t *testing.T) {
+	r := newRig(t)
+	header := []string{"Content-Type", "text/html;charset=utf-8", "X-GitHub-Request-Id", "0000:00000:0000000:0000000:00000000"}
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/markdown" {
+			return respond(200, "<p>Hello <strong>you</strong></p>\n", header...)
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	raw, err := r.inst.Do(t.Context(), "method", json.RawMessage(`{"method":"POST","route":"/markdown","text":"Hello **you**"}`))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"status":200,"data":"<p>Hello <strong>you</strong></p>\n"}`, string(raw))
+	r.hub.mu.Lock()
+	header = header[:2]
+	r.hub.mu.Unlock()
+	_, err = r.inst.Do(t.Context(), "method", json.RawMessage(`{"method":"POST","route":"/markdown","text":"Hello **you**"}`))
+	require.ErrorIs(t, err, gateway.Unknown)
+}
+
 // An installation has one number, in one writing: deliveries name it so.
 func TestAnInstallationsNumberWithZeros(t *testing.T) {
 	r := newRig(t)
@@ -75,6 +97,22 @@ func TestAnInstallationsNumberWithZeros(t *testing.T) {
 	r.hub.mu.Unlock()
 	_, err := r.Community("village").Enable(t.Context(), "github", github.Config{InstallationID: "004711"})
 	require.ErrorIs(t, err, gateway.Invalid)
+}
+
+// An enterprise has no login, and what the plugin acts on belongs to its organisations: its installation is refused, and not tried again and again.
+func TestAnEnterprisesInstallation(t *testing.T) {
+	r := newRig(t)
+	r.hub.mu.Lock()
+	r.hub.fault = func(q *http.Request) *http.Response {
+		if q.URL.Path == "/app/installations/5" {
+			return respond(200, map[string]any{"id": 5, "app_slug": "town-app", "target_type": "Enterprise", "account": map[string]any{"id": 1, "slug": "acme-inc", "name": "Acme Inc"}})
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	_, err := r.Community("village").Enable(t.Context(), "github", github.Config{InstallationID: "5"})
+	require.ErrorIs(t, err, gateway.Invalid)
+	require.ErrorContains(t, err, "enterprise")
 }
 
 // Not all of GitHub knows at once that there is an issue: one that is not seen right after it was opened is not deleted.

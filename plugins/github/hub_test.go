@@ -334,7 +334,7 @@ func (h *hub) issue(r *http.Request, n int, rest string, in map[string]any, auth
 		c := h.comment(n, author, in["body"].(string), h.now())
 		return respond(201, c)
 	case rest == "/comments":
-		return h.page(r, h.comments[n])
+		return h.page(r, since(h.comments[n], r.URL.Query().Get("since")))
 	case rest == "/reactions":
 		return h.page(r, h.reactions[n])
 	case rest == "/lock":
@@ -343,6 +343,16 @@ func (h *hub) issue(r *http.Request, n int, rest string, in map[string]any, auth
 		return respond(200, []any{})
 	}
 	return refusal(404, "Not Found")
+}
+
+// since leaves the comments that were changed from a time on.
+func since(list []map[string]any, from string) (out []map[string]any) {
+	for _, c := range list {
+		if c["updated_at"].(string) >= from { // both are RFC 3339, in UTC
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func user(login string) map[string]any {

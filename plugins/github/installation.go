@@ -41,6 +41,9 @@ func (a *app) read(ctx context.Context, c *client, id string) (installation, err
 	if err := c.json(ctx, request{method: http.MethodGet, path: "/app/installations/" + id}, &out); err != nil {
 		return installation{}, err
 	}
+	if out.TargetType == "Enterprise" { // its account has no login, and neither repositories nor members
+		return installation{}, gateway.Errorf(gateway.Invalid, "github: installation %s is an enterprise's: enable that of one of its organisations", id)
+	}
 	if out.ID == 0 || out.Account.Login == "" {
 		return installation{}, gateway.Errorf(gateway.Unavailable, "github: GET /app/installations/%s: the answer names no installation", id)
 	}

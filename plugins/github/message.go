@@ -140,10 +140,10 @@ func parse(d *gateway.Delivery) (*message, error) {
 	}
 	m.data, m.action = canonical, m.body.Action
 	if m.action != "" && !actionRE.MatchString(m.action) {
-		if m.event != dispatched {
+		if detailed[m.event] {
 			return nil, gateway.Errorf(gateway.Invalid, "its action has no name")
 		}
-		m.action = "" // whoever sent it says what stands there
+		m.action = "" // of a repository_dispatch it is any text (https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event, 2026-11)
 	}
 	if !m.fits() {
 		return nil, gateway.Errorf(gateway.Invalid, "it is not what an event %s says", m.event)
@@ -160,10 +160,6 @@ func parse(d *gateway.Delivery) (*message, error) {
 	}
 	return m, nil
 }
-
-// dispatched is the event whose action is any text of its sender's
-// (https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event, 2026-11).
-const dispatched = "repository_dispatch"
 
 // detailed are the events of which more than the head is read.
 var detailed = map[string]bool{

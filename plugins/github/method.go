@@ -3,11 +3,13 @@ package github
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	gateway "github.com/metagov/gateway-go"
 )
@@ -60,16 +62,27 @@ func (g *GitHub) method(ctx context.Context, in Method) (Answer, error) {
 		return Answer{}, err
 	}
 	out := Answer{Status: a.status}
-	if len(a.body) > 0 {
-		if !json.Valid(a.body) {
-			return Answer{}, gateway.Errorf(r.after(), "%s: the answer is no JSON", r.what())
-		}
-		out.Data = a.body
+	if out.Data, err = a.data(); err != nil {
+		return Answer{}, gateway.Errorf(r.after(), "%s: %w", r.what(), err)
 	}
 	if m := pageRE.FindStringSubmatch(a.next()); m != nil {
 		out.Next, _ = strconv.Atoi(m[1]) // nine digits at the most
 	}
 	return out, nil
+}
+
+// data is what was answered. Routes such as /markdown answer with text; that it is GitHub's, and no page of a proxy's, says the number that GitHub
+// gives each request.
+func (a answer) data() (json.RawMessage, error) {
+	switch {
+	case len(a.body) == 0:
+		return nil, nil
+	case json.Valid(a.body):
+		return a.body, nil
+	case a.header.Get("X-Github-Request-Id") == "" || !utf8.Valid(a.body):
+		return nil, errors.New("the answer is neither JSON nor a text of GitHub's")
+	}
+	return json.Marshal(string(a.body))
 }
 
 // allowed refuses routes that are not a community's, and gives the client for the others.

@@ -137,16 +137,19 @@ func (a *app) owns(ctx context.Context, x gateway.OAuthExchange, i installation,
 		return gateway.Errorf(gateway.Denied, "github: the app is installed for %s, who is somebody else than %s", i.Account.Login, who.Login)
 	}
 	id := strconv.FormatInt(i.ID, 10)
-	token, err := a.installation(ctx, x.HTTP, id, i.granted(), x.Now, "")
-	if err != nil {
+	token := func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
+		return a.installation(ctx, x.HTTP, id, i.granted(), x.Now, refused)
+	}
+	if _, err := token(ctx, ""); err != nil {
 		return err
 	}
+	c := &client{http: x.HTTP, now: at(x.Now), who: id, made: true, token: token}
 	var m struct {
 		Role  string `json:"role"`
 		State string `json:"state"`
 	}
 	path := "/orgs/" + url.PathEscape(i.Account.Login) + "/memberships/" + url.PathEscape(who.Login)
-	err = as(x.HTTP, at(x.Now), token).json(ctx, request{method: http.MethodGet, path: path}, &m)
+	err := c.json(ctx, request{method: http.MethodGet, path: path}, &m)
 	switch {
 	case refusedWith(err, http.StatusForbidden):
 		return gateway.Errorf(gateway.Denied, "github: whether %s owns %s cannot be seen: the app needs the permission members:read: %w", who.Login, i.Account.Login, err)

@@ -73,6 +73,24 @@ func TestInstalling(t *testing.T) {
 		_, err = inst.Do(t.Context(), "create-issue", github.CreateIssue{Repo: github.Repo{Repository: "town"}, Title: "It works"})
 		require.NoError(t, err)
 	})
+	t.Run("with a token that GitHub does not know yet", func(t *testing.T) {
+		r := oauthRig(t)
+		require.NoError(t, r.inst.Remove(t.Context()))
+		first := ""
+		r.hub.mu.Lock()
+		clear(r.hub.tokens)
+		r.hub.fault = func(q *http.Request) *http.Response {
+			if bearer := q.Header.Get("Authorization"); q.URL.Path == "/orgs/acme/memberships/ada" && (first == "" || first == bearer) {
+				first = bearer
+				return refusal(401, "Bad credentials")
+			}
+			return nil
+		}
+		r.hub.mu.Unlock()
+		_, _, ok := r.browse(gateway.AuthRequest{Community: "town", RequireAdmin: true}, "ada", at(installation))
+		require.True(t, ok)
+		require.NotEmpty(t, first)
+	})
 	for name, c := range map[string]struct {
 		login string
 		query url.Values

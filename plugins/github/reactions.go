@@ -84,11 +84,12 @@ func (b *reactBox) Update(ctx context.Context, r *voteRun) error {
 	if err != nil || !l.there {
 		return err
 	}
+	began := r.Now()
 	says, err := whole(l.reactions, func() (map[string]stand, int, error) { return b.read(ctx, r) })
 	if err != nil {
 		return err
 	}
-	return b.settle(ctx, r, says, nil, l.closer)
+	return b.settle(ctx, r, says, nil, began, l.closer)
 }
 
 // reaction is one as GitHub lists it.

@@ -49,8 +49,8 @@ const maxMessage = 300 // characters of GitHub's words that are kept
 // (https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api, 2026-11), or have no body at all.
 func refused(r request, a answer, now time.Time) error {
 	var said struct {
-		Message string            `json:"message"`
-		Errors  []json.RawMessage `json:"errors"`
+		Message string          `json:"message"`
+		Errors  json.RawMessage `json:"errors"`
 	}
 	known := len(bytes.TrimSpace(a.body)) == 0 || json.Unmarshal(a.body, &said) == nil && said.Message != ""
 	if wait := waiting(a, now); wait > 0 {
@@ -61,9 +61,7 @@ func refused(r request, a answer, now time.Time) error {
 		e.Message, e.Detail, e.Strange = "without an answer of GitHub's API", nil, true
 		return &gateway.Error{Code: strange(r, a.status), Err: e}
 	}
-	for _, raw := range said.Errors[:min(len(said.Errors), 10)] {
-		e.Detail = append(e.Detail, detail(raw))
-	}
+	e.Detail = details(said.Errors)
 	if a.status == http.StatusForbidden && strings.Contains(strings.ToLower(said.Message), suspended) {
 		return &gateway.Error{Code: gateway.Unavailable, After: suspendedWait, Err: e}
 	}
@@ -78,6 +76,22 @@ func cut(text string) string {
 		return string(runes[:maxMessage]) + "…"
 	}
 	return text
+}
+
+// details reads the errors: a list, and of some routes one text (https://github.com/cli/cli/issues/4734, 2026-11).
+func details(raw json.RawMessage) (out []string) {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		var text string
+		if json.Unmarshal(raw, &text) == nil {
+			out = append(out, cut(text))
+		}
+		return out
+	}
+	for _, one := range list[:min(len(list), 10)] {
+		out = append(out, detail(one))
+	}
+	return out
 }
 
 // detail reads one of the errors, which are texts or {resource, field, code, message}.

@@ -77,3 +77,28 @@ func TestMembersThatCannotBeSeen(t *testing.T) {
 	require.ErrorContains(t, err, "members:read")
 	require.Empty(t, r.hub.calls("", "/orgs/acme/public_members"))
 }
+
+// GitHub's errors are a list of objects or of texts, and sometimes one text or something else. Each is an answer of its own, which is not tried again.
+func TestErrorsOfAnyShape(t *testing.T) {
+	for errs, says := range map[string]string{
+		`[{"resource":"Issue","field":"title","code":"missing_field"}]`: "title missing_field",
+		`["Could not resolve to a node"]`:                               "Could not resolve to a node",
+		`"Actions is enabled for all repositories"`:                     "Actions is enabled for all repositories",
+		`{"title":["is too long"]}`:                                     "Validation Failed",
+		`[{"field":["a","b"],"code":7}, null]`:                          "Validation Failed",
+		`null`:                                                          "Validation Failed",
+	} {
+		r := newRig(t)
+		r.hub.mu.Lock()
+		r.hub.fault = func(q *http.Request) *http.Response {
+			if q.Method == http.MethodPost && strings.HasSuffix(q.URL.Path, "/issues") {
+				return respond(422, `{"message":"Validation Failed","errors":`+errs+`,"documentation_url":"https://docs.github.com/rest","status":"422"}`)
+			}
+			return nil
+		}
+		r.hub.mu.Unlock()
+		_, err := r.inst.Do(t.Context(), "create-issue", json.RawMessage(`{"title":"x"}`))
+		require.ErrorIs(t, err, gateway.Invalid, errs)
+		require.ErrorContains(t, err, says)
+	}
+}

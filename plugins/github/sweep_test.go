@@ -1,7 +1,9 @@
 package github_test
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +38,7 @@ func TestSweep(t *testing.T) {
 	require.Greater(t, len(r.hub.calls(http.MethodGet, "/app/hook/deliveries")), before)
 }
 
-// Our clock may be wrong. GitHub says what time it is there, and the app's tokens go by that; nothing else does.
+// Our clock may be wrong. GitHub says what time it is there, and the app's tokens go by that, and what is looked for after a lost answer; nothing else does.
 func TestAClockThatIsWrong(t *testing.T) {
 	for off, ok := range map[time.Duration]bool{-20 * time.Minute: true, 20 * time.Minute: true, 3 * time.Hour: false} {
 		h := newHub(nil)
@@ -69,5 +71,35 @@ func TestAClockThatIsWrong(t *testing.T) {
 		}
 		require.NoError(t, err, off)
 		require.Len(t, h.calls("", "/app"), 2, "tried once more")
+		r.looksFrom(theirs())
 	}
+}
+
+// looksFrom has an answer of GitHub's lost, and what it said looked for among what is there since then by its clock.
+func (r *rig) looksFrom(theirs time.Time) {
+	r.t.Helper()
+	lost := false
+	r.hub.mu.Lock()
+	r.hub.after = func(q *http.Request) error {
+		if q.Method == http.MethodPost && strings.HasSuffix(q.URL.Path, "/issues") && !lost {
+			lost = true
+			return errors.New("the connection broke")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	town, err := r.Gateway.Community(r.t.Context(), "town")
+	require.NoError(r.t, err)
+	inst, err := town.Instance(r.t.Context(), "github")
+	require.NoError(r.t, err)
+	_, err = inst.Do(r.t.Context(), "create-issue", github.CreateIssue{Repo: github.Repo{Repository: "town"}, Title: "x"})
+	require.NoError(r.t, err)
+	require.Len(r.t, r.hub.issues, 1)
+	looked := r.hub.calls(http.MethodGet, "/repos/acme/town/issues")
+	require.Len(r.t, looked, 1)
+	q, err := url.ParseQuery(looked[0].Query)
+	require.NoError(r.t, err)
+	since, err := time.Parse(time.RFC3339, q.Get("since"))
+	require.NoError(r.t, err)
+	require.False(r.t, since.After(theirs), "GitHub has it since %v, and is asked for what it has since %v", theirs, since)
 }

@@ -13,6 +13,10 @@ import (
 // tokenEarly is how long before its end an installation token is not used any more; they last an hour.
 const tokenEarly = 5 * time.Minute
 
+// tokenLag is how long an installation token may be unknown to a part of GitHub after it was made. GitHub's own client waits about as long
+// (https://github.com/octokit/auth-app.js/issues/65, 2026-11).
+const tokenLag = 5 * time.Second
+
 // tokens are the installations' tokens, in memory only: a program that starts makes new ones. They belong to the app, because an
 // instance's value is made again whenever its configuration changes.
 type tokens struct {
@@ -84,7 +88,7 @@ func as(h *http.Client, now func() time.Time, t gateway.Secret) *client {
 
 // own is the client that speaks as this installation.
 func (g *GitHub) own() *client {
-	return &client{http: g.HTTP, now: g.Now, who: g.config.InstallationID, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
+	return &client{http: g.HTTP, now: g.Now, who: g.config.InstallationID, made: true, token: func(ctx context.Context, refused gateway.Secret) (gateway.Secret, error) {
 		t, err := g.app.installation(ctx, g.HTTP, g.config.InstallationID, g.config.Permissions, g.Now(), refused)
 		return t, g.gone(ctx, err)
 	}}

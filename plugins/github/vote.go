@@ -2,12 +2,10 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	gateway "github.com/metagov/gateway-go"
@@ -143,15 +141,16 @@ func text(ask *vote.Ask, how string) string {
 	return how
 }
 
-// settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote.
-func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, closer string) error {
+// settle makes the ballots what people say now. Voters that are left alone keep what they have. closer has closed the vote. What was taken back
+// goes first: of somebody with two accounts what the other one says counts then. began is when reading did.
+func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, began time.Time, closer string) error {
+	if err := b.withdraw(ctx, r, says, leave, began); err != nil {
+		return err
+	}
 	for voter, s := range says {
-		if err := b.cast(ctx, r, voter, s, true); err != nil {
+		if err := b.cast(ctx, r, voter, s, began); err != nil {
 			return err
 		}
-	}
-	if err := b.withdraw(ctx, r, says, leave); err != nil {
-		return err
 	}
 	if closer != "" {
 		r.CloseNow(vote.Closing{By: vote.ByPerson, User: closer, At: r.Now()})
@@ -160,9 +159,11 @@ func (b *box) settle(ctx context.Context, r *voteRun, says map[string]stand, lea
 	return b.full(ctx, r)
 }
 
-// cast records what one voter says, if that is not what is known already. whole says that all was read: then it is what they say now, though it be
-// older than what is known, for they took that back. By itself an older word does not count.
-func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole bool) error {
+// cast records what one voter says, if that is not what is known already. began is when all began to be read: then it is what they say now, though it be
+// older than what is known, for they took that back; but what came meanwhile stands, for it may be on no page. The zero time: it is one word of theirs,
+// and by itself an older one does not count.
+func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, began time.Time) error {
+	whole := !began.IsZero()
 	held, err := r.Held(ctx, voter)
 	if err != nil {
 		return err
@@ -173,8 +174,14 @@ func (b *box) cast(ctx context.Context, r *voteRun, voter string, s stand, whole
 	if slices.Equal(known, s.choices) {
 		return nil
 	}
+	if whole && len(held) > 0 && !at.Before(s.at) && !at.Before(began.Truncate(time.Second)) { // GitHub's times have no more than seconds
+		return nil
+	}
 	ballot := gateway.Ballot{Voter: voter, Choices: s.choices, At: s.at}
-	if whole && len(held) > 0 && !at.Before(s.at) { // they took back what they had said since
+	switch {
+	case len(s.choices) == 0 && s.at.IsZero(): // they say nothing any more: since right after what they had said, so that another account's word is later
+		ballot.At = b.within(at.Add(time.Microsecond))
+	case whole && len(held) > 0 && !at.Before(s.at): // they took back what they had said since
 		ballot.At = b.within(later(r.Now(), at))
 	}
 	receipt, err := r.Cast(ctx, ballot)
@@ -216,8 +223,11 @@ func (b *box) within(t time.Time) time.Time {
 // listed is how many ballots are read at once.
 const listed = 500
 
+// loginRE is how accounts of GitHub stand in ballots. Others are those of a driver's own ballot box.
+var loginRE = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
 // withdraw takes back the ballots of those who say nothing any more.
-func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool) error {
+func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, leave map[string]bool, began time.Time) error {
 	var silent []string
 	var voter, question string
 	for {
@@ -226,7 +236,7 @@ func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, l
 			return err
 		}
 		for _, x := range page {
-			if _, ok := says[x.Voter]; !ok && !leave[x.Voter] && x.Choice != "" && (len(silent) == 0 || silent[len(silent)-1] != x.Voter) {
+			if _, ok := says[x.Voter]; !ok && !leave[x.Voter] && loginRE.MatchString(x.Voter) && (len(silent) == 0 || silent[len(silent)-1] != x.Voter) {
 				silent = append(silent, x.Voter)
 			}
 			voter, question = x.Voter, x.Question
@@ -236,7 +246,7 @@ func (b *box) withdraw(ctx context.Context, r *voteRun, says map[string]stand, l
 		}
 	}
 	for _, v := range silent {
-		if err := b.cast(ctx, r, v, stand{at: b.within(r.Now())}, true); err != nil {
+		if err := b.cast(ctx, r, v, stand{}, began); err != nil {
 			return err
 		}
 	}
@@ -280,98 +290,3 @@ func chosen(ask *vote.Ask, held []vote.Ballot) (choices []string, at time.Time) 
 
 // several says that a ballot names several options.
 func several(a *vote.Ask) bool { return a.PollType == vote.Multiple || a.PollType == vote.Approval }
-
-// Show says the result under the issue and closes it. Before the end there is nothing to show: reactions and comments show themselves.
-func (b *box) Show(ctx context.Context, r *voteRun) error {
-	if !r.Ended() || b.Number == 0 || deleted(r) {
-		return nil
-	}
-	if err := b.over(ctx, r, b.sayResult(ctx, r)); err != nil {
-		return err
-	}
-	g := r.Plugin
-	_, err := g.perform(ctx, act{
-		request: request{method: http.MethodPatch, path: issuePath(b.Repo, b.Number), body: map[string]any{"state": "closed"}, repeat: true},
-		echoes:  []string{ref("thread", "closed", issueRef(b.Repo, b.Number))},
-	}, nil)
-	return b.over(ctx, r, err)
-}
-
-// deleted says that the vote ended because there was no issue any more.
-func deleted(r *voteRun) bool {
-	var out vote.Outcome
-	return json.Unmarshal(r.Outcome(), &out) == nil && out.ClosedBy == vote.ByDeletion
-}
-
-// over lets go of an issue that will not be changed any more, however often it is tried.
-func (b *box) over(ctx context.Context, r *voteRun, err error) error {
-	switch gateway.CodeOf(err) {
-	case gateway.NotFound, gateway.Denied, gateway.Invalid, gateway.Conflict:
-		if err != nil {
-			r.Plugin.Log.WarnContext(ctx, "the issue of a vote cannot be changed any more", "process", r.ID(), "repo", b.Repo, "issue", b.Number, "error", err)
-		}
-		return nil
-	}
-	return err
-}
-
-// sayResult comments once, however often it is tried.
-func (b *box) sayResult(ctx context.Context, r *voteRun) error {
-	if b.Said {
-		return nil
-	}
-	g, id := r.Plugin, r.ID()+".result"
-	if b.Saying {
-		_, ok, err := g.commentWith(ctx, b.Repo, b.Number, id, b.Since)
-		if err != nil {
-			return err
-		}
-		b.Said = ok
-	}
-	if !b.Said {
-		words, err := result(r)
-		if err != nil {
-			return err
-		}
-		b.Saying = true
-		if err := r.Save(ctx); err != nil {
-			return err
-		}
-		if _, err := g.say(ctx, b.Repo, b.Number, marked(words, id)); err != nil {
-			if gateway.CodeOf(err) == gateway.Unknown {
-				return gateway.Errorf(gateway.Unavailable, "the result may have been said, and is looked for again: %w", err)
-			}
-			return err
-		}
-		b.Said = true
-	}
-	return r.Save(ctx)
-}
-
-// result puts the outcome into words.
-func result(r *voteRun) (string, error) {
-	if len(r.Outcome()) == 0 {
-		return "The vote is over without a result: " + first(r.Reason(), "it failed") + ".", nil
-	}
-	var out vote.Outcome
-	if err := json.Unmarshal(r.Outcome(), &out); err != nil {
-		return "", gateway.Errorf(gateway.Internal, "decoding an outcome: %w", err)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "The vote is closed. Result: **%s**", strings.ReplaceAll(string(out.Result), "_", " "))
-	if out.Winner != "" {
-		fmt.Fprintf(&b, ", %s", inline(out.Winner))
-	}
-	b.WriteString(".\n")
-	for _, q := range out.Questions {
-		for _, o := range q.Options {
-			fmt.Fprintf(&b, "\n- %s: %d", inline(o.Option), o.Ballots)
-		}
-	}
-	return b.String(), nil
-}
-
-// inline writes a driver's text so that it stays on its line, mentions nobody and links to nothing.
-func inline(text string) string {
-	return "`" + strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "`", "'") + "`"
-}

@@ -316,6 +316,29 @@ func TestLostAnswers(t *testing.T) {
 	require.Equal(t, "closed", r.hub.issues[0]["state"])
 }
 
+// The result is looked for among what was written after the vote, and not among ten thousand comments.
+func TestALostAnswerBelowManyComments(t *testing.T) {
+	r := newRig(t)
+	p := r.start("issue-react-vote", vote.Ask{Title: "x"}, nil)
+	r.hub.mu.Lock()
+	for range 10_000 {
+		r.hub.comment(1, user("ann"), "I like soup.", r.Clock.Now())
+	}
+	lost := false
+	r.hub.after = func(q *http.Request) error {
+		if q.Method == http.MethodPost && strings.HasSuffix(q.URL.Path, "/comments") && !lost {
+			lost = true
+			return errors.New("the connection broke")
+		}
+		return nil
+	}
+	r.hub.mu.Unlock()
+	r.Advance(2 * time.Hour)
+	require.Equal(t, gateway.StatusCompleted, r.again(p).Status)
+	require.Len(t, r.hub.comments[1], 10_001)
+	require.Equal(t, "closed", r.hub.issues[0]["state"])
+}
+
 // A token that is revoked in the middle of a vote is replaced; an app that is uninstalled stands still.
 func TestTheTokenEndsInTheMiddleOfAVote(t *testing.T) {
 	r := newRig(t)

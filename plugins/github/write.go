@@ -147,9 +147,14 @@ func (g *GitHub) openIssue(ctx context.Context, repo string, n newIssue) (issue,
 	return made, nil
 }
 
+// changedFrom is a time of ours as GitHub takes it to list what was changed since. Its clock may be behind ours.
+func (g *GitHub) changedFrom(t time.Time) string {
+	return t.Add(min(g.app.clock.get(), 0) - time.Minute).UTC().Format(time.RFC3339)
+}
+
 // issueWith looks for an issue that carries a marker, among those that were made since then by whoever would have. The deliveries of the one that it finds are ours.
 func (g *GitHub) issueWith(ctx context.Context, repo, id string, since time.Time, n newIssue) (found issue, ok bool, err error) {
-	q := url.Values{"state": {"all"}, "creator": {g.author(ctx)}, "since": {since.Add(-time.Minute).UTC().Format(time.RFC3339)}}
+	q := url.Values{"state": {"all"}, "creator": {g.author(ctx)}, "since": {g.changedFrom(since)}}
 	err = each(ctx, g.client(ctx), "/repos/"+repo+"/issues", q, maxSearched, func(i issue) (bool, error) {
 		if strings.Contains(i.Body, marker(id)) && i.User != nil && strings.EqualFold(i.User.Login, g.author(ctx)) {
 			found, ok = i, true
@@ -223,7 +228,7 @@ func (g *GitHub) say(ctx context.Context, repo string, number int, text string) 
 
 // commentWith looks for a comment that carries a marker.
 func (g *GitHub) commentWith(ctx context.Context, repo string, number int, id string, since time.Time) (found comment, ok bool, err error) {
-	q := url.Values{"since": {since.Add(-time.Minute).UTC().Format(time.RFC3339)}}
+	q := url.Values{"since": {g.changedFrom(since)}}
 	err = each(ctx, g.client(ctx), issuePath(repo, number)+"/comments", q, maxSearched, func(c comment) (bool, error) {
 		if strings.Contains(c.Body, marker(id)) && c.User != nil && strings.EqualFold(c.User.Login, g.author(ctx)) {
 			found, ok = c, true
