@@ -239,7 +239,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		}
 		why.At = g.now()
 	}
-	if why.At.IsZero() {
+	if why.At.IsZero() && why.By == vote.ByTime {
 		why.At = row.CloseAt
 	}
 	if len(t.Payload) == 0 && !row.CloseAt.IsZero() {
@@ -260,8 +260,11 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		if why.Note, err = g.lastLook(ctx, row); err != nil {
 			return err
 		}
-	case why.By == vote.ByDriver:
+	case why.By == vote.ByDriver && !why.Cancel:
 		why.Note = g.lookNow(ctx, row, inst)
+	}
+	if why.At.IsZero() { // a driver's word that had to wait: until now ballots count
+		why.At = g.now()
 	}
 	return g.shut(ctx, t.Key, why, inst)
 }
