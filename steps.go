@@ -210,7 +210,7 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 		s.lookAgain()
 		s.keepSince()
 		return nil
-	}, begun)
+	}, func(tx store.Tx) error { return errors.Join(begun(tx), s.showOver(tx)) })
 	if err == nil || again(err) {
 		return err
 	}
@@ -222,6 +222,21 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 	s.refs, s.tasks, s.effect = nil, nil, nil
 	s.Fail(text(err))
 	return errors.Join(err, s.commit(context.WithoutCancel(ctx), begun))
+}
+
+// showOver has a process shown that ended while it was brought to its platform: what was made there looks as if it ran.
+func (s *Step) showOver(tx store.Tx) error {
+	row, err := tx.Process(s.row.ID)
+	if err != nil || s.row.Status != store.Pending || !ended(row) || s.def.Show == nil {
+		return err
+	}
+	return tx.Schedule(s.task(taskShow, s.Now()))
+}
+
+// saved says that a start has kept something, as it does before its platform hears of it: there may be something to show, should it end now.
+func (s *Step) saved() bool {
+	empty, err := json.Marshal(s.def.New())
+	return err != nil || !bytes.Equal(empty, s.row.State)
 }
 
 // decoded is the state as it was last kept.
@@ -289,7 +304,7 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *o
 		row.Rev++
 		if s, err := g.stepOf(row, inst); err == nil && s.def.Close == nil {
 			decided = true
-			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun)
+			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun || s.saved())
 		}
 		for _, kind := range []string{taskStart, taskUpdate, taskRoll} {
 			if err := tx.Unschedule(kind, id); err != nil {
