@@ -306,6 +306,9 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *o
 			decided = true
 			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun || s.saved())
 		}
+		if err := g.changed(tx, row); err != nil {
+			return err
+		}
 		for _, kind := range []string{taskStart, taskUpdate, taskRoll} {
 			if err := tx.Unschedule(kind, id); err != nil {
 				return err
