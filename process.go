@@ -398,7 +398,7 @@ func (c *Community) end(ctx context.Context, process string, why vote.Closing) (
 	why.At = c.g.now()
 	within, cancel := context.WithTimeout(ctx, c.g.o.Timeout)
 	defer cancel()
-	err = c.g.shut(within, process, why, inst)
+	err = c.g.shut(within, process, why, time.Time{}, inst)
 	if err != nil && !again(err) {
 		return Process{}, err
 	}

@@ -221,6 +221,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		}
 	}
 	var row store.Process
+	var planned time.Time
 	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Process(t.Key); return err })
 	if err != nil {
 		return gone(storeError(err, "reading process %s", t.Key))
@@ -232,6 +233,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		if early := row.CloseAt.Sub(g.now()); early > 0 {
 			return &nextRun{early}
 		}
+		planned = row.CloseAt
 	}
 	if why.By == vote.ByDecision && row.Status == store.Pending {
 		if still, err := g.stillDecided(ctx, row); err != nil || !still {
@@ -266,7 +268,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 	if why.At.IsZero() { // a driver's word that had to wait: until now ballots count
 		why.At = g.now()
 	}
-	return g.shut(ctx, t.Key, why, inst)
+	return g.shut(ctx, t.Key, why, planned, inst)
 }
 
 // stillDecided says whether a vote that is to close because it is decided still is: people may have changed their votes until the shortest time was over.

@@ -271,14 +271,18 @@ func (g *Gateway) show(ctx context.Context, s *Step) error {
 }
 
 // shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. Where the outcome
-// is the voting standard's, and so calls nobody, both are one transaction. Otherwise the first part does not wait for a slow step under way.
-func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *opened) error {
+// is the voting standard's, and so calls nobody, both are one transaction. Otherwise the first part does not wait for a slow step under way. planned is
+// the closing time that has come, which must still be the process's; zero where it is closed for another reason.
+func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, planned time.Time, inst *opened) error {
 	decided := false
 	err := g.update(ctx, func(tx store.Tx) error {
 		decided = false
 		row, err := tx.Process(id)
 		if err != nil || row.Status != store.Created && row.Status != store.Pending {
 			return err
+		}
+		if !planned.IsZero() && !row.CloseAt.Equal(planned) {
+			return nil // it was given another just now, and has a task for that
 		}
 		if why.By == vote.ByDecision && row.Status == store.Pending { // ballots may have come since somebody looked
 			if still, err := g.decidedStill(tx, row); err != nil || !still {
