@@ -291,6 +291,9 @@ func (g *Gateway) decidedStill(tx store.Tx, row store.Process) (decided bool, er
 	if decided, err = decidedNow(tx, row, a); err != nil || decided || row.CloseAt.IsZero() {
 		return decided, err
 	}
+	if named, err := endsBySomebody(tx, row); err != nil || named {
+		return false, err
+	}
 	if err := tx.Unschedule(taskClose, row.ID); err != nil {
 		return false, err
 	}
