@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -290,6 +291,9 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 		old, err := tx.Process(s.row.ID)
 		if err != nil {
 			return err
+		}
+		if !bytes.Equal(old.State, s.base.State) { // the lease was lost, and this program slept through it
+			return Errorf(Unavailable, "process %s was changed by somebody else meanwhile", s.row.ID)
 		}
 		if now = s.merge(old); !sameProcess(old, now) {
 			now.Updated = s.Now()
