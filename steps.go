@@ -391,18 +391,20 @@ func (g *Gateway) unparkClicks(tx store.Tx, process string) error {
 	return err
 }
 
-// abandon fails a process without asking its plugin.
-func (g *Gateway) abandon(ctx context.Context, id, reason string) error {
+// abandon fails a process without asking its plugin. shown: people are to see it, where they saw that it ran.
+func (g *Gateway) abandon(ctx context.Context, id, reason string, shown bool) error {
 	err := g.update(ctx, func(tx store.Tx) error {
 		row, err := tx.Process(id)
 		if err != nil || row.Status == store.Completed || row.Status == store.Failed {
 			return err
 		}
+		was := row
 		row.Status, row.Reason, row.Ended, row.Updated = store.Failed, reason, g.now(), g.now()
 		if err := tx.PutProcess(row); err != nil {
 			return err
 		}
-		if err := g.finished(tx, row, false); err != nil {
+		def, err := g.define(row)
+		if err := g.finished(tx, was, shown && err == nil && def.Show != nil); err != nil {
 			return err
 		}
 		if err := g.auditEnded(tx, trailOf(ctx, row.Origin), row, false); err != nil {
