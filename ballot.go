@@ -231,6 +231,12 @@ func (g *Gateway) closeDecided(tx store.Tx, row store.Process, a *asked) error {
 		return err
 	}
 	now := g.now()
+	if over := !row.CloseAt.IsZero() && !row.CloseAt.After(now); over {
+		return nil // its end is under way, and says so
+	}
+	if named, err := endsBySomebody(tx, row); err != nil || named {
+		return err
+	}
 	why, err := json.Marshal(vote.Closing{By: vote.ByDecision})
 	if err != nil {
 		return err
@@ -242,6 +248,19 @@ func (g *Gateway) closeDecided(tx store.Tx, row store.Process, a *asked) error {
 	return tx.Schedule(store.Task{
 		Kind: taskClose, Key: row.ID, Community: row.Community, Instance: row.Instance, Due: maxTime(now, earliest), Payload: why, Created: now,
 	})
+}
+
+// endsBySomebody says whether a process is about to be closed because somebody, or its platform, said so: that stands, whatever is decided meanwhile.
+func endsBySomebody(tx store.Tx, row store.Process) (bool, error) {
+	t, err := tx.Task(taskClose, row.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && len(t.Payload) == 0 {
+		return false, nil
+	}
+	var why vote.Closing
+	if err == nil {
+		err = json.Unmarshal(t.Payload, &why)
+	}
+	return err == nil && why.By != vote.ByDecision, err
 }
 
 // decidedNow says whether a vote is decided as it stands.

@@ -9,6 +9,8 @@ import (
 
 	gateway "github.com/metagov/gateway-go"
 	"github.com/metagov/gateway-go/store"
+	"github.com/metagov/gateway-go/store/memory"
+	"github.com/metagov/gateway-go/store/storetest"
 	"github.com/metagov/gateway-go/vote"
 )
 
@@ -33,7 +35,8 @@ func TestADriverClosesAfterWhatWasPutOff(t *testing.T) {
 func TestAnEndWaitsForWhatWasPutOff(t *testing.T) {
 	r := newRig(t, gateway.Options{Timeout: time.Second})
 	c, inst := r.town("a", "S1")
-	p, q := r.poll(inst, voteAsk()), r.poll(inst, voteAsk())
+	planned := r.clock.now().Add(24 * time.Hour)
+	p, q := r.poll(inst, vote.Ask{ClosingAt: &planned}), r.poll(inst, voteAsk())
 	leave := make(chan struct{})
 	r.api.on("receive trouble", func(context.Context) error { <-leave; return nil })
 	require.Equal(t, 200, r.deliver(forumMessage{ID: "1", Site: "S1", Kind: "trouble", At: r.clock.now()}).Code)
@@ -54,6 +57,47 @@ func TestAnEndWaitsForWhatWasPutOff(t *testing.T) {
 	out := r.outcome(p)
 	require.EqualValues(t, 1, out.Turnout.Voters)
 	require.Equal(t, vote.ByDriver, out.ClosedBy)
+	require.Equal(t, r.clock.now(), out.ClosedAt, "when it was, and not when it would have been")
+}
+
+// An end that a driver was promised comes: also where not even that the vote is closing could be kept.
+func TestAnEndThatTheStoreDidNotTake(t *testing.T) {
+	for name, end := range map[string]func(*gateway.Community, context.Context, string) (gateway.Process, error){
+		"close": (*gateway.Community).Close, "cancel": (*gateway.Community).Cancel,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := storetest.NewFaulty(memory.New())
+			r := newRig(t, gateway.Options{Store: f})
+			c, inst := r.town("a", "S1")
+			planned := r.clock.now().Add(24 * time.Hour)
+			p := r.poll(inst, vote.Ask{ClosingAt: &planned})
+			f.BeforeCommit(1, nil)
+			p, err := end(c, t.Context(), p.ID)
+			require.NoError(t, err)
+			require.Equal(t, gateway.StatusPending, p.Status)
+			r.wait(time.Second)
+			p = r.process(c, p.ID)
+			require.Equal(t, gateway.StatusCompleted, p.Status)
+			require.Equal(t, vote.Closing{By: vote.ByDriver, At: r.clock.now(), Cancel: name == "cancel"}, *p.Closing)
+		})
+	}
+}
+
+// A driver that gives up waiting for a last look has asked for the end all the same.
+func TestADriverThatLeavesWhileItsVoteIsRead(t *testing.T) {
+	r := newRig(t, gateway.Options{})
+	r.remote()
+	c, inst := r.town("a", "S1")
+	p := r.startRemote(inst, 24*time.Hour)
+	r.due()
+	ctx, leave := context.WithCancel(t.Context())
+	r.api.on("update", func(context.Context) error { leave(); return nil })
+	_, err := c.Close(ctx, p.ID)
+	require.NoError(t, err)
+	r.wait(time.Second)
+	p = r.process(c, p.ID)
+	require.Equal(t, gateway.StatusCompleted, p.Status)
+	require.Empty(t, p.Closing.Note, "it was read again")
 }
 
 // A vote elsewhere whose end had to wait is read once more when it comes, as it is where a driver closes it at once.

@@ -463,7 +463,7 @@ func (g *Gateway) settling(ctx context.Context, t store.Task, err error) func(st
 		g.log.WarnContext(correlate(ctx, t.Ref), "a task failed", "task", t.Kind, "key", t.Key, "community", t.Community, "attempt", t.Attempts, "error", err)
 		g.ail(t.Instance, t.Kind, err)
 		if !again && !parked && (t.Kind == taskStart || t.Kind == taskUpdate || t.Kind == taskClose) {
-			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+text(err)))
+			err = errors.Join(err, g.abandon(ctx, t.Key, "given up after "+plural(t.Attempts, "attempt")+": "+text(err), true))
 		}
 	}
 	return func(tx store.Tx) error {

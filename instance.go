@@ -376,7 +376,7 @@ func (i *Instance) Remove(ctx context.Context) error {
 			break
 		}
 		for _, row := range rows {
-			if err := i.g.abandon(ctx, row.ID, "the instance was removed"); err != nil {
+			if err := i.g.abandon(ctx, row.ID, "the instance was removed", false); err != nil {
 				return err
 			}
 		}

@@ -360,7 +360,7 @@ func closing(row store.Process) (c vote.Closing) {
 // Close closes a running process now, whatever its closing time: no ballot counts any more, and its outcome is made. Deliveries that were taken before
 // and put off are received first, and a process that reads its platform ([Least]) is read once more; where that fails, what was known counts, and the
 // outcome says so. Close returns when that is done, or, with status closing, when the platform is needed and cannot be reached, or, with the status
-// unchanged, when such deliveries cannot be received within Options.Timeout: the end follows by itself. Closing again is harmless.
+// unchanged, when such deliveries cannot be received within Options.Timeout, or ctx has ended: the end follows by itself. Closing again is harmless.
 func (c *Community) Close(ctx context.Context, process string) (Process, error) {
 	return c.end(ctx, process, vote.Closing{By: vote.ByDriver})
 }
@@ -398,16 +398,14 @@ func (c *Community) end(ctx context.Context, process string, why vote.Closing) (
 	why.At = c.g.now()
 	within, cancel := context.WithTimeout(ctx, c.g.o.Timeout)
 	defer cancel()
-	err = c.g.shut(within, process, why, inst)
+	err = c.g.shut(within, process, why, time.Time{}, inst)
 	if err != nil && !again(err) {
 		return Process{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err != nil { // the scheduler goes on with it
-		task := store.Task{Kind: taskClose, Key: process, Community: row.Community, Instance: row.Instance, Due: c.g.now(), Created: c.g.now()}
-		if err := c.g.update(ctx, func(tx store.Tx) error { return tx.Schedule(task) }); err != nil {
-			return Process{}, storeError(err, "closing process %s", process)
-		}
+	if err != nil { // perhaps before it was closing: the task has to say why
+		why.At, why.Note = time.Time{}, ""
+		return c.endLater(ctx, row, why)
 	}
 	return c.g.snapshot(ctx, process)
 }

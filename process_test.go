@@ -193,6 +193,7 @@ func TestStepsThatNeverWork(t *testing.T) {
 	require.Contains(t, p.Reason, "boom")
 	require.LessOrEqual(t, tries, 14)
 	require.Empty(t, r.tasks(store.TaskQuery{Kind: "process.close"}))
+	require.Equal(t, []string{"show failed"}, r.api.lines("show"), "people who saw that it ran see that it does not")
 }
 
 func TestCommands(t *testing.T) {

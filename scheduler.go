@@ -221,6 +221,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		}
 	}
 	var row store.Process
+	var planned time.Time
 	err := g.view(ctx, func(tx store.Tx) (err error) { row, err = tx.Process(t.Key); return err })
 	if err != nil {
 		return gone(storeError(err, "reading process %s", t.Key))
@@ -232,6 +233,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		if early := row.CloseAt.Sub(g.now()); early > 0 {
 			return &nextRun{early}
 		}
+		planned = row.CloseAt
 	}
 	if why.By == vote.ByDecision && row.Status == store.Pending {
 		if still, err := g.stillDecided(ctx, row); err != nil || !still {
@@ -239,7 +241,7 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		}
 		why.At = g.now()
 	}
-	if why.At.IsZero() {
+	if why.At.IsZero() && why.By == vote.ByTime {
 		why.At = row.CloseAt
 	}
 	if len(t.Payload) == 0 && !row.CloseAt.IsZero() {
@@ -260,10 +262,13 @@ func (g *Gateway) closeDue(ctx context.Context, t store.Task) error {
 		if why.Note, err = g.lastLook(ctx, row); err != nil {
 			return err
 		}
-	case why.By == vote.ByDriver:
+	case why.By == vote.ByDriver && !why.Cancel:
 		why.Note = g.lookNow(ctx, row, inst)
 	}
-	return g.shut(ctx, t.Key, why, inst)
+	if why.At.IsZero() { // a driver's word that had to wait: until now ballots count
+		why.At = g.now()
+	}
+	return g.shut(ctx, t.Key, why, planned, inst)
 }
 
 // stillDecided says whether a vote that is to close because it is decided still is: people may have changed their votes until the shortest time was over.
@@ -285,6 +290,9 @@ func (g *Gateway) decidedStill(tx store.Tx, row store.Process) (decided bool, er
 	}
 	if decided, err = decidedNow(tx, row, a); err != nil || decided || row.CloseAt.IsZero() {
 		return decided, err
+	}
+	if named, err := endsBySomebody(tx, row); err != nil || named {
+		return false, err
 	}
 	if err := tx.Unschedule(taskClose, row.ID); err != nil {
 		return false, err

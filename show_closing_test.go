@@ -60,15 +60,19 @@ func TestNothingIsShownWhileAVoteIsClosing(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Cast(t.Context(), p.ID, gateway.Ballot{Voter: "ann", Choices: []string{"yes"}})
 		require.NoError(t, err)
+		heard := r.watch("driver")
 		b.down = true
 		_, err = c.Close(t.Context(), p.ID)
 		require.NoError(t, err)
 		r.wait(5 * time.Second)
 		require.Equal(t, gateway.StatusClosing, r.process(c, p.ID).Status)
 		require.Empty(t, b.shown)
+		require.Len(t, heard.processes, 1)
+		require.Equal(t, gateway.StatusClosing, heard.processes[0].Status, "a driver hears that it takes no ballots any more")
 		b.down = false
 		r.wait(time.Hour)
 		require.Equal(t, gateway.StatusCompleted, r.process(c, p.ID).Status)
 		require.Equal(t, []gateway.Status{gateway.StatusCompleted}, b.shown)
+		require.Len(t, heard.processes, 2)
 	})
 }

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -227,13 +229,32 @@ func (s *Step) Held(ctx context.Context, voter string) (out []vote.Ballot, err e
 	return out, storeError(err, "listing a voter's ballots of process %s", s.row.ID)
 }
 
-// SetTally replaces the counts of a process that its platform counts by itself. It is committed at once.
+// SetTally replaces the counts of a process that its platform counts by itself. It is committed at once. Once the process is over it has no effect.
 func (s *Step) SetTally(ctx context.Context, counts []vote.Count, voters int64) error {
 	rows := make([]store.Count, len(counts))
 	for i, c := range counts {
 		rows[i] = store.Count{Question: c.Question, Choice: c.Choice, Ballots: c.Ballots, Weight: int64(c.Weight)}
 	}
-	return storeError(s.g.update(ctx, func(tx store.Tx) error { return tx.SetCounts(s.row.ID, rows, voters) }), "keeping the tally of process %s", s.row.ID)
+	return storeError(s.g.update(ctx, func(tx store.Tx) error { return s.setTally(tx, rows, voters) }), "keeping the tally of process %s", s.row.ID)
+}
+
+func (s *Step) setTally(tx store.Tx, counts []store.Count, voters int64) error {
+	row, err := tx.Process(s.row.ID)
+	if err != nil || ended(row) {
+		return err
+	}
+	before, err := tally(tx, row)
+	if err != nil {
+		return err
+	}
+	if err := tx.SetCounts(row.ID, counts, voters); err != nil {
+		return err
+	}
+	after, err := tally(tx, row)
+	if err != nil || row.Status != store.Pending || after.Voters == before.Voters && slices.Equal(after.Counts, before.Counts) {
+		return err
+	}
+	return s.g.moved(tx, row, s.asked)
 }
 
 // MayClose says whether somebody may close the vote on the platform: whether MayClose of the Ask names them, one of their other accounts, or a
@@ -270,6 +291,9 @@ func (s *Step) commit(ctx context.Context, more func(store.Tx) error) error {
 		old, err := tx.Process(s.row.ID)
 		if err != nil {
 			return err
+		}
+		if !bytes.Equal(old.State, s.base.State) { // the lease was lost, and this program slept through it
+			return Errorf(Unavailable, "process %s was changed by somebody else meanwhile", s.row.ID)
 		}
 		if now = s.merge(old); !sameProcess(old, now) {
 			now.Updated = s.Now()

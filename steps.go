@@ -210,7 +210,7 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 		s.lookAgain()
 		s.keepSince()
 		return nil
-	}, begun)
+	}, func(tx store.Tx) error { return errors.Join(begun(tx), s.showOver(tx)) })
 	if err == nil || again(err) {
 		return err
 	}
@@ -222,6 +222,21 @@ func (g *Gateway) start(ctx context.Context, s *Step) error {
 	s.refs, s.tasks, s.effect = nil, nil, nil
 	s.Fail(text(err))
 	return errors.Join(err, s.commit(context.WithoutCancel(ctx), begun))
+}
+
+// showOver has a process shown that ended while it was brought to its platform: what was made there looks as if it ran.
+func (s *Step) showOver(tx store.Tx) error {
+	row, err := tx.Process(s.row.ID)
+	if err != nil || s.row.Status != store.Pending || !ended(row) || s.def.Show == nil {
+		return err
+	}
+	return tx.Schedule(s.task(taskShow, s.Now()))
+}
+
+// saved says that a start has kept something, as it does before its platform hears of it: there may be something to show, should it end now.
+func (s *Step) saved() bool {
+	empty, err := json.Marshal(s.def.New())
+	return err != nil || !bytes.Equal(empty, s.row.State)
 }
 
 // decoded is the state as it was last kept.
@@ -256,14 +271,18 @@ func (g *Gateway) show(ctx context.Context, s *Step) error {
 }
 
 // shut takes a process to closing, durably, so that what its outcome counts is what stays; then it makes the outcome. Where the outcome
-// is the voting standard's, and so calls nobody, both are one transaction. Otherwise the first part does not wait for a slow step under way.
-func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *opened) error {
+// is the voting standard's, and so calls nobody, both are one transaction. Otherwise the first part does not wait for a slow step under way. planned is
+// the closing time that has come, which must still be the process's; zero where it is closed for another reason.
+func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, planned time.Time, inst *opened) error {
 	decided := false
 	err := g.update(ctx, func(tx store.Tx) error {
 		decided = false
 		row, err := tx.Process(id)
 		if err != nil || row.Status != store.Created && row.Status != store.Pending {
 			return err
+		}
+		if !planned.IsZero() && !row.CloseAt.Equal(planned) {
+			return nil // it was given another just now, and has a task for that
 		}
 		if why.By == vote.ByDecision && row.Status == store.Pending { // ballots may have come since somebody looked
 			if still, err := g.decidedStill(tx, row); err != nil || !still {
@@ -289,7 +308,10 @@ func (g *Gateway) shut(ctx context.Context, id string, why vote.Closing, inst *o
 		row.Rev++
 		if s, err := g.stepOf(row, inst); err == nil && s.def.Close == nil {
 			decided = true
-			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun)
+			return g.decide(withScope(ctx, scope{tx: tx}), tx, s, begun || s.saved())
+		}
+		if err := g.changed(tx, row); err != nil {
+			return err
 		}
 		for _, kind := range []string{taskStart, taskUpdate, taskRoll} {
 			if err := tx.Unschedule(kind, id); err != nil {
@@ -369,18 +391,20 @@ func (g *Gateway) unparkClicks(tx store.Tx, process string) error {
 	return err
 }
 
-// abandon fails a process without asking its plugin.
-func (g *Gateway) abandon(ctx context.Context, id, reason string) error {
+// abandon fails a process without asking its plugin. shown: people are to see it, where they saw that it ran.
+func (g *Gateway) abandon(ctx context.Context, id, reason string, shown bool) error {
 	err := g.update(ctx, func(tx store.Tx) error {
 		row, err := tx.Process(id)
 		if err != nil || row.Status == store.Completed || row.Status == store.Failed {
 			return err
 		}
+		was := row
 		row.Status, row.Reason, row.Ended, row.Updated = store.Failed, reason, g.now(), g.now()
 		if err := tx.PutProcess(row); err != nil {
 			return err
 		}
-		if err := g.finished(tx, row, false); err != nil {
+		def, err := g.define(row)
+		if err := g.finished(tx, was, shown && err == nil && def.Show != nil); err != nil {
 			return err
 		}
 		if err := g.auditEnded(tx, trailOf(ctx, row.Origin), row, false); err != nil {
