@@ -11,15 +11,6 @@ import (
 	"github.com/metagov/gateway-go/vote"
 )
 
-// Close makes the outcome by the voting standard. That it does so itself has Show called also where the vote ends while its issue is being opened.
-func (b *box) Close(ctx context.Context, r *voteRun) error {
-	out, err := r.Decide(ctx)
-	if err != nil {
-		return err
-	}
-	return r.Complete(out)
-}
-
 // Show says the result under the issue and closes it. Before the end there is nothing to show: reactions and comments show themselves.
 func (b *box) Show(ctx context.Context, r *voteRun) error {
 	if !r.Ended() || deleted(r) {
