@@ -215,6 +215,21 @@ func TestAVoteThatSlackPutsOffStartsLater(t *testing.T) {
 	require.Empty(t, w.fake.CallsTo("conversations.history"), "Slack had said no, so nothing is looked for")
 }
 
+// A vote that is called off before Slack has taken it says nothing of a result: nobody knows of it.
+func TestAVoteThatEndsBeforeItIsPostedSaysNothing(t *testing.T) {
+	for _, publish := range []string{"thread", "channel"} {
+		w := newRig(t).town("T1")
+		w.fake.Fail(fakeslack.Fault{Method: "chat.postMessage", Status: 503})
+		p, err := w.inst.Start(t.Context(), "emoji-vote", slack.Vote{Ask: vote.Ask{Title: "Lunch?"}, Channel: "CHALL", Publish: publish})
+		require.NoError(t, err)
+		require.Equal(t, gateway.StatusCreated, p.Status)
+		_, err = w.c.Cancel(t.Context(), p.ID)
+		require.NoError(t, err)
+		w.later(time.Hour)
+		require.Empty(t, w.w.Messages("CHALL"), publish)
+	}
+}
+
 // The message was posted and the answer lost: it is found by its metadata, and stands there once.
 func TestALostAnswerPostsOnce(t *testing.T) {
 	t.Run("found at once", func(t *testing.T) {

@@ -23,6 +23,10 @@ func (b *ballotBox) publish(ctx context.Context, r *voteRun, v view) error {
 	default:
 		return nil
 	}
+	_, tried := b.Posts[b.mainKey()]
+	if tried && b.TS == "" { // it ended before Slack had taken it: nobody knows of it
+		return nil
+	}
 	if channel == "" || !v.decided || b.Posts[resultKey].settled() {
 		return nil
 	}
