@@ -287,6 +287,9 @@ func (g *Gateway) answerLater(tx store.Tx, d *Delivery, row store.Instance, then
 	return tx.Schedule(g.inboxTask(d.ID, row, work{Stage: stageAnswer, Then: then}, g.now()))
 }
 
+// maxOfRef is of how many processes a platform object may be: of more the newest are asked.
+const maxOfRef = 100
+
 // processesFor reads the processes of one instance that a message is for: the one whose ID it carries, and those of the
 // platform objects that it is about.
 func (g *Gateway) processesFor(tx store.Tx, process string, refs []string, row store.Instance) ([]store.Process, error) {
@@ -312,15 +315,14 @@ func (g *Gateway) processesFor(tx store.Tx, process string, refs []string, row s
 		}
 	}
 	for _, ref := range refs {
-		id, err := tx.ProcessByRef(row.ID, ref)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err == nil {
-			err = add(id)
-		}
+		ids, err := tx.ProcessesByRef(row.ID, ref, maxOfRef)
 		if err != nil {
 			return nil, err
+		}
+		for _, id := range ids {
+			if err := add(id); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return found, nil

@@ -78,9 +78,9 @@ func TestStartThatFails(t *testing.T) {
 			require.Empty(t, r.tasks(store.TaskQuery{Kind: "process.close"}), "nothing is left scheduled")
 			require.Empty(t, r.tasks(store.TaskQuery{Kind: "process.update"}))
 			require.NoError(t, r.store.View(ctx, func(tx store.Tx) error {
-				_, err := tx.ProcessByRef(inst.ID(), "post:t")
-				require.ErrorIs(t, err, store.ErrNotFound)
-				return nil
+				of, err := tx.ProcessesByRef(inst.ID(), "post:t", 0)
+				require.Empty(t, of)
+				return err
 			}))
 			r.due()
 			require.Len(t, e.processes, 2)
@@ -257,6 +257,22 @@ func TestCommands(t *testing.T) {
 	list, err := other.Processes(ctx, "", 10)
 	require.NoError(t, err)
 	require.Empty(t, list)
+}
+
+// A platform object may be of several processes, a channel of all votes in it: each hears what happens to it, and no other.
+func TestAllProcessesOfAPlatformObjectHear(t *testing.T) {
+	eachStore(t, func(t *testing.T, s store.Store) {
+		r := newRig(t, gateway.Options{Store: s})
+		c, inst := r.town("a", "S1")
+		elsewhere, other := r.town("b", "S2")
+		first, second, dinner, theirs := r.poll(inst, voteAsk()), r.poll(inst, voteAsk()), r.poll(inst, vote.Ask{Title: "Dinner?"}), r.poll(other, voteAsk())
+		r.deliver(forumMessage{Site: "S1", Kind: "close", User: "u7", Ref: "post:Lunch?"})
+		r.due()
+		require.Equal(t, gateway.StatusCompleted, r.process(c, first.ID).Status)
+		require.Equal(t, gateway.StatusCompleted, r.process(c, second.ID).Status)
+		require.Equal(t, gateway.StatusPending, r.process(c, dinner.ID).Status)
+		require.Equal(t, gateway.StatusPending, r.process(elsewhere, theirs.ID).Status)
+	})
 }
 
 // Commands and other slow steps of one process run one at a time, also on two nodes.

@@ -60,7 +60,7 @@ func (s *Step) Ask() *vote.Ask {
 	return &s.asked.Ask
 }
 
-// Ref says that deliveries about this platform object are for this process.
+// Ref says that deliveries about this platform object are for this process, as they may be for others too.
 func (s *Step) Ref(ref string) { s.refs = append(s.refs, ref) }
 
 // SetURL says where people see the process. It has no effect in Receive.

@@ -63,10 +63,10 @@ type processes interface {
 	Process(id string) (Process, error)
 	// Processes lists by ID, those after the given one.
 	Processes(q ProcessQuery, after string, limit int) ([]Process, error)
-	// PutRef says that deliveries about ref, in this instance, are for the process. It replaces an earlier one.
+	// PutRef says that deliveries about ref, in this instance, are for the process too. Saying it again changes nothing.
 	PutRef(instance, ref, process string) error
-	// ProcessByRef finds the process of a ref.
-	ProcessByRef(instance, ref string) (string, error)
+	// ProcessesByRef lists the processes of a ref by ID, the last of them first.
+	ProcessesByRef(instance, ref string, limit int) ([]string, error)
 	// PruneProcesses deletes at most limit processes that ended before the given time (Ended set and before it), with their refs, ballots, counts and voters.
 	PruneProcesses(before time.Time, limit int) (int, error)
 }

@@ -68,13 +68,6 @@ func (b *buttonVote) Start(ctx context.Context, r *voteRun, in Vote) error {
 	return nil
 }
 
-// turn is which of a server's votes one is, from 0 on and around again: what a channel is called for its votes, each of which has to have a name of
-// its own for it.
-var turn gateway.Key[int] = "turn"
-
-// maxTurns is so many votes that the first of them is over when it comes round again; or else it does not hear that its channel was deleted.
-const maxTurns = 128
-
 // open posts a vote's own message, by which deliveries find the vote and people do.
 func open(ctx context.Context, r *voteRun, l *letter, channel string, fields map[string]any, needs string, is func(Post) bool) error {
 	at, err := r.Plugin.place(ctx, channel)
@@ -84,14 +77,10 @@ func open(ctx context.Context, r *voteRun, l *letter, channel string, fields map
 	if err := post(ctx, r, l, nonceOf(r.ID()), channel, fields, needs, is); err != nil {
 		return err
 	}
-	n, err := turn.Update(ctx, r.Plugin, func(n int) (int, error) { return (n + 1) % maxTurns, nil })
-	if err != nil {
-		return err
-	}
 	r.Ref(messageRef(l.Channel, l.Message))
-	r.Ref(channelRef(l.Channel, n))
+	r.Ref(channelRef(l.Channel))
 	if at.parent != "" {
-		r.Ref(channelRef(at.parent, n))
+		r.Ref(channelRef(at.parent))
 	}
 	r.SetURL("https://discord.com/channels/" + r.Plugin.config.GuildID + "/" + l.Channel + "/" + l.Message)
 	return nil

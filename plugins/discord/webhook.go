@@ -81,11 +81,11 @@ func seconds(s string) (time.Time, bool) {
 	return time.Unix(n, 0), true
 }
 
-// refs names the messages that something is about, or the channel that was deleted, as each of its votes knows it.
+// refs names the messages that something is about, or the channel that was deleted.
 func refs(m *message) []string {
 	var out []string
-	for n := 0; n < maxTurns && m.place && m.channel != ""; n++ {
-		out = append(out, channelRef(m.channel, n))
+	if m.place && m.channel != "" {
+		out = append(out, channelRef(m.channel))
 	}
 	for _, id := range m.ids {
 		if m.channel != "" && m.interaction == 0 {
@@ -95,7 +95,7 @@ func refs(m *message) []string {
 	return out
 }
 
-func channelRef(id string, turn int) string { return "channel:" + id + ":" + itoa(turn) }
+func channelRef(id string) string { return "channel:" + id }
 
 func messageRef(channel, id string) string { return "message:" + channel + ":" + id }
 

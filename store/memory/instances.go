@@ -109,9 +109,9 @@ func (t *tx) DeleteInstance(id string) error {
 		task, _ := t.tasks.get(key{k[1], k[2]})
 		t.deleteTask(task)
 	}
-	for k, process := range t.refs.under(id) {
+	for k := range t.refs.under(id) {
 		t.refs.del(k)
-		t.refsOf.del(key{process, k[0], k[1]})
+		t.refsOf.del(key{k[2], k[0], k[1]})
 	}
 	for k := range t.echoes.under(id) {
 		t.deleteEcho(k)

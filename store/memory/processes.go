@@ -2,6 +2,7 @@ package memory
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/metagov/gateway-go/store"
@@ -88,20 +89,15 @@ func (t *tx) PutRef(instance, ref, process string) error {
 	if t.locked != nil {
 		return t.locked
 	}
-	if old, ok := t.refs.get(key{instance, ref}); ok {
-		t.refsOf.del(key{old, instance, ref})
-	}
-	t.refs.put(key{instance, ref}, process)
+	t.refs.put(key{instance, ref, process}, none{})
 	t.refsOf.put(key{process, instance, ref}, none{})
 	return nil
 }
 
-func (t *tx) ProcessByRef(instance, ref string) (string, error) {
-	id, ok := t.refs.get(key{instance, ref})
-	if !ok {
-		return "", missing("ref", instance, ref)
-	}
-	return id, nil
+func (t *tx) ProcessesByRef(instance, ref string, limit int) ([]string, error) {
+	all := slices.Collect(lastPart(t.refs.under(instance, ref), 2))
+	slices.Reverse(all)
+	return all[:min(len(all), atMost(limit))], nil
 }
 
 func (t *tx) PruneProcesses(before time.Time, limit int) (int, error) {
@@ -118,7 +114,7 @@ func (t *tx) PruneProcesses(before time.Time, limit int) (int, error) {
 		t.processes.del(key{p.ID})
 		for r := range t.refsOf.under(p.ID) {
 			t.refsOf.del(r)
-			t.refs.del(key{r[1], r[2]})
+			t.refs.del(key{r[1], r[2], p.ID})
 		}
 		t.deleteBallots(p.ID)
 		n++

@@ -26,7 +26,7 @@ type tables struct {
 	processesC tree[none]           // community, id
 	processesI tree[none]           // instance, id
 	ended      tree[none]           // ended, id
-	refs       tree[string]         // instance, ref
+	refs       tree[none]           // instance, ref, process
 	refsOf     tree[none]           // process, instance, ref
 
 	voters   tree[voter]       // process, key

@@ -149,7 +149,7 @@ func BenchmarkView(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			err := s.View(context.Background(), func(tx store.Tx) error {
-				_, err := tx.ProcessByRef("i", "r")
+				_, err := tx.ProcessesByRef("i", "r", 0)
 				return err
 			})
 			if err != nil {

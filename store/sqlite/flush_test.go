@@ -85,10 +85,11 @@ func TestSharedRowsOfTwoPrograms(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, theirs.Close()) }()
 	update(t, mine, func(tx store.Tx) error { return tx.PutProcess(store.Process{ID: "p", Status: store.Pending}) })
-	read := func(tx store.Tx) (status, ref string, instances int, listed, linked bool, turnout int64) {
+	read := func(tx store.Tx) (status string, refs []string, instances int, listed, linked bool, turnout int64) {
 		p, err := tx.Process("p")
 		require.NoError(t, err)
-		ref, _ = tx.ProcessByRef("i", "r")
+		refs, err = tx.ProcessesByRef("i", "r", 0)
+		require.NoError(t, err)
 		is, err := tx.InstancesByPlatform("forum", "T", 0)
 		require.NoError(t, err)
 		listed, _, err = tx.Voter("p", "v")
@@ -97,7 +98,7 @@ func TestSharedRowsOfTwoPrograms(t *testing.T) {
 		require.NoError(t, err)
 		turnout, err = tx.Turnout("p")
 		require.NoError(t, err)
-		return p.Status, ref, len(is), listed, linked, turnout
+		return p.Status, refs, len(is), listed, linked, turnout
 	}
 	update(t, mine, func(tx store.Tx) error {
 		require.NoError(t, tx.PutRef("i", "r", "p"))
@@ -114,9 +115,9 @@ func TestSharedRowsOfTwoPrograms(t *testing.T) {
 		return tx.PutVoters("p", true, []store.Voter{{Key: "v"}})
 	})
 	update(t, mine, func(tx store.Tx) error {
-		status, ref, instances, listed, linked, turnout := read(tx)
+		status, refs, instances, listed, linked, turnout := read(tx)
 		require.Equal(t, store.Closing, status)
-		require.Equal(t, "q", ref)
+		require.Equal(t, []string{"q", "p"}, refs)
 		require.Equal(t, 1, instances)
 		require.True(t, listed)
 		require.True(t, linked)

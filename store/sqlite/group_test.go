@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -192,13 +193,15 @@ func TestGroupFailureCostsOneMoreRun(t *testing.T) {
 		}
 		return nil
 	})
-	runs := map[string]int{}
-	fns := map[string]func(store.Tx) error{"bad": func(tx store.Tx) error {
-		runs["bad"]++
-		return errors.Join(tx.PutRef("i", "bad", "p"), errors.New("mine"))
-	}}
+	runs, all := map[string]int{}, 0
+	write := func(tx store.Tx, name string) error {
+		runs[name]++
+		all++ // what changes nothing commits nothing
+		return tx.PutRef("i", name, strconv.Itoa(all))
+	}
+	fns := map[string]func(store.Tx) error{"bad": func(tx store.Tx) error { return errors.Join(write(tx, "bad"), errors.New("mine")) }}
 	for _, name := range []string{"a", "b", "c"} {
-		fns[name] = func(tx store.Tx) error { runs[name]++; return tx.PutRef("i", name, "p") }
+		fns[name] = func(tx store.Tx) error { return write(tx, name) }
 	}
 	round := func(want map[string]int) {
 		t.Helper()

@@ -59,7 +59,7 @@ func everyVerb(tx store.Tx) {
 	_, _ = tx.PruneTickets(t0, 0)
 	_, _ = tx.Process("p")
 	_ = tx.PutRef("i", "r", "p")
-	_, _ = tx.ProcessByRef("i", "r")
+	_, _ = tx.ProcessesByRef("i", "r", 0)
 	_ = tx.PutVoters("p", true, []store.Voter{{Key: "v"}})
 	_, _, _ = tx.Voter("p", "v")
 	_, _ = tx.VotersAllowed("p")

@@ -28,8 +28,8 @@ INSERT INTO tickets VALUES ('oauth', 't1', 4000000000000000, CAST('secret' AS BL
 INSERT INTO processes (id, community, instance, plugin, name, version, status, close_at, is_open, rev, created, updated, shown, ended, reason, url, refusal, input, state, outcome, closing) VALUES ('p1', 'old', 'i1', 'forum', 'vote', 1, 'pending', 4000000000000000, 1, 4, 20, 21, 22, 0, '', 'https://forum.example/1', '', CAST('{"title":"x"}' AS BLOB), CAST('{"topic":1}' AS BLOB), NULL, NULL),
 	('p2', 'old', 'i1', 'forum', 'vote', 1, 'completed', 30, 0, 9, 20, 31, 22, 32, 'time', '', '', NULL, NULL, CAST('{"winner":"yes"}' AS BLOB), NULL);
 INSERT INTO refs VALUES ('i1', 'topic/1', 'p1');
-INSERT INTO voters VALUES ('p1', 'ann', 1, 0), ('p1', 'bob', 1, 1);
-INSERT INTO ballots VALUES ('p1', 'ann', 'q', 'yes', 2, 40, 41), ('p1', 'cy', 'q', '', 0, 42, 43);
+INSERT INTO voters (process, voter, allowed, denied) VALUES ('p1', 'ann', 1, 0), ('p1', 'bob', 1, 1);
+INSERT INTO ballots (process, voter, question, choice, weight, at, cast_at) VALUES ('p1', 'ann', 'q', 'yes', 2, 40, 41), ('p1', 'cy', 'q', '', 0, 42, 43);
 INSERT INTO counts VALUES ('p1', 'q', 'yes', 1, 2), ('p2', 'q', 'no', 5, 5);
 INSERT INTO tallies VALUES ('p1', 1, 1, 2), ('p2', 0, 5, 0);
 INSERT INTO deliveries VALUES (1, 'd1', 'forum', 'f1', 'i1', 'http', 50, CAST('{"H":["v"]}' AS BLOB), CAST('body' AS BLOB));
@@ -42,13 +42,20 @@ INSERT INTO tasks VALUES ('poll', 'due1', 'old', 'i1', '', '', 70, 0, '', 69, 1,
 INSERT INTO leases VALUES ('close', 'me', 80);
 INSERT INTO calls (id, community, instance, name, process, once, status, started, ended, rev, input, saved, output, error) VALUES ('c1', 'old', 'i1', 'post', 'p1', 'once1', 'done', 90, 91, 2, CAST('{}' AS BLOB), CAST('{"step":1}' AS BLOB), CAST('{"id":7}' AS BLOB), NULL), ('c2', 'old', 'i1', 'post', '', '', 'running', 92, 0, 1, CAST('{}' AS BLOB), NULL, NULL, NULL);
 INSERT INTO echoes VALUES ('i1', 'post/7', 'c1', 1, 95);
-INSERT INTO people VALUES ('old', 'ann', 100);
-INSERT INTO accounts VALUES ('old', 'forum', 'T1', 'u1', 'ann', 'Ann', 'oauth', 'strong', 101, 102, CAST('{}' AS BLOB));`,
+INSERT INTO people (community, id, created) VALUES ('old', 'ann', 100);
+INSERT INTO accounts (community, plugin, platform_id, user_id, person, name, link_type, quality, created, updated, data) VALUES ('old', 'forum', 'T1', 'u1', 'ann', 'Ann', 'oauth', 'strong', 101, 102, CAST('{}' AS BLOB));`,
 	2: `UPDATE communities SET settings = CAST('{"k":"v"}' AS BLOB) WHERE slug = 'other'`,
 	// A file of the first two versions has its queues filled; one of the third has them by its own.
 	3: `INSERT INTO queues SELECT kind, community, min(due), 5 FROM tasks WHERE due <> 0 GROUP BY kind, community`,
 	4: `INSERT INTO endpoints VALUES ('w1', 'old', 'https://driver.example', 'd', 1, 2, 'active', '', 110, 111, 0, 0, 0, '', 1, CAST('{}' AS BLOB), x'01')`,
 	5: `INSERT INTO audits VALUES ('third', 1, 120, 'k', '', '', '', '', '', '', '', 0, '', NULL, NULL, x'02'); INSERT INTO audit_heads VALUES ('third', 1, x'02', 0, NULL)`,
+	// As of the third, the sixth has filled in where accounts belong.
+	6: `
+UPDATE accounts SET home = person;
+INSERT INTO evidence VALUES ('third', 'a', 'e1', 'a', 'b', 'oauth', 'gateway', 80, 130, 0, 0, '', NULL);
+INSERT INTO claims VALUES ('third', 's', 'key', 'k', 'gateway', 131, 132, 0, 0, NULL, NULL);
+INSERT INTO changes VALUES ('third', 'x', 1, 133, 'linked', 'a', '', '', NULL);
+INSERT INTO tokens VALUES ('third', 'forum', 'T1', 'u1', 'fresh', 0, 134, 135, 1, NULL, x'03')`,
 }
 
 // TestOldFilesOpen has files as each older version left them, with rows of each kind: everything is there after they were opened, and

@@ -75,7 +75,7 @@ func (c contents) dumpNamed(t testingT, tx store.Tx, id string) {
 	c.keep(t, "instances by platform", id)(tx.InstancesByPlatform("p", "T-"+id, all))
 	value, rev, err := tx.State(id, "key")
 	c.keep(t, "state", id)(state{value, rev != 0}, err)
-	c.keep(t, "ref", id)(tx.ProcessByRef(id, "ref"))
+	c.keep(t, "ref", id)(tx.ProcessesByRef(id, "ref", all))
 	c.keep(t, "delivery", id)(tx.Delivery(id))
 	c.keep(t, "endpoint", id)(tx.Endpoint(id))
 	c.keep(t, "call", id)(tx.Call(id))

@@ -18,11 +18,11 @@ func (d drawer) rows() op {
 
 // standing draws a reading of how one process stands.
 func (d drawer) standing() op {
-	id, other, voter := d.id(), d.id(), d.of("v", "w", "x")
+	id, other, voter, limit := d.id(), d.id(), d.of("v", "w", "x"), d.limit()
 	return op{"standing", func(_ *side, tx store.Tx) any {
 		allowed, denied, err := tx.Voter(id, voter)
 		return []any{
-			answered(tx.Process(id)), answered(tx.ProcessByRef(other, "ref")), answered([]bool{allowed, denied}, err), answered(tx.VotersAllowed(id)),
+			answered(tx.Process(id)), answered(tx.ProcessesByRef(other, "ref", limit)), answered([]bool{allowed, denied}, err), answered(tx.VotersAllowed(id)),
 			answered(tx.Counts(id)), answered(tx.Turnout(id)), answered(tx.BallotsOf(id, voter)),
 		}
 	}}

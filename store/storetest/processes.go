@@ -92,18 +92,22 @@ func testProcessLists(t *testing.T, tx store.Tx) {
 }
 
 func testRefs(t *testing.T, tx store.Tx) {
-	_, err := tx.ProcessByRef("i", "r")
-	require.ErrorIs(t, err, store.ErrNotFound)
+	of := func(instance, ref string, limit int) []string {
+		return must(tx.ProcessesByRef(instance, ref, limit))(t)
+	}
+	require.Empty(t, of("i", "r", 0))
 	require.NoError(t, tx.PutRef("i", "r", "p"))
 	require.NoError(t, tx.PutRef("j", "r", "q"))
 	require.NoError(t, tx.PutRef("i", "s", "p"))
-	require.Equal(t, "p", must(tx.ProcessByRef("i", "r"))(t))
-	require.Equal(t, "q", must(tx.ProcessByRef("j", "r"))(t))
+	require.Equal(t, []string{"p"}, of("i", "r", 0))
+	require.Equal(t, []string{"q"}, of("j", "r", 0))
 	require.NoError(t, tx.PutRef("i", "r", "p"))
 	require.NoError(t, tx.PutRef("i", "r", "other"))
-	require.Equal(t, "other", must(tx.ProcessByRef("i", "r"))(t))
-	_, err = tx.ProcessByRef("i", "R")
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.NoError(t, tx.PutRef("i", "r", "quick"))
+	require.Equal(t, []string{"quick", "p", "other"}, of("i", "r", 0))
+	require.Equal(t, []string{"quick", "p"}, of("i", "r", 2))
+	require.Equal(t, []string{"p"}, of("i", "s", 0))
+	require.Empty(t, of("i", "R", 0))
 }
 
 func testPruneProcesses(t *testing.T, tx store.Tx) {
@@ -126,8 +130,7 @@ func testPruneProcesses(t *testing.T, tx store.Tx) {
 	for _, id := range []string{"a", "b"} {
 		_, err := tx.Process(id)
 		require.ErrorIs(t, err, store.ErrNotFound)
-		_, err = tx.ProcessByRef(id, "ref")
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Empty(t, must(tx.ProcessesByRef(id, "ref", 0))(t))
 		require.Empty(t, must(tx.Ballots(id, "", "", 0))(t))
 		require.Empty(t, must(tx.BallotsOf(id, "v"))(t))
 		require.Empty(t, must(tx.Counts(id))(t))
@@ -137,10 +140,10 @@ func testPruneProcesses(t *testing.T, tx store.Tx) {
 		require.NoError(t, err)
 		require.False(t, allowed || denied)
 	}
-	require.Equal(t, "c", must(tx.ProcessByRef("elsewhere", "moved"))(t))
+	require.Equal(t, []string{"c"}, must(tx.ProcessesByRef("elsewhere", "moved", 0))(t))
 	for _, id := range []string{"c", "running"} {
 		must(tx.Process(id))(t)
-		require.Equal(t, id, must(tx.ProcessByRef(id, "ref"))(t))
+		require.Equal(t, []string{id}, must(tx.ProcessesByRef(id, "ref", 0))(t))
 		require.Len(t, must(tx.Ballots(id, "", "", 0))(t), 2)
 		require.Len(t, must(tx.Counts(id))(t), 1)
 		require.EqualValues(t, 2, must(tx.Turnout(id))(t))

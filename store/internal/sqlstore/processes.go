@@ -78,23 +78,22 @@ func (t *Tx) Processes(q store.ProcessQuery, after string, limit int) ([]store.P
 // PutRef implements store.Tx.
 func (t *Tx) PutRef(instance, ref, process string) error {
 	t.changeRefs()
-	return t.exec(`INSERT INTO refs (instance, ref, process) VALUES ($1, $2, $3)
-		ON CONFLICT (instance, ref) DO UPDATE SET process = excluded.process`, instance, ref, process)
+	return t.exec(`INSERT INTO refs (instance, ref, process) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, instance, ref, process)
 }
 
-// ProcessByRef implements store.Tx.
-func (t *Tx) ProcessByRef(instance, name string) (string, error) {
-	r := ref{instance, name}
+// ProcessesByRef implements store.Tx.
+func (t *Tx) ProcessesByRef(instance, name string, limit int) ([]string, error) {
+	r := ref{instance, name, bound(limit)}
 	if t.shared != nil {
-		if process, ok := t.shared.refs[r]; ok {
-			return process, nil
+		if processes, ok := t.shared.refs[r]; ok {
+			return slices.Clone(processes), nil
 		}
 	}
-	process, err := one(t, "ref", text, `SELECT process FROM refs WHERE instance = $1 AND ref = $2`, instance, name)
+	processes, err := list(t, text, `SELECT process FROM refs WHERE instance = $1 AND ref = $2 ORDER BY process DESC LIMIT $3 + 0`, instance, name, r.limit)
 	if err == nil && t.shared != nil {
-		keep(&t.shared.refs, r, process)
+		keep(&t.shared.refs, r, slices.Clone(processes))
 	}
-	return process, err
+	return processes, err
 }
 
 // PruneProcesses implements store.Tx.

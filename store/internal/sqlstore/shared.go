@@ -26,7 +26,7 @@ type Shared struct {
 	communities map[string]store.Community
 	platforms   map[platform][]store.Instance
 	processes   map[string]store.Process
-	refs        map[ref]string
+	refs        map[ref][]string
 	lists       map[string]bool // whether a process has any row of voters
 	others      map[string]bool // whether a process has a ballot of another holder than its voter
 	accounts    map[string]bool // whether a community has any account
@@ -38,7 +38,10 @@ type platform struct {
 	limit      int64
 }
 
-type ref struct{ instance, ref string }
+type ref struct {
+	instance, ref string
+	limit         int64
+}
 
 // maxShared bounds the memory, for each kind.
 const maxShared = 256
