@@ -431,7 +431,8 @@ func (c *Community) endLater(ctx context.Context, row store.Process, why vote.Cl
 	return c.g.snapshot(ctx, row.ID)
 }
 
-// Command asks a running process for one of its commands and waits for the answer. With [Once] asking again gives the first answer.
+// Command asks a process that has been started, and may be over, for one of its commands and waits for the answer. With [Once] asking again gives the
+// first answer.
 func (c *Community) Command(ctx context.Context, process, name string, in any, opts ...DoOption) (json.RawMessage, error) {
 	if scopeOf(ctx).tx != nil {
 		return nil, errInside("command " + name)
