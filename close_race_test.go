@@ -1,6 +1,9 @@
 package gateway_test
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,35 +15,54 @@ import (
 	"github.com/metagov/gateway-go/vote"
 )
 
-// whenClosing has something happen after the task that closes a vote was claimed, and before what it does next is committed.
-func (r *rig) whenClosing(s *removing, then func()) {
-	var wait func()
-	wait = func() {
-		tasks := r.tasks(store.TaskQuery{Kind: "process.close"})
-		if len(tasks) > 0 && tasks[0].Attempts > 0 {
-			then()
-			return
-		}
-		s.on = wait
+// pausing is a store on which something happens before an Update, and holds up all others meanwhile.
+type pausing struct {
+	store.Store
+	mu sync.Mutex
+	on func() (done bool)
+}
+
+func (s *pausing) Update(ctx context.Context, fn func(store.Tx) error) error {
+	s.mu.Lock()
+	if s.on != nil && s.on() {
+		s.on = nil
 	}
-	s.on = wait
+	s.mu.Unlock()
+	return s.Store.Update(ctx, fn)
+}
+
+// whenClosing has something happen after the task that closes a vote was claimed, and before what it does next is committed: by another gateway on the
+// same database.
+func (r *rig) whenClosing(s *pausing, then func(other *rig)) {
+	other := *r
+	other.o.Store = s.Store
+	other.again()
+	s.on = func() bool {
+		tasks := r.tasks(store.TaskQuery{Kind: "process.close"})
+		claimed := len(tasks) > 0 && tasks[0].Attempts > 0
+		if claimed {
+			then(&other)
+		}
+		return claimed
+	}
 }
 
 // A vote that is given more time while its end is under way goes on: whoever gave it was told so.
 func TestMoreTimeWhileItCloses(t *testing.T) {
-	s := &removing{Store: memory.New()}
+	s := &pausing{Store: memory.New()}
 	r := newRig(t, gateway.Options{Store: s})
 	c, inst := r.town("a", "S1")
 	at := r.clock.now().Add(time.Hour)
 	p := r.poll(inst, vote.Ask{ClosingAt: &at})
-	extended := false
-	r.whenClosing(s, func() {
-		_, err := c.Command(t.Context(), p.ID, "extend", extension{60})
-		require.NoError(t, err)
-		extended = true
+	err := errors.New("it was never closing")
+	r.whenClosing(s, func(other *rig) {
+		var elsewhere *gateway.Community
+		if elsewhere, err = other.Community(t.Context(), "a"); err == nil {
+			_, err = elsewhere.Command(t.Context(), p.ID, "extend", extension{60})
+		}
 	})
 	r.wait(time.Hour)
-	require.True(t, extended)
+	require.NoError(t, err)
 	require.Equal(t, gateway.StatusPending, r.process(c, p.ID).Status)
 	r.wait(time.Hour)
 	p = r.process(c, p.ID)
@@ -77,7 +99,7 @@ func TestAnEndThatWaitsStands(t *testing.T) {
 
 // Who closes a vote while it is looked whether it is still decided closes it, also where it is not.
 func TestAPersonClosesWhatIsNotDecidedAnyMore(t *testing.T) {
-	s := &removing{Store: memory.New()}
+	s := &pausing{Store: memory.New()}
 	r := newRig(t, gateway.Options{Store: s})
 	c, inst := r.town("a", "S1")
 	planned := r.clock.now().Add(time.Hour)
@@ -86,12 +108,15 @@ func TestAPersonClosesWhatIsNotDecidedAnyMore(t *testing.T) {
 	for _, voter := range []string{"a", "b"} {
 		require.NoError(t, cast(t, c, p.ID, voter, vote.Yes, at))
 	}
-	r.whenClosing(s, func() {
-		require.NoError(t, cast(t, c, p.ID, "a", vote.No, at.Add(time.Millisecond)))
-		require.Equal(t, 200, r.deliver(forumMessage{Site: "S1", Kind: "close", User: "ann", Process: p.ID, At: r.clock.now()}).Code)
+	var answers []int
+	r.whenClosing(s, func(other *rig) {
+		changed := other.clickAt(p.ID, "a", "no", at.Add(time.Millisecond))
+		closed := other.deliver(forumMessage{Site: "S1", Kind: "close", User: "ann", Process: p.ID, At: r.clock.now()})
+		answers = append(answers, changed.Code, closed.Code)
 	})
 	r.wait(time.Second)
 	r.wait(time.Second)
+	require.Equal(t, []int{200, 200}, answers)
 	p = r.process(c, p.ID)
 	require.Equal(t, gateway.StatusCompleted, p.Status)
 	require.Equal(t, vote.ByPerson, p.Closing.By)
