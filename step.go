@@ -60,7 +60,8 @@ func (s *Step) Ask() *vote.Ask {
 	return &s.asked.Ask
 }
 
-// Ref says that deliveries about this platform object are for this process, as they may be for others too.
+// Ref says that deliveries about this platform object are for this process, as they may be for others too. Where more than a hundred processes have said
+// so, those of the instance that began last hear.
 func (s *Step) Ref(ref string) { s.refs = append(s.refs, ref) }
 
 // SetURL says where people see the process. It has no effect in Receive.
@@ -229,7 +230,8 @@ func (s *Step) Held(ctx context.Context, voter string) (out []vote.Ballot, err e
 	return out, storeError(err, "listing a voter's ballots of process %s", s.row.ID)
 }
 
-// SetTally replaces the counts of a process that its platform counts by itself. It is committed at once. Once the process is over it has no effect.
+// SetTally replaces the counts of a process that its platform counts by itself. It is committed at once. Once the process has completed
+// or failed it has no effect.
 func (s *Step) SetTally(ctx context.Context, counts []vote.Count, voters int64) error {
 	rows := make([]store.Count, len(counts))
 	for i, c := range counts {
